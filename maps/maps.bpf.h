@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps as the program sees them; schema.h says what lies in them. mangle-ctl makes them. */
+#ifndef MANGLE_MAPS_BPF_H
+#define MANGLE_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "schema.h"
+
+struct config_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* which the kernel does not allow with RDONLY_PROG */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct mangle_config));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct config_inner);
+} config SEC(".maps");
+
+struct table_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP); /* INNER_MAP: of any length */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, MANGLE_CELL);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MANGLE_TABLE_SLOTS);
+	__type(key, __u32);
+	__array(values, struct table_inner);
+} tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MANGLE_STATS_SLOTS); /* times CPUs + 1, set at load */
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct mangle_stats);
+} stats SEC(".maps");
+
+/* A CPU's own notes on one packet, where the stack is too small or a function takes no pointers. */
+struct mangle_notes {
+	struct mangle_match match;
+	__u8 bytes[512 + 4];
+	__u8 pad[4];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mangle_notes);
+} notes SEC(".maps");
+
+/* Of the explaining instance alone, never pinned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mangle_explained);
+} explained SEC(".maps");
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the program in the kernel and mangle-ctl agree on: keys and values of the pinned maps.
+ *
+ *   config  array of maps [1]: the one pointer that every change of services swaps. Its inner map
+ *           holds one struct mangle_config: the port index, the services, and what only user space
+ *           reads (names, prefixes as typed, generation).
+ *   tables  array of maps [MANGLE_TABLE_SLOTS]: inner maps are arrays of MANGLE_CELL bytes. A
+ *           service names its entity table by slot, the configuration its classifier. A slot that
+ *           a configuration names never changes its meaning while that configuration runs: new
+ *           tables get a free slot, and the swap of `config` makes them visible.
+ *   stats   array [(CPUs + 1) * MANGLE_STATS_SLOTS] of struct mangle_stats: one region a CPU that
+ *           only this CPU writes, and one that only user space writes (see there).
+ *   ifaces  hash, user space only: what mangle is attached to.
+ *
+ * An entity table is, with B = buckets + MANGLE_MAX_REACH and R regions,
+ *   cell 0                       struct mangle_table_header, user space only
+ *   cells 1 + B*r + b            struct mangle_cell: region r's copy of bucket b and its counters
+ *   from cell 1 + B*R on         struct mangle_counts, two a cell, by bucket, user space only: what
+ *                                an entity had counted before it came to this place
+ * Region r < cpus is CPU r's alone; a CPU that came later shares region `cpus` with its like and
+ * counts there with atomic adds (no such region where every possible CPU has its own). So a packet
+ * needs one lookup, its two cache lines lie side by side in one page, and no other CPU writes
+ * there. All regions have the same buckets.
+ *
+ * Byte order is the machine's unless a name ends in _be. Sizes and offsets are bytes.
+ */
+#ifndef MANGLE_SCHEMA_H
+#define MANGLE_SCHEMA_H
+
+#include <linux/types.h>
+
+#include "reasons.h"
+
+/* Layout version of everything below; pins of another version are migrated or refused. */
+#define MANGLE_LAYOUT_VERSION 1
+#define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
+#define MANGLE_TABLE_MAGIC 0x6d746162U /* "mtab" */
+
+#define MANGLE_MAX_SERVICES 1024
+#define MANGLE_MAX_PORTS 16 /* of a service */
+#define MANGLE_MAX_PREFIXES 8 /* of a service, of either kind */
+#define MANGLE_MAX_TAG 16
+#define MANGLE_NAME_SIZE 32 /* with the NUL */
+#define MANGLE_IFNAME_SIZE 16 /* IFNAMSIZ, with the NUL */
+#define MANGLE_CELL 128
+
+#define MANGLE_PROTO_UDP 1
+#define MANGLE_PROTO_TCP 2
+
+/* What becomes of a packet: an entity's target, and the policies. */
+enum mangle_action {
+	ACTION_NONE = 0, /* in a bucket: no entity here */
+	ACTION_PORT = 1,
+	ACTION_DROP = 2,
+	ACTION_PASS = 3,
+};
+
+enum mangle_tcp_mode {
+	TCP_MODE_CONNECTION = 0,
+	TCP_MODE_SEGMENT = 1,
+};
+
+/* ---- entity tables ------------------------------------------------------------------------ */
+
+#define MANGLE_TABLE_SLOTS (2 * MANGLE_MAX_SERVICES + 8) /* every table twice, the classifier twice */
+#define MANGLE_NO_TABLE 0xffffffffU
+
+#define MANGLE_SHORT_SLOTS 3 /* entities in a bucket, tags of 1 to 8 bytes */
+#define MANGLE_LONG_SLOTS 2 /* the same, tags of 9 to 16 bytes */
+#define MANGLE_MAX_REACH 7 /* an entity lies at most so many buckets behind its own */
+
+/*
+ * An entity's value, in one word so that a packet sees all of it or nothing:
+ * bits 0-15 port, 16-31 size_min, 32-47 size_max, 48-55 enum mangle_action, 56 has a size window.
+ */
+#define MANGLE_VALUE(action, port, has_size, min, max)                                             \
+	((__u64)(__u16)(port) | (__u64)(__u16)(min) << 16 | (__u64)(__u16)(max) << 32 |            \
+	 (__u64)(__u8)(action) << 48 | (__u64)((has_size) ? 1 : 0) << 56)
+#define MANGLE_VALUE_PORT(v) ((__u16)(v))
+#define MANGLE_VALUE_MIN(v) ((__u16)((v) >> 16))
+#define MANGLE_VALUE_MAX(v) ((__u16)((v) >> 32))
+#define MANGLE_VALUE_ACTION(v) ((__u8)((v) >> 48))
+#define MANGLE_VALUE_HAS_SIZE(v) ((__u8)((v) >> 56) & 1)
+
+/*
+ * A tag as a key: its bytes in wire order fill the low end of (lo, hi) as a little-endian number
+ * would, the rest is 0. Tags of 1 to 8 bytes have hi = 0.
+ *
+ * A slot whose key was once set keeps it until the table is built anew; an entity that is deleted
+ * leaves value 0. So a value never belongs to any key but the one beside it, and a packet that
+ * reads the value first can trust the key it reads afterwards.
+ */
+struct mangle_bucket {
+	__u64 word[6]; /* short: 3 keys, 3 values. long: 2 lo, 2 hi, 2 values */
+	__u64 reach; /* entities of this bucket lie in it or up to so many buckets behind it */
+	__u64 used; /* user space only: bit n: the key of slot n is set */
+};
+
+/* Counters of one bucket's entities, by slot. */
+struct mangle_counts {
+	__u64 packets[3];
+	__u64 bytes[3]; /* frame from the Ethernet header on, without FCS */
+	__u32 last_seen[3]; /* jiffies, MANGLE_SEEN_SHIFT; means nothing while packets is 0 */
+	__u32 pad;
+};
+
+#define MANGLE_SEEN_SHIFT 6 /* jiffies >> 6: 0.06 s at HZ 1000, 0.64 s at HZ 100; 8 years and more */
+
+struct mangle_cell {
+	struct mangle_bucket bucket;
+	struct mangle_counts counts;
+};
+
+struct mangle_table_header {
+	__u32 magic; /* MANGLE_TABLE_MAGIC */
+	__u32 buckets;
+	__u32 cpus; /* regions of one CPU */
+	__u32 regions; /* cpus or cpus + 1 */
+	__u32 tag_len;
+	__u32 pad0;
+	__u64 seed;
+	__u64 used; /* slots whose key is set, deleted ones too */
+	__u64 entities; /* slots with a value */
+	__u8 pad[80];
+};
+
+/* ---- classifier: services that name prefixes or an interface, or share a port -------------- */
+
+/*
+ * What a packet is matched by. Addresses are in network byte order, IPv4 in the last 4 bytes;
+ * the interface is its name as of the time of attaching, NUL-padded.
+ */
+struct mangle_match {
+	__u64 daddr[2];
+	__u64 saddr[2];
+	__u64 ifname[2];
+	__u64 kind; /* MANGLE_KIND */
+};
+#define MANGLE_KIND(family, proto) ((__u64)(family) | (__u64)(proto) << 8) /* family 4 or 6; MANGLE_PROTO_* */
+#define MANGLE_MATCH_WORDS 7
+
+/*
+ * All rules of one port that test the same bits. A port's shapes lie one behind the other in order
+ * of precedence. The rules of a shape are a cuckoo hash: a key lies at one of two places.
+ */
+struct mangle_shape {
+	struct mangle_match mask;
+	__u32 first; /* cell of the first rule */
+	__u32 rules; /* number of cells, a power of two; MANGLE_SHAPE_LAST: no shape follows */
+	__u8 pad[64];
+};
+#define MANGLE_SHAPE_LAST 0x80000000U
+#define MANGLE_MAX_SHAPES 1024 /* of a port: as many as there are services */
+
+struct mangle_rule {
+	struct mangle_match key; /* masked */
+	__u32 service; /* index + 1; 0: no rule here */
+	__u8 pad[68];
+};
+
+/* ---- configuration ------------------------------------------------------------------------ */
+
+/* What the packet path reads of a service: one cache line. */
+struct mangle_service {
+	__u64 seed; /* of the table's hash */
+	__u32 table; /* slot in tables */
+	__u32 buckets; /* of the table; at least 1 */
+	__s32 tag_offset; /* from the payload's start; below 0 from its end */
+	__u16 size_min; /* payload, inclusive */
+	__u16 size_max;
+	__u16 unknown_port; /* where unknown is ACTION_PORT */
+	__u16 stats; /* slot in stats, 1 .. MANGLE_MAX_SERVICES */
+	__u16 cpus; /* regions of the table that belong to one CPU */
+	__u8 tag_len;
+	__u8 protocols; /* MANGLE_PROTO_*, or-ed */
+	__u8 invalid; /* enum mangle_action */
+	__u8 unknown; /* enum mangle_action */
+	__u8 observe; /* 1: decide and count, change nothing */
+	__u8 pad[25];
+};
+
+struct mangle_prefix {
+	__u8 addr[16]; /* network byte order; IPv4 in the first 4 */
+	__u8 family; /* 4 or 6 */
+	__u8 len; /* bits */
+	__u8 pad[2];
+};
+
+/* What only user space reads of a service. */
+struct mangle_service_info {
+	char name[MANGLE_NAME_SIZE];
+	char ifname[MANGLE_IFNAME_SIZE]; /* "": any */
+	__u16 ports[MANGLE_MAX_PORTS]; /* ascending */
+	__u8 port_count;
+	__u8 daddr_count;
+	__u8 saddr_count;
+	__u8 tcp_mode; /* enum mangle_tcp_mode */
+	__u8 reply;
+	__u8 pad0;
+	__u16 targets_first; /* 0: any target */
+	__u16 targets_last;
+	__u8 pad1[2];
+	/* Slot + 1 of the table this one replaced, while its counters are still being carried over;
+	 * 0: none. */
+	__u32 carry_from;
+	struct mangle_prefix daddr[MANGLE_MAX_PREFIXES];
+	struct mangle_prefix saddr[MANGLE_MAX_PREFIXES];
+};
+
+struct mangle_config {
+	/* By destination port: 0 no service; 1 .. MANGLE_MAX_SERVICES index + 1 of the one service,
+	 * which has neither prefixes nor interface; with MANGLE_PORT_SHAPES the cell of the port's
+	 * first shape in the classifier. */
+	__u32 port[65536];
+	struct mangle_service service[MANGLE_MAX_SERVICES];
+	__u32 classifier; /* slot in tables or MANGLE_NO_TABLE */
+
+	/* User space only from here on. */
+	__u32 magic; /* MANGLE_CONFIG_MAGIC */
+	__u32 layout; /* MANGLE_LAYOUT_VERSION */
+	__u32 service_count;
+	__u64 generation;
+	__u32 dirty; /* a change is under way, or was interrupted */
+	__u32 hz; /* jiffies a second */
+	char file[256]; /* configuration file last applied, absolute; "": none */
+	struct mangle_service_info info[MANGLE_MAX_SERVICES];
+};
+#define MANGLE_PORT_SHAPES 0x80000000U
+
+/* ---- counters ----------------------------------------------------------------------------- */
+
+#define MANGLE_REASON_CELLS 32 /* room for reasons to come */
+#define MANGLE_STATS_SLOTS (MANGLE_MAX_SERVICES + 1) /* slot 0: packets of no service */
+
+/*
+ * A slot's cells only ever grow, also when its service is deleted, so the sum over all slots is
+ * what mangle has seen. A service that takes a slot over has the counts so far written to the
+ * region of user space, and they are taken off what is shown for it.
+ */
+struct mangle_stats {
+	__u64 packets[MANGLE_REASON_CELLS];
+	__u64 bytes[MANGLE_REASON_CELLS];
+	__u64 verdict[MANGLE_VERDICT_COUNT]; /* packets, what happened */
+	__u64 would[MANGLE_VERDICT_COUNT]; /* packets, what would have happened, under observe only */
+};
+
+/* ---- attachments -------------------------------------------------------------------------- */
+
+#define MANGLE_MAX_IFACES 256
+
+struct mangle_iface_key {
+	__u64 netns; /* inode of the network namespace */
+	__u32 ifindex; /* there */
+	__u32 pad;
+};
+
+enum mangle_mode {
+	MODE_NATIVE = 1,
+	MODE_GENERIC = 2,
+};
+
+struct mangle_iface {
+	char name[MANGLE_IFNAME_SIZE]; /* when attached */
+	char netns_name[64]; /* as given to -n; "": the namespace mangle-ctl ran in */
+	__u32 prog_id;
+	__u32 mode; /* enum mangle_mode */
+	__u32 dispatcher; /* 1: through libxdp's dispatcher; 0: a pinned link */
+	__u32 pad;
+	__u8 build[8]; /* the program's tag, bpf_prog_info */
+};
+
+/* ---- explain ------------------------------------------------------------------------------ */
+
+/* What the explaining instance of the program says of the one packet it was run with. */
+struct mangle_explained {
+	__u32 reason; /* enum mangle_reason */
+	__u32 verdict; /* enum mangle_verdict: what happens */
+	__u32 would; /* enum mangle_verdict: what would happen without observe */
+	__u32 service; /* index + 1; 0: none reached */
+	__u32 has_ports;
+	__u32 has_tag;
+	__u16 old_port; /* destination */
+	__u16 new_port;
+	__u32 pad;
+	__u64 tag[2]; /* lo, hi */
+};
+
+#ifdef __cplusplus
+#define MANGLE_ASSERT(x) static_assert(x, #x)
+#else
+#define MANGLE_ASSERT(x) _Static_assert(x, #x)
+#endif
+MANGLE_ASSERT(MANGLE_REASON_COUNT <= MANGLE_REASON_CELLS);
+MANGLE_ASSERT(sizeof(struct mangle_bucket) == 64);
+MANGLE_ASSERT(sizeof(struct mangle_counts) == 64);
+MANGLE_ASSERT(sizeof(struct mangle_cell) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_table_header) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_shape) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_rule) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_service) == 64);
+MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);
+MANGLE_ASSERT(sizeof(struct mangle_service_info) == 416);
+MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
+MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
+MANGLE_ASSERT(sizeof(struct mangle_iface) == 104);
+MANGLE_ASSERT(sizeof(struct mangle_explained) == 48);
+
+#endif

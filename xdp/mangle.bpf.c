@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The packet's way, from top to bottom. A stage returns why the packet's fate is sealed, or
+ * REASON_NONE to go on; nothing is written before everything is decided.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "pkt.h"
+#include "parse.h"
+#include "service.h"
+#include "validate.h"
+#include "tag.h"
+#include "lookup.h"
+#include "target.h"
+#include "action.h"
+#include "rewrite.h"
+#include "report.h"
+
+SEC("xdp")
+int mangle(struct xdp_md *ctx)
+{
+	enum mangle_reason reason;
+	enum mangle_verdict verdict, would;
+	struct pkt p;
+
+	pkt_init(&p, ctx);
+
+	reason = parse(&p);
+	if (reason == REASON_NONE)
+		reason = find_service(&p);
+	if (reason == REASON_NONE)
+		reason = validate(&p);
+	if (reason == REASON_NONE)
+		reason = read_tag(&p);
+	if (reason == REASON_NONE)
+		reason = lookup(&p);
+	if (reason == REASON_NONE)
+		reason = entity_target(&p);
+
+	FORGET(&p, reason);
+	would = decide(&p, reason);
+	FORGET(&p, would);
+	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;
+	report(&p, reason, verdict, would);
+	if (verdict == VERDICT_REWRITTEN)
+		rewrite(&p);
+	return verdict == VERDICT_DROPPED ? XDP_DROP : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

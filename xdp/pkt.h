@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The one packet context, and the cursor that owns every bounds check. */
+#ifndef XDP_PKT_H
+#define XDP_PKT_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../maps/maps.bpf.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* What is fixed when the program is loaded. */
+const volatile bool have_load_bytes = false; /* bpf_xdp_load_bytes and its kin, Linux 5.18 */
+const volatile bool explaining = false; /* say why instead of counting */
+const volatile __u64 own_ifname[2] = {}; /* name of the interface, struct mangle_match */
+
+/* Offsets and lengths are bytes, offsets count from the frame's first byte. */
+struct pkt {
+	struct xdp_md *ctx;
+	__u8 *data, *data_end; /* the frame, or its first part where it has several */
+	__u32 frame_len; /* all parts */
+	__u32 addr_off; /* source address; the destination address follows it */
+	__u32 l4_off;
+	__u32 l4_len; /* UDP: by its length field; TCP: by the IP length */
+	__u32 ip_end; /* one behind the IP packet's last byte */
+	__u32 payload_off;
+	__u32 payload_len; /* a first fragment's may be more than is here */
+	__u8 family; /* 4 or 6 */
+	__u8 proto; /* MANGLE_PROTO_* */
+	bool fragment; /* a first fragment */
+	bool malformed_l4;
+	bool has_ports;
+	bool has_tag;
+	__u16 old_port; /* destination */
+	__u16 new_port;
+	__u16 csum; /* as on the wire, words as they lie in memory */
+	__u32 cpu;
+	__u64 noise; /* see FORGET */
+	const struct mangle_config *config;
+	const struct mangle_service *service; /* NULL: none matched */
+	__u32 service_index; /* + 1; 0: none matched */
+	__u64 tag_lo, tag_hi; /* struct mangle_bucket */
+	__u64 value; /* the entity's, MANGLE_VALUE */
+	struct mangle_counts *counts; /* of this region, for the entity's bucket; NULL: no entity */
+	bool shared_region; /* other CPUs write to counts too */
+	__u32 slot; /* of the entity in counts */
+};
+
+/* All ones where a is not 0, without a branch: hidden from the compiler, which would make one. */
+static __always_inline __u64 mask_if(__u64 a)
+{
+	__u64 b = -a;
+
+	asm("" : "+r"(b));
+	b = (a | b) >> 63;
+	asm("" : "+r"(b));
+	return -b;
+}
+
+/*
+ * Makes the verifier forget what it has found out of a number, which does not change. It walks what
+ * follows once for every state it cannot tell to be the same; where every kind of packet has
+ * offsets of its own, that is once for every kind. p->noise is a number it knows nothing of.
+ */
+#define FORGET(p, number)                                                                          \
+	do {                                                                                       \
+		__u64 forget_ = (number);                                                          \
+		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(forget_) : "r"((p)->noise));              \
+		(number) = forget_;                                                                \
+	} while (0)
+
+/* A 64-bit number's bits, for an index: also where the compiler knows them and the verifier not. */
+#define BOUND(number, mask) asm volatile("%0 &= " #mask : "+r"(number))
+
+/*
+ * Packet pointers, read anew on purpose: how far a pointer has been checked is a part of the
+ * verifier's state too.
+ */
+static __always_inline void pkt_init_data(struct pkt *p, struct xdp_md *ctx)
+{
+	p->ctx = ctx;
+	p->data = (__u8 *)(long)*(volatile __u32 *)&ctx->data;
+	p->data_end = (__u8 *)(long)*(volatile __u32 *)&ctx->data_end;
+}
+
+/* The verifier knows packet pointers only up to here; what lies behind goes through the helper. */
+#define PKT_MAX_DIRECT 0xff00
+
+/*
+ * Where len bytes (a constant) at off lie in the frame's first part. In 64 bits, and behind the
+ * compiler's back, so that what is checked is what is added, as old verifiers want it.
+ */
+static __always_inline bool pkt_direct(const struct pkt *p, __u64 off, __u32 len, __u8 **at)
+{
+	asm volatile("" : "+r"(off));
+	if (unlikely(off > PKT_MAX_DIRECT - len))
+		return false;
+	*at = p->data + off;
+	return *at + len <= p->data_end;
+}
+
+/*
+ * len bytes (a constant) at off: where they lie, or copied to scratch where they do not lie in the
+ * first part, or NULL where the frame ends before. Read only.
+ */
+static __always_inline void *pkt_at(const struct pkt *p, __u32 off, __u32 len, void *scratch)
+{
+	__u8 *at;
+
+	if (likely(pkt_direct(p, off, len, &at)))
+		return at;
+	if (!have_load_bytes || bpf_xdp_load_bytes(p->ctx, off, scratch, len))
+		return NULL;
+	return scratch;
+}
+
+static __always_inline void pkt_write16(struct pkt *p, __u32 off, __u16 word)
+{
+	__u8 *at;
+
+	if (likely(pkt_direct(p, off, sizeof(word), &at)))
+		*(__u16 *)at = word;
+	else if (have_load_bytes)
+		bpf_xdp_store_bytes(p->ctx, off, &word, sizeof(word));
+}
+
+static __always_inline struct mangle_notes *pkt_notes(void)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(&notes, &zero);
+}
+
+/*
+ * A frame has more parts only where its first one is full, or where the driver leaves the first one
+ * empty. Between these lengths it is all there is, and the call that asks is saved; the IP parsers
+ * ask all the same where a packet seems to end behind it.
+ */
+#define PKT_WHOLE_MIN 60
+#define PKT_WHOLE_MAX 1023
+
+static __always_inline void pkt_measure(struct pkt *p)
+{
+	if (have_load_bytes)
+		p->frame_len = bpf_xdp_get_buff_len(p->ctx);
+}
+
+/* Do the frame's bytes reach up to `end`? */
+static __always_inline bool pkt_reaches(struct pkt *p, __u32 end)
+{
+	if (unlikely(end > p->frame_len))
+		pkt_measure(p);
+	return end <= p->frame_len;
+}
+
+static __always_inline void pkt_init(struct pkt *p, struct xdp_md *ctx)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	pkt_init_data(p, ctx);
+	p->frame_len = p->data_end - p->data;
+	if (p->frame_len - PKT_WHOLE_MIN > PKT_WHOLE_MAX - PKT_WHOLE_MIN)
+		pkt_measure(p);
+	p->cpu = bpf_get_smp_processor_id();
+}
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counts the packet once, or explains it. A CPU writes to its own counters: no atomics. */
+#ifndef XDP_REPORT_H
+#define XDP_REPORT_H
+
+#include "pkt.h"
+
+static __always_inline void count(struct pkt *p, enum mangle_reason reason,
+				  enum mangle_verdict verdict, enum mangle_verdict would)
+{
+	__u32 slot = p->service ? p->service->stats : 0;
+	__u32 key = p->cpu * MANGLE_STATS_SLOTS + slot;
+	struct mangle_stats *st = bpf_map_lookup_elem(&stats, &key);
+	struct mangle_counts *c = p->counts;
+	__u64 at = reason, v = verdict, w = would;
+
+	if (st) {
+		BOUND(at, 31); /* MANGLE_REASON_CELLS - 1 */
+		BOUND(v, 3); /* MANGLE_VERDICT_COUNT - 1 */
+		BOUND(w, 3);
+		st->packets[at]++;
+		st->bytes[at] += p->frame_len;
+		st->verdict[v]++;
+		if (unlikely(p->service && p->service->observe))
+			st->would[w]++;
+	}
+	if (!c)
+		return;
+	at = p->slot;
+	BOUND(at, 3); /* 0 .. 2, but the verifier need not know */
+	if (unlikely(p->shared_region)) {
+		__sync_fetch_and_add(&c->packets[at], 1);
+		__sync_fetch_and_add(&c->bytes[at], p->frame_len);
+	} else {
+		c->packets[at]++;
+		c->bytes[at] += p->frame_len;
+	}
+	c->last_seen[at] = bpf_jiffies64() >> MANGLE_SEEN_SHIFT;
+}
+
+static __always_inline void explain(struct pkt *p, enum mangle_reason reason,
+				    enum mangle_verdict verdict, enum mangle_verdict would)
+{
+	const __u32 zero = 0;
+	struct mangle_explained *e = bpf_map_lookup_elem(&explained, &zero);
+
+	if (!e)
+		return;
+	e->reason = reason;
+	e->verdict = verdict;
+	e->would = would;
+	e->service = p->service_index;
+	e->has_ports = p->has_ports;
+	e->has_tag = p->has_tag;
+	e->old_port = p->old_port;
+	e->new_port = verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port;
+	e->tag[0] = p->tag_lo;
+	e->tag[1] = p->tag_hi;
+}
+
+static __always_inline void report(struct pkt *p, enum mangle_reason reason,
+				   enum mangle_verdict verdict, enum mangle_verdict would)
+{
+	if (explaining)
+		explain(p, reason, verdict, would);
+	else
+		count(p, reason, verdict, would);
+}
+
+#endif

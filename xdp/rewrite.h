@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Writes the new destination port and the checksum: the only place that writes packet bytes. */
+#ifndef XDP_REWRITE_H
+#define XDP_REWRITE_H
+
+#include <linux/in.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "csum.h"
+#include "pkt.h"
+
+#define SUM_CHUNK 512 /* the most that bpf_csum_diff takes on every kernel */
+#define SUM_MAX_CHUNKS (65536 / SUM_CHUNK)
+
+/* By way of a copy, from wherever it lies in the frame. */
+static __always_inline __u64 sum_copied(struct xdp_md *ctx, struct mangle_notes *own, __u32 off,
+					__u32 len)
+{
+	__u64 sum = 0, rest;
+
+	for (int i = 0; i < SUM_MAX_CHUNKS; i++) {
+		if (len < SUM_CHUNK)
+			break;
+		if (bpf_xdp_load_bytes(ctx, off, own->bytes, SUM_CHUNK))
+			return 0;
+		sum += (__u32)bpf_csum_diff(NULL, 0, (void *)own->bytes, SUM_CHUNK, 0);
+		off += SUM_CHUNK;
+		len -= SUM_CHUNK;
+	}
+	if (!len)
+		return sum;
+	rest = len - 1;
+	BOUND(rest, 511); /* 1 .. 512 */
+	rest++;
+	if (bpf_xdp_load_bytes(ctx, off, own->bytes, rest))
+		return 0;
+	*(__u32 *)&own->bytes[rest] = 0; /* the notes have room for it */
+	return sum + (__u32)bpf_csum_diff(NULL, 0, (void *)own->bytes, (rest + 3) & ~3ULL, 0);
+}
+
+/* In place, where frames have one part and there is no helper that copies. */
+static __always_inline __u64 sum_in_place(const struct pkt *p, __u64 off, __u64 len)
+{
+	__u64 sum = 0;
+	__u8 *at;
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 65536 / 64; i++) {
+		if (len < 64)
+			break;
+		if (!pkt_direct(p, off, 64, &at))
+			return 0;
+		sum += (__u32)bpf_csum_diff(NULL, 0, (void *)at, 64, 0);
+		off += 64;
+		len -= 64;
+		FORGET(p, off);
+		FORGET(p, len);
+		FORGET(p, sum);
+	}
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 64; i++) {
+		if (!len)
+			break;
+		if (!pkt_direct(p, off, 1, &at))
+			return 0;
+		sum += (__u32)*at << 8 * (i & 1); /* little-endian: the first byte is the low one */
+		off++;
+		len--;
+		FORGET(p, off);
+		FORGET(p, len);
+		FORGET(p, sum);
+	}
+	return sum;
+}
+
+/*
+ * Sum of the 16-bit words of [off, off + len), the last one padded with 0; words as they lie in
+ * memory. 0 where the frame ends before.
+ */
+static __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 off, __u32 len)
+{
+	struct mangle_notes *own = pkt_notes();
+	struct pkt p = {};
+
+	if (!own)
+		return 0;
+	if (have_load_bytes)
+		return sum_copied(ctx, own, off, len);
+	pkt_init_data(&p, ctx);
+	p.noise = ctx->rx_queue_index;
+	return sum_in_place(&p, off, len);
+}
+
+/* Sum of the pseudo-header (RFC 9293 3.1, RFC 8200 8.1); 0 where it cannot be read. */
+static __always_inline __u64 sum_pseudo_header(const struct pkt *p)
+{
+	__u8 proto = p->proto == MANGLE_PROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+	__u64 sum = bpf_htonl(p->l4_len) + (__u64)bpf_htons(proto);
+	__u32 buf[8], *addr;
+
+	if (p->family == 4) {
+		addr = pkt_at(p, p->addr_off, 8, buf);
+		if (!addr)
+			return 0;
+		return sum + addr[0] + addr[1];
+	}
+	addr = pkt_at(p, p->addr_off, 32, buf);
+	if (!addr)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 8; i++)
+		sum += addr[i];
+	return sum;
+}
+
+/*
+ * Has the sender left the checksum to hardware? Then the field holds the pseudo-header's sum, in
+ * which ports have no part, and whoever completes it does so from the bytes he finds. A complete
+ * checksum is equal to that sum once in 65,536; only then the whole is worth summing up.
+ */
+static __always_inline bool csum_is_partial(struct pkt *p)
+{
+	__u64 pseudo;
+
+	if (p->fragment)
+		return false;
+	pseudo = sum_pseudo_header(p);
+	if (likely(csum_fold(pseudo) != p->csum))
+		return false;
+	pkt_init_data(p, p->ctx);
+	FORGET(p, pseudo);
+	FORGET(p, p->family);
+	FORGET(p, p->proto);
+	FORGET(p, p->csum);
+	FORGET(p, p->l4_off);
+	FORGET(p, p->l4_len);
+	FORGET(p, p->addr_off);
+	FORGET(p, p->old_port);
+	FORGET(p, p->new_port);
+	return csum_fold(pseudo + sum_bytes(p->ctx, p->l4_off, p->l4_len)) != 0xffff;
+}
+
+static __always_inline void rewrite(struct pkt *p)
+{
+	bool udp = p->proto == MANGLE_PROTO_UDP;
+	__u32 csum_off = p->l4_off + (udp ? __builtin_offsetof(struct udphdr, check)
+					  : __builtin_offsetof(struct tcphdr, check));
+	__be16 old_be = bpf_htons(p->old_port), new_be = bpf_htons(p->new_port);
+	__u16 csum = p->csum;
+
+	if (old_be == new_be)
+		return;
+	/* RFC 768: a UDP checksum of 0 says that there is none; so none becomes 0. */
+	if (!(udp && !csum) && !csum_is_partial(p)) {
+		csum = csum_update16(csum, old_be, new_be);
+		if (udp && !csum)
+			csum = 0xffff;
+		pkt_write16(p, csum_off, csum);
+	}
+	pkt_write16(p, p->l4_off + __builtin_offsetof(struct udphdr, dest), new_be);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which service a packet belongs to. A port that one service has to itself is one look into the
+ * index; else the port's shapes are tried in order of precedence (tuple space search, Srinivasan,
+ * Suri, Varghese 1999), each a cuckoo hash of two places.
+ */
+#ifndef XDP_SERVICE_H
+#define XDP_SERVICE_H
+
+#include "../maps/hash.h"
+#include "pkt.h"
+
+static __always_inline bool match_fill(const struct pkt *p, struct mangle_match *m)
+{
+	__builtin_memset(m, 0, sizeof(*m));
+	if (p->family == 4) {
+		__be32 buf[2], *addr = pkt_at(p, p->addr_off, sizeof(buf), buf);
+
+		if (!addr)
+			return false;
+		/* In the last 4 bytes of the 16. */
+		m->saddr[1] = (__u64)addr[0] << 32;
+		m->daddr[1] = (__u64)addr[1] << 32;
+	} else {
+		__u64 buf[4], *addr = pkt_at(p, p->addr_off, sizeof(buf), buf);
+
+		if (!addr)
+			return false;
+		m->saddr[0] = addr[0];
+		m->saddr[1] = addr[1];
+		m->daddr[0] = addr[2];
+		m->daddr[1] = addr[3];
+	}
+	m->ifname[0] = own_ifname[0];
+	m->ifname[1] = own_ifname[1];
+	m->kind = MANGLE_KIND(p->family, p->proto);
+	return true;
+}
+
+/* The rule's service where it has this key, else 0; without branches, of which the verifier counts
+ * every one in a loop. */
+static __always_inline __u32 rule_service(const struct mangle_rule *r, const struct mangle_match *m)
+{
+	__u64 differ = (r->key.daddr[0] ^ m->daddr[0]) | (r->key.daddr[1] ^ m->daddr[1]) |
+		       (r->key.saddr[0] ^ m->saddr[0]) | (r->key.saddr[1] ^ m->saddr[1]) |
+		       (r->key.ifname[0] ^ m->ifname[0]) | (r->key.ifname[1] ^ m->ifname[1]) |
+		       (r->key.kind ^ m->kind);
+
+	return r->service & (__u32)~mask_if(differ);
+}
+
+/*
+ * The service (index + 1) of the first shape that has the packet in a CPU's notes; 0: none. Not static, so
+ * that the verifier walks its loop once and not again for every way that leads here; and only with
+ * numbers for arguments, as Linux 5.10 wants it of a program under libxdp's dispatcher.
+ * table: slot of the classifier. cell: of the port's first shape.
+ */
+__noinline __u32 service_by_shape(__u32 table, __u32 cell)
+{
+	void *cells = bpf_map_lookup_elem(&tables, &table);
+	struct mangle_notes *own = pkt_notes();
+	struct mangle_match m;
+
+	if (!cells || !own)
+		return 0;
+	m = own->match;
+	for (int i = 0; i < MANGLE_MAX_SHAPES; i++) {
+		const struct mangle_shape *shape = bpf_map_lookup_elem(cells, &cell);
+		const struct mangle_rule *one, *two;
+		struct mangle_match key;
+		__u32 place, rules, service;
+		__u64 hash;
+
+		if (!shape)
+			break;
+		key.daddr[0] = m.daddr[0] & shape->mask.daddr[0];
+		key.daddr[1] = m.daddr[1] & shape->mask.daddr[1];
+		key.saddr[0] = m.saddr[0] & shape->mask.saddr[0];
+		key.saddr[1] = m.saddr[1] & shape->mask.saddr[1];
+		key.ifname[0] = m.ifname[0] & shape->mask.ifname[0];
+		key.ifname[1] = m.ifname[1] & shape->mask.ifname[1];
+		key.kind = m.kind & shape->mask.kind;
+		hash = mangle_match_hash(&key);
+		rules = shape->rules & ~MANGLE_SHAPE_LAST;
+
+		place = shape->first + mangle_match_place(hash, 0, rules);
+		one = bpf_map_lookup_elem(cells, &place);
+		place = shape->first + mangle_match_place(hash, 1, rules);
+		two = bpf_map_lookup_elem(cells, &place);
+		if (!one || !two)
+			break;
+		service = rule_service(one, &key) | rule_service(two, &key);
+		if (service)
+			return service;
+		if (shape->rules & MANGLE_SHAPE_LAST)
+			break;
+		cell++;
+	}
+	return 0;
+}
+
+static __always_inline __u32 service_index(const struct pkt *p)
+{
+	struct mangle_notes *own;
+	__u64 port = p->old_port;
+	__u32 entry;
+
+	BOUND(port, 0xffff);
+	entry = p->config->port[port];
+	if (likely(!(entry & MANGLE_PORT_SHAPES)))
+		return entry;
+	own = pkt_notes();
+	if (!own || !match_fill(p, &own->match))
+		return 0;
+	return service_by_shape(p->config->classifier, entry & ~MANGLE_PORT_SHAPES);
+}
+
+static __always_inline enum mangle_reason find_service(struct pkt *p)
+{
+	const __u32 zero = 0;
+	const struct mangle_service *service;
+	void *inner = bpf_map_lookup_elem(&config, &zero);
+	__u32 index;
+
+	p->config = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+	index = p->config ? service_index(p) : 0;
+	if (index && index <= MANGLE_MAX_SERVICES) {
+		__u64 at = index - 1;
+
+		BOUND(at, 1023); /* MANGLE_MAX_SERVICES - 1 */
+		service = &p->config->service[at];
+		if (service->protocols & p->proto) {
+			p->service = service;
+			p->service_index = index;
+		}
+	}
+	if (p->malformed_l4)
+		return REASON_MALFORMED_L4;
+	return p->service ? REASON_NONE : REASON_NO_SERVICE;
+}
+
+#endif
