@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# mangle: make | check | demo | lint | bench-quick | vm-smoke | install | clean. V=1 shows commands.
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
+PREFIX ?= /usr
+DESTDIR ?=
+B := build
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool /sbin/bpftool) bpftool)
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wshadow
+CTL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMANGLE_VERSION='"$(VERSION)"' $(WARN) -I$(B) \
+	$(shell pkg-config --cflags libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
+CTL_LIBS = -lxdp -lbpf -lelf -lz -lyaml -ljansson -lpcap \
+	$(shell pkg-config --libs libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
+BPF_CFLAGS = -target bpf -O2 -g $(WARN) -mcpu=v3 \
+	-I/usr/include/$(shell $(CC) -print-multiarch)
+
+CTL_SRC := $(wildcard ctl/*.c)
+CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
+# Everything but main, for tests.
+LIB_OBJ := $(filter-out $(B)/ctl/main.o,$(CTL_OBJ))
+
+.PHONY: all
+all: $(B)/mangle-ctl
+
+$(B)/mangle.bpf.o: xdp/mangle.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/mangle.skel.h: $(B)/mangle.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name mangle_bpf > $@.tmp && mv $@.tmp $@
+
+$(B)/ctl/%.o: ctl/%.c | $(B)/mangle.skel.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/mangle-ctl: $(CTL_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
+
+# ---- tests ----
+
+VECTOR_SRC := $(wildcard tests/program/*.c)
+VECTOR_OBJ := $(VECTOR_SRC:%.c=$(B)/%.o)
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT := $(UNIT_SRC:tests/unit/test_%.c=$(B)/tests/unit-%)
+# What unit tests judge: no kernel, no libbpf. Built anew under the sanitizers.
+UNIT_LIB := ctl/err.c ctl/parse.c ctl/model.c ctl/config.c ctl/table.c ctl/classify.c
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+$(B)/tests/program/%.o: tests/program/%.c | $(B)/mangle.skel.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/tests/vectors: $(VECTOR_OBJ) $(LIB_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CTL_LIBS) $(shell pkg-config --libs check)
+
+$(B)/tests/san/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CTL_CFLAGS) -I. -O1 -g $(SAN) -MMD -MP -c $< -o $@
+
+# All of 2^32: optimised, and pure arithmetic that has nothing for the sanitizers.
+$(B)/tests/unit-csum: tests/unit/test_csum.c xdp/csum.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CTL_CFLAGS) -I. -O3 -g -o $@ $< $(shell pkg-config --libs check)
+
+$(B)/tests/unit-%: $(B)/tests/san/tests/unit/test_%.o $(UNIT_LIB:%.c=$(B)/tests/san/%.o)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) -o $@ $^ -lyaml $(shell pkg-config --libs check)
+
+.PHONY: unit vectors
+unit: $(UNIT)
+vectors: $(B)/tests/vectors
+
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

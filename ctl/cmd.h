@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One run of mangle-ctl: the command line as words, and the verbs that carry it out. A verb returns
+ * 0, a positive exit status that is an answer (EXIT_ANSWER_NO), or negative errno with e set.
+ */
+#ifndef CTL_CMD_H
+#define CTL_CMD_H
+
+#include "parse.h"
+#include "store.h"
+
+/*
+ * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what
+ * its value is called (NULL: it takes none), what it is for. The first six belong to every verb.
+ */
+#define MANGLE_OPTIONS(X) \
+	X(JSON, 'j', "json", NULL, "print JSON") \
+	X(QUIET, 'q', "quiet", NULL, "say nothing about changes, and do not warn") \
+	X(NETNS, 'n', "netns", "NAME", "look interfaces up in this network namespace") \
+	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock (5)") \
+	X(HELP, 'h', "help", NULL, "print help") \
+	X(VERSION, 'V', "version", NULL, "print the version") \
+	X(MODE, 0, "mode", "auto|native|generic", "auto: native where the driver can, else generic") \
+	X(CONFIG, 0, "config", "FILE", "configuration to load where nothing is loaded yet") \
+	X(ALL, 0, "all", NULL, "all of them") \
+	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
+	X(PROTO, 0, "proto", "udp|tcp|any", "protocol") \
+	X(PORT, 0, "port", "N[,N...]", "destination ports, at most 16") \
+	X(TAG, 0, "tag", "OFF:LEN", "where the tag lies; OFF below 0 counts from the payload's end") \
+	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes (an entity's own: none clears it)") \
+	X(DADDR, 0, "daddr", "PREFIX", "destination prefix, up to 8 times; any clears them") \
+	X(SADDR, 0, "saddr", "PREFIX", "source prefix, up to 8 times; any clears them") \
+	X(IFACE, 0, "iface", "IF", "received on this interface; any clears it") \
+	X(INVALID, 0, "invalid", "drop|pass", "what becomes of invalid packets") \
+	X(UNKNOWN, 0, "unknown", "pass|drop|PORT", "what becomes of unknown tags") \
+	X(TCP, 0, "tcp", "connection|segment", "how TCP is treated") \
+	X(REPLY, 0, "reply", "on|off", "give replies the shared port back") \
+	X(ACTION, 0, "action", "enforce|observe", "observe: count, and change nothing") \
+	X(TARGETS, 0, "targets", "FIRST-LAST", "allowed targets; any clears them") \
+	X(ENTITIES, 0, "entities", "FILE", "table file with its entities") \
+	X(SERVICE, 0, "service", "NAME", "the service meant; may be left out while there is one") \
+	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
+	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
+	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
+	X(SORT, 0, "sort", "tag|packets|bytes|last-seen", "order; counters begin with the greatest") \
+	X(LIMIT, 0, "limit", "N", "only the first N") \
+	X(IDLE, 0, "idle", "SECONDS", "only those not seen for so long, or never") \
+	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
+	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
+	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
+	X(WATCH, 0, "watch", NULL, "again every second, until interrupted") \
+	X(HEX, 0, "hex", "BYTES", "one frame, as hex digits") \
+	X(OUT, 0, "out", "OUT.pcap", "write there what would go on")
+
+enum option_id {
+#define MANGLE_OPTION_ENUM(id, letter, name, value, help) OPT_##id,
+	MANGLE_OPTIONS(MANGLE_OPTION_ENUM)
+#undef MANGLE_OPTION_ENUM
+	OPT_COUNT,
+};
+#define OPT(id) (1ULL << OPT_##id)
+
+/* An option that may be given several times; one more than is allowed is kept, to be seen. */
+struct words {
+	const char *word[MANGLE_MAX_PREFIXES + 1];
+	unsigned int count;
+};
+
+struct verb;
+
+struct cmd {
+	const struct verb *verb;
+	const char *name; /* "map set" */
+	int argc; /* words behind the verb */
+	char **argv;
+	uint64_t given; /* OPT() bits */
+	const char *value[OPT_COUNT]; /* as typed; NULL where not given or without value */
+	struct words daddr, saddr;
+	bool json, quiet;
+	double wait; /* seconds */
+	const char *netns; /* NULL: not given */
+};
+
+static inline bool given(const struct cmd *c, uint64_t options)
+{
+	return c->given & options;
+}
+
+/* ---- the verbs ---- */
+
+int cmd_attach(const struct cmd *c, struct err *e);
+int cmd_detach(const struct cmd *c, struct err *e);
+int cmd_status(const struct cmd *c, struct err *e);
+int cmd_service_add(const struct cmd *c, struct err *e);
+int cmd_service_set(const struct cmd *c, struct err *e);
+int cmd_service_del(const struct cmd *c, struct err *e);
+int cmd_service_list(const struct cmd *c, struct err *e);
+int cmd_map_set(const struct cmd *c, struct err *e);
+int cmd_map_get(const struct cmd *c, struct err *e);
+int cmd_map_del(const struct cmd *c, struct err *e);
+int cmd_map_flush(const struct cmd *c, struct err *e);
+int cmd_map_list(const struct cmd *c, struct err *e);
+int cmd_map_load(const struct cmd *c, struct err *e);
+int cmd_map_replace(const struct cmd *c, struct err *e);
+int cmd_map_save(const struct cmd *c, struct err *e);
+int cmd_apply(const struct cmd *c, struct err *e);
+int cmd_save(const struct cmd *c, struct err *e);
+int cmd_stats(const struct cmd *c, struct err *e);
+int cmd_explain(const struct cmd *c, struct err *e);
+int cmd_doctor(const struct cmd *c, struct err *e);
+
+/* ---- what several of them need: cmd_common.c ---- */
+
+/* A word of the command line that is wrong; why reads on from the word: "is not a port". */
+int bad_option(const struct cmd *c, enum option_id o, const char *why, struct err *e);
+int bad_argument(const struct cmd *c, const char *what, const char *word, const char *why,
+		 struct err *e);
+/* What was given must be one of the words, which end with NULL: its place, or -EINVAL. */
+int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e);
+int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t *out, struct err *e);
+
+/* store_open for a verb that needs loaded tables: -ENOENT has e set. */
+int open_loaded(const struct cmd *c, enum store_access access, struct store **s, struct err *e);
+/* Closes a store opened with STORE_CREATE: what failed leaves no tables that were not there. */
+int close_created(struct store *s, int ret);
+
+int no_such_service(const char *name, struct err *e);
+/* The service that --service names, or the only one. */
+int pick_service(const struct cmd *c, const struct model *m, struct service **out, struct err *e);
+/* The running services without entities, but those of the one picked. */
+int read_picked(const struct cmd *c, struct store *s, struct model *m, struct service **out,
+		struct err *e);
+/* Gives the service in the model its running entities, which it did not have. */
+int read_entities_of(struct store *s, struct service *svc, struct err *e);
+
+/*
+ * The one way to a new state: judges `to`, then with --check says what would change from `from`, else
+ * makes it so and says what changed. Lines for each difference where `lines`, and with --check.
+ */
+int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
+	    bool lines, struct err *e);
+/* Is somebody connected to a port that a new or changed TCP service takes? */
+int check_connections(const struct cmd *c, struct store *s, const struct model *from,
+		      const struct model *to, struct err *e);
+
+/* What is recorded as attached, with what is known about it now. */
+struct attachment {
+	struct mangle_iface_key key;
+	struct mangle_iface iface; /* name: the present one where the device can be found */
+	bool attached;
+};
+int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
+bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
+
+/* Texts to be shown to the user; allocated. */
+struct warnings {
+	char **text;
+	size_t count;
+};
+void add_warning(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void warn_about_interface(struct warnings *w, const struct attachment *a);
+void warn_about_services(struct warnings *w, const struct model *m);
+void free_warnings(struct warnings *w);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "netdev.h"
+#include "print.h"
+#include "prog.h"
+
+/* ---- attach ---- */
+
+static int parse_mode(const struct cmd *c, int *mode, struct err *e)
+{
+	static const char *const words[] = {"auto", "native", "generic", NULL};
+	static const int modes[] = {0, MODE_NATIVE, MODE_GENERIC};
+	int word = given(c, OPT(MODE)) ? option_word(c, OPT_MODE, words, e) : 0;
+
+	if (word < 0)
+		return word;
+	*mode = modes[word];
+	return 0;
+}
+
+/* All names first, so that a wrong one is found before anything is done. */
+static int find_devices(const struct cmd *c, struct netdev **out, struct err *e)
+{
+	struct netdev *dev = calloc((size_t)c->argc + 1, sizeof(*dev));
+	int err = 0;
+
+	if (!dev)
+		return fail(e, -ENOMEM, c->name, "looking for interfaces: out of memory");
+	for (int i = 0; i < c->argc && !err; i++)
+		err = netdev_get(c->argv[i], &dev[i], e);
+	if (err) {
+		free(dev);
+		return err;
+	}
+	*out = dev;
+	return 0;
+}
+
+/* What --config says, or where nothing is loaded what is to be loaded then. */
+static int load_wished(const struct cmd *c, struct model *m, struct err *e)
+{
+	if (given(c, OPT(CONFIG)))
+		return config_load(c->value[OPT_CONFIG], m, e);
+	if (!access(CONFIG_DEFAULT_FILE, F_OK))
+		return config_load(CONFIG_DEFAULT_FILE, m, e);
+	return model_default(m, e);
+}
+
+static int check_same(const struct cmd *c, struct store *s, const struct model *wished,
+		      struct err *e)
+{
+	const char *file = c->value[OPT_CONFIG];
+	struct model running;
+	struct changes d = {0};
+	int err;
+
+	model_init(&running);
+	err = store_read(s, &running, true, e);
+	if (!err)
+		model_diff(&running, wished, &d, NULL, NULL);
+	model_free(&running);
+	if (!err && (d.added || d.removed || d.updated))
+		err = fail(e, -EEXIST, c->name,
+			   "loading %s: what is loaded already differs from it (use apply %s)", file,
+			   file);
+	return err;
+}
+
+/* Services and entities into tables that are new, or a look whether they are those wished. */
+static int load_tables(const struct cmd *c, struct store *s, struct model *wished,
+		       struct changes *d, struct err *e)
+{
+	struct model nothing;
+	int err = 0;
+
+	memset(d, 0, sizeof(*d));
+	if (!store_is_fresh(s))
+		return given(c, OPT(CONFIG)) ? check_same(c, s, wished, e) : 0;
+	if (!given(c, OPT(CONFIG)))
+		err = load_wished(c, wished, e);
+	model_init(&nothing);
+	if (!err)
+		err = check_connections(c, s, &nothing, wished, e);
+	return err ? err : store_publish(s, wished, d, e);
+}
+
+static int detach_device(struct store *s, int ifindex, struct err *e)
+{
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	size_t count;
+	int err = store_ifaces(s, &keys, &ifaces, &count, e);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].netns == netns_inode() && keys[i].ifindex == (uint32_t)ifindex)
+			err = prog_detach(s, &keys[i], &ifaces[i], e);
+	free(keys);
+	free(ifaces);
+	return err;
+}
+
+/* All of them or none; changed tells which were not attached before. */
+static int attach_devices(const struct cmd *c, struct store *s, const struct netdev *dev, int mode,
+			  bool *changed, struct err *e)
+{
+	struct err ignored;
+	int err = 0, got, done;
+
+	for (done = 0; done < c->argc; done++) {
+		err = prog_attach(s, dev[done].name, c->netns, mode, &got, &changed[done], e);
+		if (err)
+			break;
+	}
+	while (err && done-- > 0)
+		if (changed[done])
+			detach_device(s, dev[done].ifindex, &ignored);
+	return err;
+}
+
+/* A device that was deleted and made anew leaves a record behind that means nothing any more. */
+static int forget_gone(struct store *s, const struct attachment *a, size_t count, struct err *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		for (size_t k = 0; k < count && !a[i].attached; k++)
+			if (a[k].attached && a[k].key.netns == a[i].key.netns &&
+			    !strcmp(a[k].iface.name, a[i].iface.name)) {
+				err = prog_detach(s, &a[i].key, &a[i].iface, e);
+				break;
+			}
+	return err;
+}
+
+static void say_attached(const struct cmd *c, const struct netdev *dev, const bool *changed,
+			 const struct attachment *a, size_t count, struct warnings *w)
+{
+	for (int i = 0; i < c->argc; i++)
+		for (size_t k = 0; k < count; k++)
+			if (is_key(&a[k], netns_inode(), dev[i].ifindex)) {
+				print_attached(&a[k], changed[i]);
+				warn_about_interface(w, &a[k]);
+			}
+}
+
+static int report_attached(const struct cmd *c, struct store *s, const struct netdev *dev,
+			   const bool *changed, const struct changes *d, bool loaded, struct err *e)
+{
+	struct warnings w = {0};
+	struct attachment *a;
+	struct model m;
+	size_t count;
+	int err = read_attachments(s, &a, &count, e);
+	bool any = loaded;
+
+	if (err)
+		return err;
+	for (int i = 0; i < c->argc; i++)
+		any |= changed[i];
+	model_init(&m);
+	err = forget_gone(s, a, count, e);
+	if (!err)
+		err = store_read(s, &m, false, e);
+	if (!err) {
+		say_attached(c, dev, changed, a, count, &w);
+		warn_about_services(&w, &m);
+		if (c->json)
+			print_changes(d, any, false, store_generation(s));
+		print_warnings(&w);
+	}
+	model_free(&m);
+	free_warnings(&w);
+	free(a);
+	return err;
+}
+
+static int attach(const struct cmd *c, const struct netdev *dev, int mode, struct model *wished,
+		  struct err *e)
+{
+	bool *changed = calloc((size_t)c->argc + 1, sizeof(*changed));
+	struct changes d;
+	struct store *s;
+	bool fresh;
+	int err;
+
+	if (!changed)
+		return fail(e, -ENOMEM, c->name, "attaching: out of memory");
+	err = store_open(&s, STORE_CREATE, c->wait, e);
+	if (err) {
+		free(changed);
+		return err;
+	}
+	fresh = store_is_fresh(s);
+	err = load_tables(c, s, wished, &d, e);
+	if (!err)
+		err = attach_devices(c, s, dev, mode, changed, e);
+	if (!err)
+		err = report_attached(c, s, dev, changed, &d, fresh, e);
+	else if (fresh) {
+		struct err ignored;
+
+		store_purge(s, &ignored);
+	}
+	store_close(s);
+	free(changed);
+	return err;
+}
+
+int cmd_attach(const struct cmd *c, struct err *e)
+{
+	struct netdev *dev = NULL;
+	struct model wished;
+	int mode;
+	int err = parse_mode(c, &mode, e);
+
+	if (err)
+		return err;
+	err = find_devices(c, &dev, e);
+	if (err)
+		return err;
+	model_init(&wished);
+	/* Files are read before the lock is taken, where it is known that they are needed. */
+	if (given(c, OPT(CONFIG)))
+		err = load_wished(c, &wished, e);
+	if (!err)
+		err = attach(c, dev, mode, &wished, e);
+	model_free(&wished);
+	free(dev);
+	return err;
+}
+
+/* ---- detach ---- */
+
+/* By its present name, or by the recorded one where the device is gone. */
+static struct attachment *find_attachment(struct attachment *a, size_t count, const char *name,
+					  const struct netdev *dev)
+{
+	for (size_t i = 0; dev && i < count; i++)
+		if (is_key(&a[i], netns_inode(), dev->ifindex))
+			return &a[i];
+	for (size_t i = 0; i < count; i++)
+		if (!a[i].attached && a[i].key.netns == netns_inode() &&
+		    !strcmp(a[i].iface.name, name))
+			return &a[i];
+	return NULL;
+}
+
+/* Marks what is meant; a name that nothing has is an error. */
+static int choose(const struct cmd *c, struct attachment *a, size_t count, bool *chosen,
+		  struct err *e)
+{
+	if (given(c, OPT(ALL)))
+		memset(chosen, true, count * sizeof(*chosen));
+	for (int i = 0; i < c->argc; i++) {
+		struct netdev dev;
+		struct attachment *found;
+		int err = netdev_get(c->argv[i], &dev, e);
+
+		found = find_attachment(a, count, c->argv[i], err ? NULL : &dev);
+		if (found)
+			chosen[found - a] = true;
+		else if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int check_purge(const struct cmd *c, const struct attachment *a, size_t count,
+		       const bool *chosen, struct err *e)
+{
+	for (size_t i = 0; i < count && given(c, OPT(PURGE)); i++)
+		if (!chosen[i] && a[i].attached)
+			return fail(e, -EBUSY, a[i].iface.name,
+				    "removing the tables: it is attached still (use detach --all --purge)");
+	return 0;
+}
+
+static uint64_t count_loaded(struct store *s, struct err *e)
+{
+	uint64_t sum = 0;
+	struct model m;
+
+	model_init(&m);
+	if (!store_read(s, &m, false, e)) {
+		sum = m.service_count;
+		for (unsigned int i = 0; i < m.service_count; i++)
+			sum += store_entity_count(s, m.services[i].name);
+	}
+	model_free(&m);
+	return sum;
+}
+
+static int detach(const struct cmd *c, struct store *s, struct attachment *a, size_t count,
+		  bool *chosen, struct err *e)
+{
+	bool purge = given(c, OPT(PURGE));
+	struct changes d = {.removed = purge ? count_loaded(s, e) : 0};
+	bool changed = purge;
+	int err = choose(c, a, count, chosen, e);
+
+	if (!err)
+		err = check_purge(c, a, count, chosen, e);
+	for (size_t i = 0; i < count && !err; i++) {
+		/* Records of what is gone do not outlive the tables. */
+		if (!chosen[i] && !purge)
+			continue;
+		err = prog_detach(s, &a[i].key, &a[i].iface, e);
+		if (!err)
+			print_detached(a[i].iface.name);
+		changed = true;
+	}
+	if (!err && purge)
+		err = store_purge(s, e);
+	if (!err && (c->json || !changed))
+		print_changes(&d, changed, false, purge ? 0 : store_generation(s));
+	return err;
+}
+
+/* Nothing is loaded: nothing is attached, but names must be those of interfaces. */
+static int detach_nothing(const struct cmd *c, struct err *e)
+{
+	const struct changes d = {0};
+	struct netdev dev;
+
+	for (int i = 0; i < c->argc; i++) {
+		int err = netdev_get(c->argv[i], &dev, e);
+
+		if (err)
+			return err;
+	}
+	print_changes(&d, false, false, 0);
+	return 0;
+}
+
+int cmd_detach(const struct cmd *c, struct err *e)
+{
+	struct attachment *a = NULL;
+	struct store *s;
+	bool *chosen;
+	size_t count;
+	int err;
+
+	if (given(c, OPT(ALL)) == (c->argc > 0))
+		return usage_error(e, c->name, "arguments: interfaces or --all, one of the two (see mangle-ctl %s --help)",
+				   c->name);
+	err = store_open(&s, STORE_WRITE, c->wait, e);
+	if (err == -ENOENT)
+		return detach_nothing(c, e);
+	if (err)
+		return err;
+	err = read_attachments(s, &a, &count, e);
+	chosen = calloc(MANGLE_MAX_IFACES + 1, sizeof(*chosen));
+	if (!err && !chosen)
+		err = fail(e, -ENOMEM, c->name, "detaching: out of memory");
+	if (!err)
+		err = detach(c, s, a, count, chosen, e);
+	free(chosen);
+	free(a);
+	store_close(s);
+	return err;
+}

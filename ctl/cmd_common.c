@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What several verbs need: words to values, the service meant, the way to a new state, warnings. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netdev.h"
+#include "print.h"
+#include "prog.h"
+#include "verbs.h"
+
+/* ---- words ---- */
+
+int bad_option(const struct cmd *c, enum option_id o, const char *why, struct err *e)
+{
+	return usage_error(e, c->name, "--%s %.100s: %s (see mangle-ctl %s --help)", option_name(o),
+			   *c->value[o] ? c->value[o] : "''", why, c->name);
+}
+
+int bad_argument(const struct cmd *c, const char *what, const char *word, const char *why,
+		 struct err *e)
+{
+	return usage_error(e, c->name, "%s %.100s: %s (see mangle-ctl %s --help)", what,
+			   *word ? word : "''", why, c->name);
+}
+
+int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e)
+{
+	char why[WHY_SIZE] = "is none of";
+	size_t len = strlen(why);
+
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(words[i], c->value[o]))
+			return i;
+		len += (size_t)snprintf(why + len, sizeof(why) - len, " %s", words[i]);
+	}
+	return bad_option(c, o, why, e);
+}
+
+int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t *out, struct err *e)
+{
+	struct why why;
+
+	if (parse_number(c->value[o], 0, max, out, &why))
+		return bad_option(c, o, why.text, e);
+	return 0;
+}
+
+/* ---- the store ---- */
+
+int open_loaded(const struct cmd *c, enum store_access access, struct store **s, struct err *e)
+{
+	int err = store_open(s, access, c->wait, e);
+
+	if (err == -ENOENT)
+		return fail(e, err, "tables",
+			    "opening them: nothing is loaded (attach an interface, or apply a configuration)");
+	return err;
+}
+
+int close_created(struct store *s, int ret)
+{
+	struct err ignored;
+
+	if (ret < 0 && store_is_fresh(s))
+		store_purge(s, &ignored);
+	store_close(s);
+	return ret;
+}
+
+/* ---- services ---- */
+
+int no_such_service(const char *name, struct err *e)
+{
+	return fail(e, -ENOENT, *name ? name : "''",
+		    "looking for the service: there is none of that name (see mangle-ctl service list)");
+}
+
+int pick_service(const struct cmd *c, const struct model *m, struct service **out, struct err *e)
+{
+	const char *name = c->value[OPT_SERVICE];
+
+	if (name) {
+		*out = model_find(m, name);
+		return *out ? 0 : no_such_service(name, e);
+	}
+	if (m->service_count > 1)
+		return fail(e, -EINVAL, c->name, "choosing a service: there are %u (name one: --service NAME%s)",
+			    m->service_count, c->verb->options & OPT(ALL) ? ", or --all" : "");
+	if (!m->service_count)
+		return fail(e, -ENOENT, c->name,
+			    "choosing a service: there is none (see mangle-ctl service add --help)");
+	*out = m->services;
+	return 0;
+}
+
+int read_entities_of(struct store *s, struct service *svc, struct err *e)
+{
+	struct service full;
+	int err = store_read_service(s, svc->name, &full, e);
+
+	if (err)
+		return err;
+	service_free(svc);
+	*svc = full;
+	return 0;
+}
+
+int read_picked(const struct cmd *c, struct store *s, struct model *m, struct service **out,
+		struct err *e)
+{
+	int err = store_read(s, m, false, e);
+
+	if (!err)
+		err = pick_service(c, m, out, e);
+	if (!err)
+		err = read_entities_of(s, *out, e);
+	return err;
+}
+
+/* ---- established connections ---- */
+
+#define TCP_STATE_ESTABLISHED 1
+
+/* How many are established to one of the service's ports, by a /proc/net/tcp. */
+static unsigned int count_connections(const char *path, const struct service *s, unsigned int *port)
+{
+	unsigned int local, state, found = 0;
+	char line[512];
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) != 2 ||
+		    state != TCP_STATE_ESTABLISHED)
+			continue;
+		for (unsigned int i = 0; i < s->port_count; i++)
+			if (s->ports[i] == local) {
+				*port = local;
+				found++;
+			}
+	}
+	fclose(f);
+	return found;
+}
+
+/* In the thread's network namespace. */
+static int check_here(const struct model *from, const struct model *to, struct err *e)
+{
+	for (unsigned int i = 0; i < to->service_count; i++) {
+		const struct service *s = &to->services[i];
+		const struct service *old = model_find(from, s->name);
+		unsigned int port = 0, found;
+
+		if (!(s->protocols & MANGLE_PROTO_TCP) || (old && service_same_settings(old, s)))
+			continue;
+		found = count_connections("/proc/thread-self/net/tcp", s, &port) +
+			count_connections("/proc/thread-self/net/tcp6", s, &port);
+		if (found)
+			return fail(e, -EBUSY, s->name,
+				    "taking TCP port %u: it has %u established connection%s, which could be cut off (close them, or use --force)",
+				    port, found, found == 1 ? "" : "s");
+	}
+	return 0;
+}
+
+int check_connections(const struct cmd *c, struct store *s, const struct model *from,
+		      const struct model *to, struct err *e)
+{
+	struct attachment *a;
+	size_t count;
+	int err, back;
+
+	if (given(c, OPT(FORCE)))
+		return 0;
+	err = check_here(from, to, e);
+	if (err)
+		return err;
+	/* And wherever packets would be mangled. */
+	err = read_attachments(s, &a, &count, e);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && !err; i++) {
+		if (!a[i].attached || netns_enter_inode(a[i].key.netns, &back))
+			continue;
+		if (back >= 0)
+			err = check_here(from, to, e);
+		netns_return(back);
+	}
+	free(a);
+	return err;
+}
+
+/* ---- a new state ---- */
+
+static bool any_change(const struct changes *d)
+{
+	return d->added || d->removed || d->updated;
+}
+
+static void print_lines(const struct model *from, const struct model *to)
+{
+	struct change_lines lines = {0};
+	struct changes ignored;
+
+	model_diff(from, to, &ignored, print_change_line, &lines);
+	print_change_lines_end(&lines);
+}
+
+int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
+	    bool lines, struct err *e)
+{
+	uint64_t before = s ? store_generation(s) : 0;
+	struct changes d;
+	int err = model_check(to, e);
+
+	/* A file about to be loaded where nothing is has no store to ask. */
+	if (!err && s)
+		err = check_connections(c, s, from, to, e);
+	if (err)
+		return err;
+	if (given(c, OPT(CHECK))) {
+		model_diff(from, to, &d, NULL, NULL);
+		print_lines(from, to);
+		print_changes(&d, any_change(&d), true, before);
+		return given(c, OPT(EXIT_CODE)) && any_change(&d) ? EXIT_ANSWER_NO : 0;
+	}
+	err = store_publish(s, to, &d, e);
+	if (err)
+		return err;
+	if (lines)
+		print_lines(from, to);
+	print_changes(&d, store_generation(s) != before, false, store_generation(s));
+	return 0;
+}
+
+/* ---- attachments ---- */
+
+static int by_name(const void *x, const void *y)
+{
+	const struct attachment *a = x, *b = y;
+	int order = strcmp(a->iface.name, b->iface.name);
+
+	if (!order)
+		order = (a->key.netns > b->key.netns) - (a->key.netns < b->key.netns);
+	return order ? order : (a->key.ifindex > b->key.ifindex) - (a->key.ifindex < b->key.ifindex);
+}
+
+/* A device may have been renamed since. */
+static void refresh(struct attachment *a)
+{
+	char name[IF_NAMESIZE];
+	int back;
+
+	a->attached = prog_is_attached(&a->key, &a->iface);
+	if (!a->attached || netns_enter_inode(a->key.netns, &back))
+		return;
+	if (if_indextoname(a->key.ifindex, name))
+		snprintf(a->iface.name, sizeof(a->iface.name), "%s", name);
+	netns_return(back);
+}
+
+int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e)
+{
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	int err = store_ifaces(s, &keys, &ifaces, count, e);
+
+	if (err)
+		return err;
+	*out = calloc(*count + 1, sizeof(**out));
+	for (size_t i = 0; i < *count && *out; i++) {
+		(*out)[i].key = keys[i];
+		(*out)[i].iface = ifaces[i];
+		refresh(&(*out)[i]);
+	}
+	free(keys);
+	free(ifaces);
+	if (!*out)
+		return fail(e, -ENOMEM, "interfaces", "listing them: out of memory");
+	qsort(*out, *count, sizeof(**out), by_name);
+	return 0;
+}
+
+bool is_key(const struct attachment *a, uint64_t netns, int ifindex)
+{
+	return a->key.netns == netns && a->key.ifindex == (uint32_t)ifindex;
+}
+
+/* ---- warnings ---- */
+
+void add_warning(struct warnings *w, const char *fmt, ...)
+{
+	char **more = realloc(w->text, (w->count + 1) * sizeof(*more));
+	va_list ap;
+
+	if (!more)
+		return;
+	w->text = more;
+	va_start(ap, fmt);
+	if (vasprintf(&w->text[w->count], fmt, ap) >= 0)
+		w->count++;
+	va_end(ap);
+}
+
+void warn_about_interface(struct warnings *w, const struct attachment *a)
+{
+	const char *name = a->iface.name;
+	struct netdev_features f;
+	struct err ignored;
+	int back;
+
+	if (!a->attached)
+		return;
+	if (a->iface.mode == MODE_GENERIC)
+		add_warning(w,
+			    "%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
+			    name);
+	if (netns_enter_inode(a->key.netns, &back))
+		return;
+	if (!netdev_features(name, &f, &ignored)) {
+		if (f.lro == 1)
+			add_warning(w, "%s: LRO is on: frames are merged before mangle sees them (ethtool -K %s lro off)",
+				    name, name);
+		if (f.gro_hw == 1)
+			add_warning(w, "%s: hardware GRO is on: frames are merged before mangle sees them (ethtool -K %s rx-gro-hw off)",
+				    name, name);
+	}
+	netns_return(back);
+}
+
+void warn_about_services(struct warnings *w, const struct model *m)
+{
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		const struct service *s = &m->services[i];
+
+		if (s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_SEGMENT)
+			add_warning(w,
+				    "service %s: TCP in segment mode breaks connections to local sockets (for one-way and mirrored streams only)",
+				    s->name);
+	}
+}
+
+void free_warnings(struct warnings *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		free(w->text[i]);
+	free(w->text);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Looks, and says what to do; creates and changes nothing. */
+#include <errno.h>
+#include <glob.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "netdev.h"
+#include "print.h"
+#include "prog.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define LINEAR_MTU 3498 /* of a frame in one page, less headroom and tail */
+
+struct doctor {
+	struct prog_features features;
+	struct utsname uname;
+	unsigned int release; /* KERNEL(major, minor) */
+	bool blocked;
+};
+#define KERNEL(major, minor) ((major) << 8 | (minor))
+
+static void __attribute__((format(printf, 4, 5)))
+say(struct doctor *d, const char *name, enum check_state state, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	print_check(name, state, text);
+	d->blocked |= state == CHECK_BAD;
+}
+
+/* ---- the machine ---- */
+
+static void check_kernel(struct doctor *d)
+{
+	unsigned int major = 0, minor = 0;
+
+	uname(&d->uname);
+	sscanf(d->uname.release, "%u.%u", &major, &minor);
+	d->release = KERNEL(major, minor);
+	if (d->release < KERNEL(5, 10))
+		say(d, "kernel", CHECK_BAD, "%s is too old (5.10 or later is needed)",
+		    d->uname.release);
+	else
+		say(d, "kernel", CHECK_OK, "%s", d->uname.release);
+}
+
+static uint64_t capabilities(void)
+{
+	unsigned long long set = 0;
+	char line[256];
+	FILE *f = fopen("/proc/thread-self/status", "re");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &set) == 1)
+			break;
+	fclose(f);
+	return set;
+}
+
+static bool check_permissions(struct doctor *d)
+{
+	uint64_t set = capabilities();
+	bool admin = set >> CAP_SYS_ADMIN & 1, bpf = admin || set >> CAP_BPF & 1;
+	bool net = set >> CAP_NET_ADMIN & 1;
+
+	if (!bpf || !net)
+		say(d, "permissions", CHECK_BAD, "%s%s%s missing (run as root)",
+		    bpf ? "" : "CAP_BPF", bpf || net ? "" : " and ", net ? "" : "CAP_NET_ADMIN");
+	else if (!admin)
+		say(d, "permissions", CHECK_WARN,
+		    "CAP_SYS_ADMIN is missing: libxdp's dispatcher cannot be asked (run as root)");
+	else
+		say(d, "permissions", CHECK_OK, "CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN are there");
+	return bpf && net;
+}
+
+static void check_memlock(struct doctor *d)
+{
+	struct rlimit limit;
+
+	if (d->release >= KERNEL(5, 11) || getrlimit(RLIMIT_MEMLOCK, &limit) ||
+	    limit.rlim_max == RLIM_INFINITY || capabilities() >> CAP_SYS_RESOURCE & 1)
+		return;
+	say(d, "locked memory", CHECK_WARN,
+	    "limited to %llu bytes, which this kernel counts tables by (ulimit -l unlimited)",
+	    (unsigned long long)limit.rlim_max);
+}
+
+static void check_frames(struct doctor *d, bool may_probe)
+{
+	if (!may_probe)
+		return;
+	prog_probe(&d->features);
+	if (d->features.frags && d->features.load_bytes)
+		say(d, "large frames", CHECK_OK, "frames of more than one buffer are handled");
+	else
+		say(d, "large frames", CHECK_WARN,
+		    "this kernel cannot show programs frames of more than one buffer: jumbo frames (5.18 or later can)");
+}
+
+static void check_dispatcher(struct doctor *d, bool may_probe)
+{
+	static const char *const places[] = {"/usr/lib/bpf/xdp-dispatcher.o",
+					     "/usr/lib/*/bpf/xdp-dispatcher.o",
+					     "/usr/lib64/bpf/xdp-dispatcher.o",
+					     "/usr/local/lib*/bpf/xdp-dispatcher.o"};
+	bool found = getenv("LIBXDP_OBJECT_PATH");
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !found; i++) {
+		glob_t g;
+
+		found = !glob(places[i], 0, NULL, &g);
+		globfree(&g);
+	}
+	if (may_probe && !d->features.dispatcher)
+		say(d, "dispatcher", CHECK_WARN,
+		    "this kernel does not let programs share an interface: mangle attaches alone (nothing needs to be done where it is the only XDP program)");
+	else if (!found)
+		say(d, "dispatcher", CHECK_WARN,
+		    "libxdp's xdp-dispatcher.o is not found: mangle attaches alone (install libxdp whole)");
+	else
+		say(d, "dispatcher", CHECK_OK, "other XDP programs can share the interface");
+}
+
+static void check_bpffs(struct doctor *d)
+{
+	struct stat own, init;
+	struct statfs fs;
+
+	if (!statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
+		say(d, "bpffs", CHECK_OK, "mounted on " BPFFS);
+	else if (!stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &init) &&
+		 own.st_ino != init.st_ino)
+		say(d, "bpffs", CHECK_BAD,
+		    "not mounted in this mount namespace, and pins made here would vanish with it (run mangle-ctl outside, with -n NAME)");
+	else if (access(BPFFS, F_OK))
+		say(d, "bpffs", CHECK_BAD, "there is no " BPFFS " (mount sysfs; the kernel needs CONFIG_BPF_SYSCALL)");
+	else
+		say(d, "bpffs", CHECK_OK, "not mounted yet: mangle-ctl mounts it on " BPFFS " when it is needed");
+}
+
+static void check_jit(struct doctor *d)
+{
+	FILE *f = fopen("/proc/sys/net/core/bpf_jit_enable", "re");
+	int on = 1;
+
+	if (f && fscanf(f, "%d", &on) != 1)
+		on = 1;
+	if (f)
+		fclose(f);
+	if (on)
+		say(d, "JIT", CHECK_OK, "programs are compiled");
+	else
+		say(d, "JIT", CHECK_WARN, "programs are interpreted, which is slow (sysctl net.core.bpf_jit_enable=1)");
+}
+
+/* ---- what is loaded ---- */
+
+static void warn_all(struct doctor *d, const char *name, const struct warnings *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		say(d, name, CHECK_WARN, "%s", w->text[i]);
+}
+
+static int check_services(struct doctor *d, struct store *s, struct err *e)
+{
+	struct warnings w = {0};
+	struct model m;
+	int err;
+
+	model_init(&m);
+	err = store_read(s, &m, false, e);
+	if (!err) {
+		say(d, "tables", CHECK_OK, "%u service%s loaded, generation %llu", m.service_count,
+		    m.service_count == 1 ? "" : "s", (unsigned long long)store_generation(s));
+		warn_about_services(&w, &m);
+		warn_all(d, "services", &w);
+	}
+	free_warnings(&w);
+	model_free(&m);
+	return err;
+}
+
+static int check_attachments(struct doctor *d, struct store *s, struct err *e)
+{
+	struct attachment *a;
+	size_t count;
+	int err = read_attachments(s, &a, &count, e);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		struct warnings w = {0};
+
+		if (a[i].attached)
+			say(d, a[i].iface.name, CHECK_OK, "attached, %s mode",
+			    a[i].iface.mode == MODE_GENERIC ? "generic" : "native");
+		else
+			say(d, a[i].iface.name, CHECK_WARN,
+			    "recorded as attached, and gone (attach it anew, or detach it)");
+		warn_about_interface(&w, &a[i]);
+		warn_all(d, a[i].iface.name, &w);
+		free_warnings(&w);
+	}
+	free(a);
+	return 0;
+}
+
+static void check_tables(const struct cmd *c, struct doctor *d)
+{
+	struct store *s = NULL;
+	struct err why;
+	int err = store_open(&s, STORE_READ, c->wait, &why);
+
+	if (err == -ENOENT) {
+		say(d, "tables", CHECK_OK, "nothing is loaded");
+		return;
+	}
+	if (!err)
+		err = check_services(d, s, &why);
+	if (!err)
+		err = check_attachments(d, s, &why);
+	if (err)
+		say(d, "tables", why.status == EXIT_LOCK_BUSY ? CHECK_WARN : CHECK_BAD, "%s",
+		    why.line);
+	store_close(s);
+}
+
+/* ---- the interface ---- */
+
+static void check_offload(struct doctor *d, const char *name, const char *what, int value,
+			  const char *feature, const char *bad)
+{
+	if (value == 1)
+		say(d, name, CHECK_WARN, "%s is on: %s (ethtool -K %s %s off)", what, bad, name,
+		    feature);
+	else
+		say(d, name, CHECK_OK, "%s is %s", what, value ? "not known to it" : "off");
+}
+
+static void check_offloads(struct doctor *d, const char *name)
+{
+	struct netdev_features f;
+	struct err why;
+
+	if (netdev_features(name, &f, &why)) {
+		say(d, name, CHECK_WARN, "its offloads cannot be asked for: %s", why.line);
+		return;
+	}
+	check_offload(d, name, "LRO", f.lro, "lro", "frames are merged before mangle sees them, and some drivers refuse to attach");
+	check_offload(d, name, "hardware GRO", f.gro_hw, "rx-gro-hw", "frames are merged before mangle sees them");
+	check_offload(d, name, "VLAN stripping", f.rxvlan, "rxvlan", "mangle does not see the VLAN tags that the hardware takes off; what it matches by is the same");
+	say(d, name, CHECK_OK, "checksum offload: receive %s, transmit %s; frames whose checksum is left to hardware are recognised",
+	    f.rx_checksum == 1 ? "on" : "off", f.tx_checksum == 1 ? "on" : "off");
+}
+
+static void check_interface(struct doctor *d, const char *name)
+{
+	struct netdev dev;
+	struct err why;
+
+	if (netdev_get(name, &dev, &why)) {
+		say(d, name, CHECK_BAD, "%s", why.line);
+		return;
+	}
+	if (dev.up)
+		say(d, name, CHECK_OK, "up, ifindex %d", dev.ifindex);
+	else
+		say(d, name, CHECK_WARN, "down: nothing is received (ip link set %s up)", name);
+	if (dev.mtu > LINEAR_MTU && !(d->features.frags && d->features.load_bytes))
+		say(d, name, CHECK_WARN,
+		    "MTU %u: this kernel may refuse native mode, and large frames are not looked into (ip link set %s mtu 1500)",
+		    dev.mtu, name);
+	else
+		say(d, name, CHECK_OK, "MTU %u", dev.mtu);
+	check_offloads(d, name);
+	say(d, name, CHECK_OK, "whether its driver has native mode shows when it is attached (status says which mode it became)");
+}
+
+int cmd_doctor(const struct cmd *c, struct err *e)
+{
+	struct doctor d = {0};
+	bool may_probe;
+
+	(void)e;
+	print_checks_begin();
+	check_kernel(&d);
+	may_probe = check_permissions(&d);
+	check_memlock(&d);
+	check_frames(&d, may_probe);
+	check_dispatcher(&d, may_probe);
+	check_bpffs(&d);
+	check_jit(&d);
+	check_tables(c, &d);
+	if (c->argc)
+		check_interface(&d, c->argv[0]);
+	print_checks_end();
+	return d.blocked ? EXIT_NOT_DONE : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* mangle-ctl: words to a verb, the verb to an exit status, an error to its one line. */
+#include <stdio.h>
+#include <string.h>
+
+#include "netdev.h"
+#include "print.h"
+#include "verbs.h"
+
+static int run(int argc, char **argv, struct cmd *c, struct err *e)
+{
+	int err = verbs_parse(argc, argv, c, e);
+
+	if (err)
+		return err;
+	if (given(c, OPT(HELP))) {
+		verbs_help(c, stdout);
+		return 0;
+	}
+	if (given(c, OPT(VERSION))) {
+		printf("mangle-ctl %s\n", MANGLE_VERSION);
+		return 0;
+	}
+	print_init(c->json, c->quiet);
+	if (c->netns) {
+		err = netns_enter(c->netns, e);
+		if (err)
+			return err;
+	}
+	return c->verb->run(c, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {.status = EXIT_NOT_DONE};
+	struct cmd c;
+	int ret = run(argc, argv, &c, &e);
+
+	if (ret >= 0 && print_finish(&e))
+		ret = -1;
+	if (ret >= 0)
+		return ret;
+	print_error(&e, c.name);
+	return e.status;
+}

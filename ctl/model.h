@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The wished state: services and their entities, as values. Knows nothing of kernel, files or
+ * printing. Ports and sizes are in host byte order; sizes are payload bytes, inclusive.
+ */
+#ifndef CTL_MODEL_H
+#define CTL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../maps/schema.h"
+#include "err.h"
+
+struct tag {
+	uint8_t len; /* 1 .. MANGLE_MAX_TAG */
+	uint8_t bytes[MANGLE_MAX_TAG]; /* wire order, the rest 0 */
+};
+
+/* A port, drop or pass. */
+struct target {
+	uint8_t action; /* ACTION_PORT, ACTION_DROP, ACTION_PASS */
+	uint16_t port; /* 0 unless ACTION_PORT */
+};
+
+struct window {
+	uint16_t min, max;
+};
+
+struct entity {
+	uint8_t tag[MANGLE_MAX_TAG]; /* wire order, the rest 0; its length is the service's */
+	struct target target;
+	bool has_size;
+	struct window size; /* 0, 0 unless has_size */
+	uint32_t line; /* of the file it was read from; 0: none. Says nothing about the entity */
+};
+
+struct prefix {
+	uint8_t addr[16]; /* network byte order, host bits 0; IPv4 in the first 4, the rest 0 */
+	uint8_t family; /* 4 or 6 */
+	uint8_t len;
+};
+
+struct service {
+	char name[MANGLE_NAME_SIZE];
+	char ifname[MANGLE_IFNAME_SIZE]; /* "": any */
+	uint8_t protocols; /* MANGLE_PROTO_*, or-ed */
+	uint16_t ports[MANGLE_MAX_PORTS]; /* ascending */
+	unsigned int port_count;
+	struct prefix daddr[MANGLE_MAX_PREFIXES]; /* in order of prefix_compare */
+	unsigned int daddr_count;
+	struct prefix saddr[MANGLE_MAX_PREFIXES];
+	unsigned int saddr_count;
+	int32_t tag_offset; /* from the payload's start; below 0 from its end */
+	uint8_t tag_len;
+	struct window size;
+	uint8_t invalid; /* ACTION_PASS or ACTION_DROP */
+	struct target unknown;
+	uint8_t tcp_mode; /* enum mangle_tcp_mode */
+	bool reply;
+	bool observe;
+	uint16_t targets_first, targets_last; /* 0, 0: any */
+
+	/* Entities ascending by tag (memcmp of MANGLE_MAX_TAG bytes), no tag twice.
+	 * keep_entities: those that are loaded stay; the array is empty and says nothing. */
+	bool keep_entities;
+	struct entity *entities;
+	size_t entity_count, entity_room;
+
+	uint32_t line; /* of the file it was read from; 0: none */
+};
+
+struct model {
+	struct service *services; /* ascending by name (strcmp) once model_check has passed */
+	unsigned int service_count, service_room;
+	char file[256]; /* where it came from, absolute path; "": not from a file */
+};
+
+/* What a change did or would do, counted in entities and services together. */
+struct changes {
+	uint64_t added, removed, updated;
+};
+
+void model_init(struct model *m);
+void model_free(struct model *m);
+/* Deep copy; -ENOMEM with e set. */
+int model_copy(struct model *to, const struct model *from, struct err *e);
+
+/* The built-in default: service `default`, udp 5000, tag 0:4, size 4:65507, everything pass. */
+int model_default(struct model *m, struct err *e);
+/* A service with every optional setting at its default, no name, no ports, no tag. */
+void service_defaults(struct service *s);
+void service_free(struct service *s);
+/* Appends a copy of *s, which is emptied (its entities move). Pointers into m->services end. */
+int model_add(struct model *m, struct service *s, struct err *e);
+struct service *model_find(const struct model *m, const char *name);
+void model_remove(struct model *m, const char *name);
+
+/* Appends one entity, in any order; service_sort_entities must follow. */
+int service_add_entity(struct service *s, const struct entity *en, struct err *e);
+/* Sorts by tag, then line; returns 0, or -EEXIST with the index of an entity whose tag the one
+ * before it has too. */
+int service_sort_entities(struct service *s, size_t *twice);
+/* By tag, NULL where it is not there. Sorted entities. */
+struct entity *service_find_entity(const struct service *s, const struct tag *tag);
+
+/*
+ * Is this a state that can run? Sorts services by name, ports and prefixes within them. Judges each
+ * service (name, 1..16 ports, no port twice, tag within 1..16 and 0..65535, size.min <= size.max,
+ * targets, entities and unknown within targets, unknown and targets 1..65535), what is not built
+ * yet (tcp connection mode and reply), names that are there twice, more than MANGLE_MAX_SERVICES,
+ * and any two services that match the same packets with equal precedence.
+ * 0 or -EINVAL with e set: object is the service's name.
+ */
+int model_check(struct model *m, struct err *e);
+/* The same for a caller who knows a better object: the service at fault and the reason alone.
+ * NULL where memory is short (-ENOMEM). */
+struct why;
+int model_judge(struct model *m, const struct service **at, struct why *why);
+/* Parts of it, for those who can name the line: is the target among those allowed; and what is
+ * wrong with a tag's place, NULL where nothing is. */
+bool target_allowed(const struct service *s, const struct target *t);
+const char *tag_place_wrong(int32_t offset, unsigned int len);
+
+/* Same settings, entities aside. Both checked (sorted). */
+bool service_same_settings(const struct service *a, const struct service *b);
+bool entity_same(const struct entity *a, const struct entity *b);
+/*
+ * Counts what differs, a service like an entity: in `to` only: added; in `from` only: removed;
+ * in both, other settings / target or window: updated. A service that goes takes its entities with
+ * it, each counted. each (may be NULL) is called for every difference, in order of service name,
+ * the service before its entities; entity is NULL where the service itself is meant.
+ */
+enum change_kind { CHANGE_ADDED, CHANGE_REMOVED, CHANGE_UPDATED };
+typedef void (*change_fn)(void *arg, enum change_kind kind, const struct service *service,
+			  const struct entity *entity);
+void model_diff(const struct model *from, const struct model *to, struct changes *c, change_fn each,
+		void *arg);
+
+/* Ascending: family, then address, then length. */
+int prefix_compare(const struct prefix *a, const struct prefix *b);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "netdev.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool_netlink.h>
+#include <linux/genetlink.h>
+#include <net/if.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OWN_NETNS "/proc/thread-self/ns/net"
+#define NAMED_NETNS "/run/netns"
+
+/* ---- interfaces ---- */
+
+static int no_netlink(const char *name, int err, struct err *e)
+{
+	return fail(e, -EIO, name, "asking the kernel about it: %s (see doctor)", nl_geterror(err));
+}
+
+int netdev_get(const char *name, struct netdev *out, struct err *e)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	struct rtnl_link *link = NULL;
+	int err = -NLE_NOMEM;
+
+	if (sk)
+		err = nl_connect(sk, NETLINK_ROUTE);
+	if (!err)
+		err = *name && strlen(name) < IFNAMSIZ ? rtnl_link_get_kernel(sk, 0, name, &link)
+						       : -NLE_NODEV;
+	nl_socket_free(sk);
+	if (err == -NLE_NODEV || err == -NLE_OBJ_NOTFOUND)
+		return fail(e, -ENODEV, *name ? name : "''",
+			    "looking for the interface: there is none of that name here (see ip link; for another network namespace use -n NAME)");
+	if (err)
+		return no_netlink(name, err, e);
+	memset(out, 0, sizeof(*out));
+	out->ifindex = rtnl_link_get_ifindex(link);
+	snprintf(out->name, sizeof(out->name), "%s", rtnl_link_get_name(link));
+	out->mtu = rtnl_link_get_mtu(link);
+	out->up = rtnl_link_get_flags(link) & IFF_UP;
+	rtnl_link_put(link);
+	return 0;
+}
+
+/* ---- namespaces ---- */
+
+uint64_t netns_inode(void)
+{
+	struct stat st;
+
+	return stat(OWN_NETNS, &st) ? 0 : st.st_ino;
+}
+
+static bool is_netns(const char *path, uint64_t inode)
+{
+	struct stat own, st;
+
+	/* The device too: in /run/netns may also lie ordinary files. */
+	return !stat(OWN_NETNS, &own) && !stat(path, &st) && st.st_ino == inode &&
+	       st.st_dev == own.st_dev;
+}
+
+static int enter_path(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (setns(fd, CLONE_NEWNET))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int netns_enter(const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+	int err = -ENOENT;
+
+	if (*name && !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..") &&
+	    snprintf(path, sizeof(path), NAMED_NETNS "/%s", name) < (int)sizeof(path))
+		err = enter_path(path);
+	if (!err)
+		return 0;
+	return fail(e, err, *name ? name : "''", "entering the network namespace: %s (%s)",
+		    err == -ENOENT ? "there is none of that name" : strerror(-err),
+		    err == -EPERM ? "root is needed" : "see ip netns");
+}
+
+/* The first name/suffix in dir that leads to a namespace of that inode. */
+static bool find_in(const char *dir, const char *suffix, uint64_t inode, char path[PATH_MAX])
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	bool found = false;
+
+	if (!d)
+		return false;
+	while (!found && (entry = readdir(d)))
+		if (entry->d_name[0] != '.' &&
+		    snprintf(path, PATH_MAX, "%s/%s%s", dir, entry->d_name, suffix) < PATH_MAX)
+			found = is_netns(path, inode);
+	closedir(d);
+	return found;
+}
+
+int netns_enter_inode(uint64_t inode, int *back)
+{
+	char path[PATH_MAX];
+	int err;
+
+	*back = -1;
+	if (netns_inode() == inode)
+		return 0;
+	if (!find_in(NAMED_NETNS, "", inode, path) && !find_in("/proc", "/ns/net", inode, path))
+		return -ENOENT;
+	*back = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	if (*back < 0)
+		return -errno;
+	err = enter_path(path);
+	if (err) {
+		close(*back);
+		*back = -1;
+	}
+	return err;
+}
+
+void netns_return(int back)
+{
+	if (back < 0)
+		return;
+	setns(back, CLONE_NEWNET);
+	close(back);
+}
+
+/* ---- offloads ---- */
+
+static void set_feature(struct netdev_features *f, const char *name, int on)
+{
+	const struct {
+		const char *name;
+		int *value;
+	} known[] = {
+		{"rx-lro", &f->lro},
+		{"rx-gro-hw", &f->gro_hw},
+		{"rx-vlan-hw-parse", &f->rxvlan},
+		{"rx-checksum", &f->rx_checksum},
+		{"tx-checksum-ip-generic", &f->tx_checksum},
+		{"tx-checksum-ipv4", &f->tx_checksum},
+		{"tx-checksum-ipv6", &f->tx_checksum},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(known[i].name, name) && *known[i].value < on)
+			*known[i].value = on;
+}
+
+/* Every feature that the bitset names gets the value. */
+static void read_bitset(struct nlattr *bitset, struct netdev_features *f, int on)
+{
+	struct nlattr *bits, *bit, *name;
+	int left;
+
+	bits = bitset ? nla_find(nla_data(bitset), nla_len(bitset), ETHTOOL_A_BITSET_BITS) : NULL;
+	if (!bits)
+		return;
+	nla_for_each_nested(bit, bits, left) {
+		name = nla_find(nla_data(bit), nla_len(bit), ETHTOOL_A_BITSET_BIT_NAME);
+		if (name)
+			set_feature(f, nla_get_string(name), on);
+	}
+}
+
+static int on_features(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attr[ETHTOOL_A_FEATURES_MAX + 1];
+
+	if (genlmsg_parse(nlmsg_hdr(msg), 0, attr, ETHTOOL_A_FEATURES_MAX, NULL))
+		return NL_SKIP;
+	/* `hw` names all there are; `active` comes without a mask: only those that are on. */
+	read_bitset(attr[ETHTOOL_A_FEATURES_HW], arg, 0);
+	read_bitset(attr[ETHTOOL_A_FEATURES_ACTIVE], arg, 1);
+	return NL_OK;
+}
+
+static int ask_features(struct nl_sock *sk, const char *name, struct netdev_features *out)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+	struct nlattr *header;
+	int family, err;
+
+	if (!msg)
+		return -NLE_NOMEM;
+	err = genl_connect(sk);
+	family = err ? err : genl_ctrl_resolve(sk, ETHTOOL_GENL_NAME);
+	if (family < 0) {
+		nlmsg_free(msg);
+		return family;
+	}
+	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, 0, ETHTOOL_MSG_FEATURES_GET,
+		    ETHTOOL_GENL_VERSION);
+	header = nla_nest_start(msg, ETHTOOL_A_FEATURES_HEADER | NLA_F_NESTED);
+	NLA_PUT_STRING(msg, ETHTOOL_A_HEADER_DEV_NAME, name);
+	nla_nest_end(msg, header);
+	nl_socket_disable_auto_ack(sk);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_features, out);
+	err = nl_send_auto(sk, msg);
+	if (err >= 0)
+		err = nl_recvmsgs_default(sk);
+	nlmsg_free(msg);
+	return err;
+nla_put_failure:
+	nlmsg_free(msg);
+	return -NLE_MSGSIZE;
+}
+
+int netdev_features(const char *name, struct netdev_features *out, struct err *e)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	int err;
+
+	*out = (struct netdev_features){-1, -1, -1, -1, -1};
+	err = sk ? ask_features(sk, name, out) : -NLE_NOMEM;
+	nl_socket_free(sk);
+	return err < 0 ? no_netlink(name, err, e) : 0;
+}

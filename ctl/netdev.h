@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Interfaces and network namespaces, by libnl-3. Errors: negative errno with e set. */
+#ifndef CTL_NETDEV_H
+#define CTL_NETDEV_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct netdev {
+	int ifindex;
+	char name[16];
+	unsigned int mtu;
+	bool up;
+};
+/* -ENODEV where there is none of that name in the thread's namespace. */
+int netdev_get(const char *name, struct netdev *out, struct err *e);
+/* Enters the namespace `ip netns` knows by that name; the mount namespace stays. */
+int netns_enter(const char *name, struct err *e);
+/* Inode of the thread's network namespace. */
+uint64_t netns_inode(void);
+/*
+ * Enters the network namespace of that inode, wherever it can be found: here, /run/netns, any
+ * process. *back is a file descriptor for netns_return, -1 where it is the present one.
+ * -ENOENT without e set where it cannot be found.
+ */
+int netns_enter_inode(uint64_t inode, int *back);
+void netns_return(int back);
+
+/* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
+struct netdev_features {
+	int lro; /* rx-lro */
+	int gro_hw; /* rx-gro-hw */
+	int rxvlan; /* rx-vlan-hw-parse: strips VLAN tags before XDP */
+	int rx_checksum; /* rx-checksum */
+	int tx_checksum; /* tx-checksum-ip-generic, -ipv4 or -ipv6 */
+};
+int netdev_features(const char *name, struct netdev_features *out, struct err *e);
+
+#endif

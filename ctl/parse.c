@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "parse.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Longest useful field of a table line: text: and MANGLE_MAX_TAG times \xNN. */
+#define FIELD_SIZE 128
+#define OFFSET_MAX 65535
+
+static int __attribute__((format(printf, 2, 3))) no(struct why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------ */
+
+int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struct why *why)
+{
+	uint64_t value = 0;
+	const char *c;
+
+	for (c = s; *c >= '0' && *c <= '9'; c++) {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*c - '0'), &value))
+			break;
+	}
+	if (c == s || *c || value < min || value > max)
+		return no(why, "is not a number from %" PRIu64 " to %" PRIu64, min, max);
+	*out = value;
+	return 0;
+}
+
+int parse_port(const char *s, uint16_t *out, struct why *why)
+{
+	uint64_t value;
+	int ret = parse_number(s, 1, 65535, &value, why);
+
+	if (!ret)
+		*out = (uint16_t)value;
+	return ret;
+}
+
+int parse_offset(const char *s, int32_t *out, struct why *why)
+{
+	bool from_end = *s == '-';
+	uint64_t value;
+
+	/* "-0" would be the end itself, where no tag can begin. */
+	if (parse_number(s + from_end, from_end, OFFSET_MAX, &value, why))
+		return no(why, "is not a number from -%d to %d", OFFSET_MAX, OFFSET_MAX);
+	*out = from_end ? -(int32_t)value : (int32_t)value;
+	return 0;
+}
+
+/* Cuts s at `at` into left (a buffer for a number of any sensible length) and what follows. */
+struct left {
+	char text[24];
+};
+static int cut(const char *s, const char *at, struct left *left)
+{
+	size_t len = (size_t)(at - s);
+
+	if (len >= sizeof(left->text))
+		return -EINVAL;
+	memcpy(left->text, s, len);
+	left->text[len] = '\0';
+	return 0;
+}
+
+/* Two numbers with one ':' or '-' between. */
+static int parse_range(const char *s, uint64_t min, uint64_t *first, uint64_t *last)
+{
+	const char *sep = strpbrk(s, ":-");
+	struct left left;
+	struct why why;
+
+	if (!sep || cut(s, sep, &left) || parse_number(left.text, min, 65535, first, &why) ||
+	    parse_number(sep + 1, min, 65535, last, &why))
+		return -EINVAL;
+	return 0;
+}
+
+int parse_window(const char *s, struct window *out, struct why *why)
+{
+	uint64_t min, max;
+
+	if (parse_range(s, 0, &min, &max))
+		return no(why, "is not MIN:MAX, two numbers from 0 to 65535");
+	if (min > max)
+		return no(why, "has a minimum above its maximum");
+	out->min = (uint16_t)min;
+	out->max = (uint16_t)max;
+	return 0;
+}
+
+int parse_targets(const char *s, uint16_t *first, uint16_t *last, struct why *why)
+{
+	uint64_t from, to;
+
+	if (parse_range(s, 1, &from, &to))
+		return no(why, "is not FIRST-LAST, two ports from 1 to 65535");
+	if (from > to)
+		return no(why, "has a first port above its last");
+	*first = (uint16_t)from;
+	*last = (uint16_t)to;
+	return 0;
+}
+
+int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct why *why)
+{
+	unsigned int n = 0;
+
+	for (;;) {
+		const char *end = strchrnul(s, ',');
+		struct left left;
+		uint16_t port;
+
+		if (cut(s, end, &left) || parse_port(left.text, &port, why))
+			return no(why,
+				  "is not a port from 1 to 65535, or several with commas between");
+		if (n == MANGLE_MAX_PORTS)
+			return no(why, "has more than %d ports", MANGLE_MAX_PORTS);
+		ports[n++] = port;
+		if (!*end)
+			break;
+		s = end + 1;
+	}
+	*count = n;
+	return 0;
+}
+
+/* ---- tags --------------------------------------------------------------------------------- */
+
+int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, struct why *why)
+{
+	const char *sep = strchr(s, ':');
+	const char *wrong;
+	struct left left;
+	uint64_t length;
+	int32_t off;
+
+	if (!sep || cut(s, sep, &left) || parse_offset(left.text, &off, why) ||
+	    parse_number(sep + 1, 1, MANGLE_MAX_TAG, &length, why))
+		return no(why, "is not OFF:LEN, an offset from -%d to %d and a length from 1 to %d",
+			  OFFSET_MAX, OFFSET_MAX, MANGLE_MAX_TAG);
+	wrong = tag_place_wrong(off, (unsigned int)length);
+	if (wrong)
+		return no(why, "%s", wrong);
+	*offset = off;
+	*len = (uint8_t)length;
+	return 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Two hex digits to a byte, or -1; never looks behind the string's end. */
+static int hex_byte(const char *s)
+{
+	int high = hex_digit(s[0]);
+	int low = high < 0 ? -1 : hex_digit(s[1]);
+
+	return low < 0 ? -1 : high << 4 | low;
+}
+
+static int tag_append(struct tag *tag, int byte, struct why *why)
+{
+	if (tag->len == MANGLE_MAX_TAG)
+		return no(why, "is longer than %d bytes", MANGLE_MAX_TAG);
+	tag->bytes[tag->len++] = (uint8_t)byte;
+	return 0;
+}
+
+static int parse_tag_hex(const char *s, struct tag *tag, struct why *why)
+{
+	size_t digits = strspn(s, "0123456789abcdefABCDEF");
+
+	if (s[digits])
+		return no(why, "has a character that is not a hex digit");
+	if (digits % 2)
+		return no(why, "has an odd number of hex digits");
+	for (; *s; s += 2) {
+		if (tag_append(tag, hex_byte(s), why))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_tag_text(const char *s, struct tag *tag, struct why *why)
+{
+	while (*s) {
+		int byte = (unsigned char)*s;
+
+		if (byte >= 0x80)
+			return no(why,
+				  "has a character outside ASCII (write the bytes as hex:...)");
+		if (byte != '\\') {
+			s++;
+		} else if (s[1] == '\\') {
+			s += 2;
+		} else {
+			byte = s[1] == 'x' ? hex_byte(s + 2) : -1;
+			if (byte < 0)
+				return no(why, "has a \\ that begins neither \\xNN nor \\\\");
+			s += 4;
+		}
+		if (tag_append(tag, byte, why))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int parse_tag(const char *s, struct tag *out, struct why *why)
+{
+	struct tag tag = {0};
+	int ret;
+
+	if (!strncmp(s, "0x", 2))
+		ret = parse_tag_hex(s + 2, &tag, why);
+	else if (!strncmp(s, "hex:", 4))
+		ret = parse_tag_hex(s + 4, &tag, why);
+	else if (!strncmp(s, "text:", 5))
+		ret = parse_tag_text(s + 5, &tag, why);
+	else
+		ret = parse_tag_text(s, &tag, why);
+	if (ret)
+		return ret;
+	if (!tag.len)
+		return no(why, "has no bytes");
+	*out = tag;
+	return 0;
+}
+
+/* ---- words and addresses ------------------------------------------------------------------ */
+
+int parse_target(const char *s, struct target *out, struct why *why)
+{
+	uint16_t port = 0;
+	uint8_t action;
+
+	if (!strcmp(s, "drop"))
+		action = ACTION_DROP;
+	else if (!strcmp(s, "pass"))
+		action = ACTION_PASS;
+	else if (!parse_port(s, &port, why))
+		action = ACTION_PORT;
+	else
+		return no(why, "is not a port from 1 to 65535, drop or pass");
+	*out = (struct target){.action = action, .port = port};
+	return 0;
+}
+
+int parse_protocol(const char *s, uint8_t *protocols, struct why *why)
+{
+	if (!strcmp(s, "udp"))
+		*protocols = MANGLE_PROTO_UDP;
+	else if (!strcmp(s, "tcp"))
+		*protocols = MANGLE_PROTO_TCP;
+	else if (!strcmp(s, "any"))
+		*protocols = MANGLE_PROTO_UDP | MANGLE_PROTO_TCP;
+	else
+		return no(why, "is not udp, tcp or any");
+	return 0;
+}
+
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why)
+{
+	size_t len = strlen(s);
+
+	if (!len || len >= MANGLE_NAME_SIZE || s[strspn(s, NAME_CHARACTERS)])
+		return no(why, "is not a name: 1 to %d of the characters A-Z a-z 0-9 _ . -",
+			  MANGLE_NAME_SIZE - 1);
+	memset(out, 0, MANGLE_NAME_SIZE);
+	memcpy(out, s, len);
+	return 0;
+}
+
+/*
+ * The kernel's dev_valid_name(), and printable ASCII only so that every file can hold it. any and
+ * none are how commands say that there is no interface: nobody shall mean this and get that.
+ */
+static bool valid_ifname(const char *s)
+{
+	size_t len = strlen(s);
+	const char *c;
+
+	if (!len || len >= MANGLE_IFNAME_SIZE || !strcmp(s, ".") || !strcmp(s, "..") ||
+	    !strcmp(s, "any") || !strcmp(s, "none"))
+		return false;
+	for (c = s; *c; c++) {
+		if (*c <= ' ' || *c > '~' || *c == '/' || *c == ':')
+			return false;
+	}
+	return true;
+}
+
+int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct why *why)
+{
+	if (!valid_ifname(s))
+		return no(why, "is not an interface's name: 1 to %d characters, no blank, / or :",
+			  MANGLE_IFNAME_SIZE - 1);
+	memset(out, 0, MANGLE_IFNAME_SIZE);
+	memcpy(out, s, strlen(s));
+	return 0;
+}
+
+/* Clears the host bits; true where one was set. */
+static bool clear_host_bits(struct prefix *p)
+{
+	bool was_set = false;
+	unsigned int i;
+
+	for (i = p->len; i < sizeof(p->addr) * 8; i++) {
+		uint8_t bit = (uint8_t)(0x80 >> i % 8);
+
+		was_set |= p->addr[i / 8] & bit;
+		p->addr[i / 8] &= (uint8_t)~bit;
+	}
+	return was_set;
+}
+
+static int parse_address(const char *s, struct prefix *p)
+{
+	if (inet_pton(AF_INET, s, p->addr) == 1)
+		p->family = 4;
+	else if (inet_pton(AF_INET6, s, p->addr) == 1)
+		p->family = 6;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int parse_prefix(const char *s, struct prefix *out, struct why *why)
+{
+	const char *slash = strchrnul(s, '/');
+	size_t addr_len = (size_t)(slash - s);
+	char addr[INET6_ADDRSTRLEN];
+	char buf[PREFIX_TEXT_SIZE];
+	struct prefix p = {0};
+	uint64_t len;
+
+	if (addr_len >= sizeof(addr))
+		return no(why, "is not an IPv4 or IPv6 address or prefix");
+	memcpy(addr, s, addr_len);
+	addr[addr_len] = '\0';
+	if (parse_address(addr, &p))
+		return no(why, "is not an IPv4 or IPv6 address or prefix");
+
+	len = p.family == 4 ? 32 : 128;
+	if (*slash && parse_number(slash + 1, 0, len, &len, why))
+		return no(why, "has a prefix length that is not a number from 0 to %" PRIu64, len);
+	p.len = (uint8_t)len;
+	if (clear_host_bits(&p))
+		return no(why, "has bits set behind the prefix (write %s)", format_prefix(&p, buf));
+	*out = p;
+	return 0;
+}
+
+/* ---- lines of a table file ---------------------------------------------------------------- */
+
+/* Copies the next field of [*at, end) to buf: 1, 0 where there is none, -E2BIG. */
+static int next_field(const char **at, const char *end, char buf[FIELD_SIZE])
+{
+	const char *from = *at;
+	size_t len;
+
+	while (from < end && (*from == ' ' || *from == '\t'))
+		from++;
+	*at = from;
+	while (*at < end && **at != ' ' && **at != '\t')
+		++*at;
+	len = (size_t)(*at - from);
+	if (len >= FIELD_SIZE)
+		return -E2BIG;
+	memcpy(buf, from, len);
+	buf[len] = '\0';
+	return len > 0;
+}
+
+static int in_field(const char *field, struct why *why)
+{
+	struct why inner = *why;
+
+	return no(why, "the %s %.120s", field, inner.text);
+}
+
+/* What follows the tag. */
+static int parse_table_rest(const char *at, const char *end, struct entity *out, struct why *why)
+{
+	char field[FIELD_SIZE];
+	int ret = next_field(&at, end, field);
+
+	if (!ret)
+		return no(why, "there is no target behind the tag");
+	if (ret < 0)
+		field[0] = '\0';
+	if (parse_target(field, &out->target, why))
+		return in_field("target", why);
+
+	ret = next_field(&at, end, field);
+	if (!ret)
+		return 0;
+	if (ret < 0)
+		field[0] = '\0';
+	if (parse_window(field, &out->size, why))
+		return in_field("size", why);
+	out->has_size = true;
+	if (next_field(&at, end, field))
+		return no(why, "there is more than TAG TARGET [MIN:MAX]");
+	return 0;
+}
+
+int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
+		     struct why *why)
+{
+	struct entity en = {0};
+	char field[FIELD_SIZE];
+	const char *comment;
+	const char *end;
+	int ret;
+
+	if (memchr(line, '\0', len))
+		return no(why, "there is a NUL byte (this is not a text file)");
+	if (len && line[len - 1] == '\r')
+		len--;
+	comment = memchr(line, '#', len);
+	end = comment ? comment : line + len;
+
+	ret = next_field(&line, end, field);
+	if (!ret)
+		return 0;
+	if (ret < 0)
+		return no(why, "the tag is longer than %d bytes", MANGLE_MAX_TAG);
+	if (parse_tag(field, tag, why))
+		return in_field("tag", why);
+	if (parse_table_rest(line, end, &en, why))
+		return -EINVAL;
+	memcpy(en.tag, tag->bytes, sizeof(en.tag));
+	*out = en;
+	return 1;
+}
+
+/* ---- back to text ------------------------------------------------------------------------- */
+
+const char *format_tag_hex(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	static const char hex[] = "0123456789abcdef";
+	char *to = buf;
+	unsigned int i;
+
+	*to++ = '0';
+	*to++ = 'x';
+	for (i = 0; i < len; i++) {
+		*to++ = hex[tag[i] >> 4];
+		*to++ = hex[tag[i] & 15];
+	}
+	*to = '\0';
+	return buf;
+}
+
+const char *format_tag_text(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	unsigned int i;
+
+	for (i = 0; i < len; i++) {
+		if (tag[i] < 0x20 || tag[i] > 0x7e)
+			return NULL;
+	}
+	memcpy(buf, tag, len);
+	buf[len] = '\0';
+	return buf;
+}
+
+const char *format_tag(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	/* hex: and text: need no test, ':' is none of the characters. */
+	if (!format_tag_text(tag, len, buf) || buf[strspn(buf, NAME_CHARACTERS)] ||
+	    (buf[0] == '0' && buf[1] == 'x'))
+		format_tag_hex(tag, len, buf);
+	return buf;
+}
+
+const char *format_target(const struct target *t, char buf[TARGET_TEXT_SIZE])
+{
+	if (t->action == ACTION_PORT)
+		snprintf(buf, TARGET_TEXT_SIZE, "%u", (unsigned int)t->port);
+	else
+		snprintf(buf, TARGET_TEXT_SIZE, "%s", t->action == ACTION_DROP ? "drop" : "pass");
+	return buf;
+}
+
+const char *format_prefix(const struct prefix *p, char buf[PREFIX_TEXT_SIZE])
+{
+	size_t len;
+
+	inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->addr, buf, PREFIX_TEXT_SIZE);
+	len = strlen(buf);
+	snprintf(buf + len, PREFIX_TEXT_SIZE - len, "/%u", (unsigned int)p->len);
+	return buf;
+}
+
+const char *format_protocol(uint8_t protocols)
+{
+	if (protocols == MANGLE_PROTO_UDP)
+		return "udp";
+	return protocols == MANGLE_PROTO_TCP ? "tcp" : "any";
+}
+
+/* ---- keys --------------------------------------------------------------------------------- */
+
+static uint64_t load_le(const uint8_t *bytes, unsigned int len)
+{
+	uint64_t value = 0;
+
+	while (len--)
+		value = value << 8 | bytes[len];
+	return value;
+}
+
+static void store_le(uint64_t value, uint8_t *bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++, value >>= 8)
+		bytes[i] = (uint8_t)value;
+}
+
+void tag_to_key(const uint8_t *tag, unsigned int len, uint64_t *lo, uint64_t *hi)
+{
+	*lo = load_le(tag, len < 8 ? len : 8);
+	*hi = len > 8 ? load_le(tag + 8, len - 8) : 0;
+}
+
+void tag_from_key(uint64_t lo, uint64_t hi, uint8_t tag[MANGLE_MAX_TAG])
+{
+	store_le(lo, tag);
+	store_le(hi, tag + 8);
+}

@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "print.h"
+
+#define MAX_ENTITY_LINES 50
+
+static bool as_json, quiet;
+static bool first_of_list;
+
+static const char *const verdict_names[] = {
+#define VERDICT_NAME(upper, lower) #lower,
+	MANGLE_VERDICTS(VERDICT_NAME)
+#undef VERDICT_NAME
+};
+
+static const struct {
+	const char *name, *meaning;
+} reasons[] = {
+#define REASON_ROW(upper, lower, meaning) {#lower, meaning},
+	MANGLE_REASONS(REASON_ROW)
+#undef REASON_ROW
+};
+
+void print_init(bool json, bool be_quiet)
+{
+	as_json = json;
+	quiet = be_quiet;
+}
+
+bool print_broken(void)
+{
+	return fflush(stdout) || ferror(stdout);
+}
+
+int print_finish(struct err *e)
+{
+	errno = 0;
+	if (print_broken())
+		return fail(e, -EIO, "standard output", "writing: %s (see where it goes)",
+			    errno ? strerror(errno) : "it was refused");
+	return 0;
+}
+
+/* ---- standard error ---- */
+
+void print_error(const struct err *e, const char *name)
+{
+	size_t len = strlen(e->line);
+
+	fprintf(stderr, "mangle-ctl: %s", e->line);
+	if (!len || e->line[len - 1] != ')')
+		fprintf(stderr, " (see mangle-ctl %s%s--help)", name, *name ? " " : "");
+	fputc('\n', stderr);
+}
+
+void print_warnings(const struct warnings *w)
+{
+	for (size_t i = 0; i < w->count && !quiet; i++)
+		fprintf(stderr, "mangle-ctl: warning: %s\n", w->text[i]);
+}
+
+/* ---- JSON ---- */
+
+/* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
+static json_t *json_text(const char *s)
+{
+	json_t *j = json_string(s);
+	char *escaped, *at;
+
+	if (j)
+		return j;
+	escaped = malloc(4 * strlen(s) + 1);
+	if (!escaped)
+		return json_null();
+	for (at = escaped; *s; s++)
+		at += (unsigned char)*s < 0x80 ? sprintf(at, "%c", *s)
+					       : sprintf(at, "\\x%02x", (unsigned char)*s);
+	*at = '\0';
+	j = json_string(escaped);
+	free(escaped);
+	return j;
+}
+
+static json_t *json_text_or_null(const char *s)
+{
+	return s && *s ? json_text(s) : json_null();
+}
+
+static void dump(json_t *j)
+{
+	json_dumpf(j, stdout, JSON_COMPACT);
+	json_decref(j);
+}
+
+static void dump_line(json_t *j)
+{
+	dump(j);
+	putchar('\n');
+}
+
+/* Lists are written row by row, so that a million rows need no memory. */
+static void list_begin(void)
+{
+	putchar('[');
+	first_of_list = true;
+}
+
+static void list_row(json_t *j)
+{
+	if (!first_of_list)
+		fputs(",\n", stdout);
+	first_of_list = false;
+	dump(j);
+}
+
+static void list_end(void)
+{
+	fputs("]\n", stdout);
+}
+
+static json_t *json_target(const struct target *t)
+{
+	char buf[TARGET_TEXT_SIZE];
+
+	return t->action == ACTION_PORT ? json_integer(t->port)
+					: json_string(format_target(t, buf));
+}
+
+static json_t *json_window(const struct window *w)
+{
+	return json_pack("{s:i,s:i}", "min", w->min, "max", w->max);
+}
+
+/* ---- changes ---- */
+
+void print_changes(const struct changes *c, bool changed, bool planned, uint64_t generation)
+{
+	if (as_json)
+		dump_line(json_pack("{s:b,s:I,s:I,s:I,s:I}", "changed", changed, "added",
+				    (json_int_t)c->added, "removed", (json_int_t)c->removed,
+				    "updated", (json_int_t)c->updated, "generation",
+				    (json_int_t)generation));
+	else if (quiet)
+		return;
+	else if (!changed)
+		puts("nothing to change");
+	else
+		printf("%sadded %" PRIu64 ", removed %" PRIu64 ", updated %" PRIu64
+		       ", generation %" PRIu64 "\n",
+		       planned ? "would be: " : "", c->added, c->removed, c->updated, generation);
+}
+
+void print_change_line(void *arg, enum change_kind kind, const struct service *s,
+		       const struct entity *en)
+{
+	static const char signs[] = {[CHANGE_ADDED] = '+', [CHANGE_REMOVED] = '-',
+				     [CHANGE_UPDATED] = '~'};
+	struct change_lines *l = arg;
+
+	if (as_json || quiet)
+		return;
+	if (!en)
+		printf("%c service %s\n", signs[kind], s->name);
+	else if (l->entities++ < MAX_ENTITY_LINES) {
+		printf("%c %s ", signs[kind], s->name);
+		table_save_line(stdout, en, s->tag_len);
+	}
+}
+
+void print_change_lines_end(const struct change_lines *l)
+{
+	if (!as_json && !quiet && l->entities > MAX_ENTITY_LINES)
+		printf("... and %" PRIu64 " more\n", l->entities - MAX_ENTITY_LINES);
+}
+
+/* ---- attachments ---- */
+
+static const char *mode_name(uint32_t mode)
+{
+	return mode == MODE_GENERIC ? "generic" : "native";
+}
+
+static const char *way_name(const struct mangle_iface *i)
+{
+	return i->dispatcher ? "dispatcher" : "plain";
+}
+
+void print_attached(const struct attachment *a, bool changed)
+{
+	if (!as_json && !quiet)
+		printf("%s: attached%s (%s, %s)\n", a->iface.name, changed ? "" : " already",
+		       mode_name(a->iface.mode), way_name(&a->iface));
+}
+
+void print_detached(const char *name)
+{
+	if (!as_json && !quiet)
+		printf("%s: detached\n", name);
+}
+
+void print_not_attached(const char *name)
+{
+	if (!as_json)
+		printf("%s: not attached\n", name);
+}
+
+static json_t *json_attachment(const struct attachment *a)
+{
+	const struct mangle_iface *i = &a->iface;
+
+	return json_pack("{s:o,s:i,s:o,s:s,s:b,s:i,s:s}", "name", json_text(i->name), "ifindex",
+			 (int)a->key.ifindex, "netns", json_text_or_null(i->netns_name), "mode",
+			 mode_name(i->mode), "dispatcher", (int)i->dispatcher, "prog_id",
+			 (int)i->prog_id, "state", a->attached ? "attached" : "gone");
+}
+
+static void status_json(const struct status *s)
+{
+	json_t *ifaces = json_array(), *services = json_array(), *warnings = json_array();
+
+	for (size_t i = 0; i < s->iface_count; i++)
+		json_array_append_new(ifaces, json_attachment(&s->ifaces[i]));
+	for (unsigned int i = 0; i < s->services->service_count; i++)
+		json_array_append_new(services,
+				      json_pack("{s:s,s:I}", "name", s->services->services[i].name,
+						"entities", (json_int_t)s->entities[i]));
+	for (size_t i = 0; i < s->warnings->count; i++)
+		json_array_append_new(warnings, json_text(s->warnings->text[i]));
+	dump_line(json_pack("{s:s,s:I,s:o,s:o,s:{s:o,s:b},s:o}", "version", MANGLE_VERSION,
+			    "generation", (json_int_t)s->generation, "interfaces", ifaces,
+			    "services", services, "config", "file", json_text_or_null(s->file),
+			    "differs", s->differs, "warnings", warnings));
+}
+
+static void status_text(const struct status *s)
+{
+	printf("mangle %s, generation %" PRIu64 "\n", MANGLE_VERSION, s->generation);
+	puts(s->iface_count ? "interfaces:" : "interfaces: none");
+	for (size_t i = 0; i < s->iface_count; i++) {
+		const struct attachment *a = &s->ifaces[i];
+		const char *netns = a->iface.netns_name;
+
+		printf("  %-15s %-8s %s (%s, program %u, ifindex %u%s%s)\n", a->iface.name,
+		       mode_name(a->iface.mode), a->attached ? "attached" : "gone",
+		       way_name(&a->iface), a->iface.prog_id, a->key.ifindex,
+		       *netns ? ", netns " : "", netns);
+	}
+	puts(s->services->service_count ? "services:" : "services: none");
+	for (unsigned int i = 0; i < s->services->service_count; i++)
+		printf("  %-31s entities: %" PRIu64 "\n", s->services->services[i].name,
+		       s->entities[i]);
+	if (s->file)
+		printf("configuration: %s (%s)\n", s->file,
+		       s->differs ? "differs from what runs" : "as it runs");
+	else
+		puts("configuration: no file");
+	for (size_t i = 0; i < s->warnings->count; i++)
+		printf("warning: %s\n", s->warnings->text[i]);
+}
+
+void print_status(const struct status *s)
+{
+	if (as_json)
+		status_json(s);
+	else
+		status_text(s);
+}
+
+/* ---- services ---- */
+
+static const char *action_name(uint8_t action)
+{
+	return action == ACTION_DROP ? "drop" : "pass";
+}
+
+static const char *tcp_name(const struct service *s)
+{
+	return s->tcp_mode == TCP_MODE_SEGMENT ? "segment" : "connection";
+}
+
+static json_t *json_prefixes(const struct prefix *p, unsigned int count)
+{
+	json_t *j = json_array();
+	char buf[PREFIX_TEXT_SIZE];
+
+	for (unsigned int i = 0; i < count; i++)
+		json_array_append_new(j, json_string(format_prefix(&p[i], buf)));
+	return j;
+}
+
+static json_t *json_ports(const struct service *s)
+{
+	json_t *j = json_array();
+
+	for (unsigned int i = 0; i < s->port_count; i++)
+		json_array_append_new(j, json_integer(s->ports[i]));
+	return j;
+}
+
+/* The configuration file's keys; what is not set is null. */
+static json_t *json_service(const struct service *s)
+{
+	char targets[16];
+
+	snprintf(targets, sizeof(targets), "%u-%u", s->targets_first, s->targets_last);
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:{s:i,s:i},s:o,s:s,s:o,s:s,s:b,s:s,s:o}", "name",
+			 s->name, "protocol", format_protocol(s->protocols), "ports", json_ports(s),
+			 "daddr", json_prefixes(s->daddr, s->daddr_count), "saddr",
+			 json_prefixes(s->saddr, s->saddr_count), "interface",
+			 json_text_or_null(s->ifname), "tag", "offset", (int)s->tag_offset, "length",
+			 (int)s->tag_len, "size", json_window(&s->size), "invalid",
+			 action_name(s->invalid), "unknown", json_target(&s->unknown), "tcp",
+			 tcp_name(s), "reply", (int)s->reply, "action",
+			 s->observe ? "observe" : "enforce", "targets",
+			 s->targets_first ? json_string(targets) : json_null());
+}
+
+static void text_prefixes(const char *what, const struct prefix *p, unsigned int count)
+{
+	char buf[PREFIX_TEXT_SIZE];
+
+	for (unsigned int i = 0; i < count; i++)
+		printf("%s%s", i ? "," : what, format_prefix(&p[i], buf));
+}
+
+static void text_service(const struct service *s, uint64_t entities)
+{
+	char unknown[TARGET_TEXT_SIZE];
+
+	printf("%s: %s port ", s->name, format_protocol(s->protocols));
+	for (unsigned int i = 0; i < s->port_count; i++)
+		printf("%s%u", i ? "," : "", s->ports[i]);
+	text_prefixes(" daddr ", s->daddr, s->daddr_count);
+	text_prefixes(" saddr ", s->saddr, s->saddr_count);
+	if (*s->ifname)
+		printf(" iface %s", s->ifname);
+	printf("\n  tag %d:%u, size %u:%u, invalid %s, unknown %s", s->tag_offset, s->tag_len,
+	       s->size.min, s->size.max, action_name(s->invalid),
+	       format_target(&s->unknown, unknown));
+	if (s->protocols & MANGLE_PROTO_TCP)
+		printf(", tcp %s", tcp_name(s));
+	if (s->reply)
+		fputs(", reply on", stdout);
+	printf(", action %s", s->observe ? "observe" : "enforce");
+	if (s->targets_first)
+		printf(", targets %u-%u", s->targets_first, s->targets_last);
+	printf(", entities: %" PRIu64 "\n", entities);
+}
+
+void print_services_begin(void)
+{
+	first_of_list = true;
+	if (as_json)
+		list_begin();
+}
+
+void print_service(const struct service *s, uint64_t entities)
+{
+	json_t *j;
+
+	if (!as_json) {
+		text_service(s, entities);
+		first_of_list = false;
+		return;
+	}
+	j = json_service(s);
+	json_object_set_new(j, "count", json_integer((json_int_t)entities));
+	list_row(j);
+}
+
+void print_services_end(void)
+{
+	if (as_json)
+		list_end();
+	else if (first_of_list)
+		puts("no services");
+}
+
+/* ---- entities ---- */
+
+static json_t *json_row(const struct service *s, const struct row *r)
+{
+	char tag[TAG_TEXT_SIZE], text[TAG_TEXT_SIZE];
+
+	return json_pack("{s:s,s:s,s:s?,s:o,s:o,s:I,s:I,s:o}", "service", s->name, "tag",
+			 format_tag_hex(r->entity.tag, s->tag_len, tag), "text",
+			 format_tag_text(r->entity.tag, s->tag_len, text), "target",
+			 json_target(&r->entity.target), "size",
+			 r->entity.has_size ? json_window(&r->entity.size) : json_null(), "packets",
+			 (json_int_t)r->packets, "bytes", (json_int_t)r->bytes, "last_seen",
+			 r->last_seen < 0 ? json_null() : json_integer(r->last_seen));
+}
+
+/* Widths of the columns that differ. */
+static int service_width, tag_width;
+
+static void text_row(const struct service *s, const struct row *r)
+{
+	char tag[TAG_TEXT_SIZE], target[TARGET_TEXT_SIZE], size[16] = "-", seen[32] = "never";
+	time_t t = (time_t)r->last_seen;
+	struct tm tm;
+
+	if (r->entity.has_size)
+		snprintf(size, sizeof(size), "%u:%u", r->entity.size.min, r->entity.size.max);
+	if (r->last_seen >= 0 && gmtime_r(&t, &tm))
+		strftime(seen, sizeof(seen), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	printf("%-*s %-*s %-6s %-11s %12" PRIu64 " %15" PRIu64 " %s\n", service_width, s->name,
+	       tag_width, format_tag(r->entity.tag, s->tag_len, tag),
+	       format_target(&r->entity.target, target), size, r->packets, r->bytes, seen);
+}
+
+static void measure(const struct service *s)
+{
+	int name = (int)strlen(s->name), tag = 2 + 2 * s->tag_len;
+
+	service_width = name > service_width ? name : service_width;
+	tag_width = tag > tag_width ? tag : tag_width;
+}
+
+static void text_rows_header(void)
+{
+	printf("%-*s %-*s %-6s %-11s %12s %15s %s\n", service_width, "SERVICE", tag_width, "TAG",
+	       "TARGET", "SIZE", "PACKETS", "BYTES", "LAST-SEEN");
+}
+
+void print_row(const struct service *s, const struct row *r)
+{
+	if (as_json) {
+		dump_line(json_row(s, r));
+		return;
+	}
+	service_width = (int)strlen("SERVICE");
+	measure(s);
+	text_rows_header();
+	text_row(s, r);
+}
+
+void print_rows_begin(const struct model *services)
+{
+	if (as_json) {
+		list_begin();
+		return;
+	}
+	service_width = (int)strlen("SERVICE");
+	for (unsigned int i = 0; i < services->service_count; i++)
+		measure(&services->services[i]);
+	text_rows_header();
+}
+
+void print_rows_row(const struct service *s, const struct row *r)
+{
+	if (as_json)
+		list_row(json_row(s, r));
+	else
+		text_row(s, r);
+}
+
+void print_rows_end(void)
+{
+	if (as_json)
+		list_end();
+}
+
+void print_table_line(const struct service *s, const struct entity *en)
+{
+	table_save_line(stdout, en, s->tag_len);
+}
+
+/* ---- the configuration file ---- */
+
+static json_t *json_entity(const struct entity *en, unsigned int tag_len)
+{
+	char tag[TAG_TEXT_SIZE];
+	json_t *j = json_pack("{s:s,s:o}", "tag", format_tag_hex(en->tag, tag_len, tag), "target",
+			      json_target(&en->target));
+
+	if (en->has_size)
+		json_object_set_new(j, "size", json_window(&en->size));
+	return j;
+}
+
+static void config_service_json(const struct service *s)
+{
+	json_t *j = json_service(s);
+
+	/* In the file what is not set is left out. */
+	if (!*s->ifname)
+		json_object_del(j, "interface");
+	if (!s->targets_first)
+		json_object_del(j, "targets");
+	if (!(s->protocols & MANGLE_PROTO_TCP))
+		json_object_del(j, "tcp");
+	putchar('{');
+	json_dumpf(j, stdout, JSON_COMPACT | JSON_EMBED);
+	json_decref(j);
+	fputs(",\"entities\":", stdout);
+	list_begin();
+	for (size_t i = 0; i < s->entity_count; i++)
+		list_row(json_entity(&s->entities[i], s->tag_len));
+	fputs("]}", stdout);
+}
+
+void print_config(const struct model *m)
+{
+	if (!as_json) {
+		config_save(m, stdout); /* print_finish sees what went wrong */
+		return;
+	}
+	fputs("{\"version\":1,\"services\":[", stdout);
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		fputs(i ? ",\n" : "", stdout);
+		config_service_json(&m->services[i]);
+	}
+	fputs("]}\n", stdout);
+}
+
+/* ---- counters ---- */
+
+static uint64_t seen(const uint64_t verdict[MANGLE_VERDICT_COUNT])
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++)
+		sum += verdict[i];
+	return sum;
+}
+
+static json_t *json_verdicts(const uint64_t verdict[MANGLE_VERDICT_COUNT])
+{
+	json_t *j = json_object();
+
+	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++)
+		json_object_set_new(j, verdict_names[i], json_integer((json_int_t)verdict[i]));
+	return j;
+}
+
+static json_t *json_stats(const struct stats *st)
+{
+	json_t *packets = json_pack("{s:I}", "seen", (json_int_t)seen(st->verdict));
+	json_t *all = json_object();
+
+	json_object_update_new(packets, json_verdicts(st->verdict));
+	for (int i = 0; i < MANGLE_REASON_COUNT; i++)
+		json_object_set_new(all, reasons[i].name,
+				    json_pack("{s:I,s:I}", "packets", (json_int_t)st->packets[i],
+					      "bytes", (json_int_t)st->bytes[i]));
+	return json_pack("{s:o,s:o,s:o}", "packets", packets, "reasons", all, "would",
+			 json_verdicts(st->would));
+}
+
+static void text_verdicts(const char *what, const uint64_t verdict[MANGLE_VERDICT_COUNT])
+{
+	printf("  %s", what);
+	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++)
+		printf("%s %s %" PRIu64, i ? "," : "", verdict_names[i], verdict[i]);
+	putchar('\n');
+}
+
+static void text_stats(const char *name, const struct stats *st)
+{
+	printf("%s: seen %" PRIu64 "\n", name, seen(st->verdict));
+	text_verdicts("packets:", st->verdict);
+	if (seen(st->would))
+		text_verdicts("observed, without it would be:", st->would);
+	for (int i = 0; i < MANGLE_REASON_COUNT; i++)
+		if (st->packets[i])
+			printf("  %-15s %12" PRIu64 " packets %15" PRIu64 " bytes  %s\n",
+			       reasons[i].name, st->packets[i], st->bytes[i], reasons[i].meaning);
+}
+
+void print_stats(const struct stats *all, bool show_all, const struct service_stats *services,
+		 size_t count)
+{
+	json_t *j, *by_name;
+
+	if (!as_json) {
+		if (show_all)
+			text_stats("all packets", all);
+		for (size_t i = 0; i < count; i++)
+			text_stats(services[i].name, &services[i].stats);
+		return;
+	}
+	j = json_stats(all);
+	by_name = json_object();
+	for (size_t i = 0; i < count; i++)
+		json_object_set_new(by_name, services[i].name, json_stats(&services[i].stats));
+	json_object_set_new(j, "services", by_name);
+	dump_line(j);
+}
+
+void print_stats_again(void)
+{
+	if (!as_json && isatty(STDOUT_FILENO))
+		fputs("\033[H\033[J", stdout); /* home, clear to the end */
+	else if (!as_json)
+		putchar('\n');
+}
+
+/* ---- explaining ---- */
+
+static json_t *json_explanation(const struct explanation *x)
+{
+	const struct mangle_explained *said = x->said;
+	uint8_t tag[MANGLE_MAX_TAG];
+	char text[TAG_TEXT_SIZE];
+	bool has_tag = said->has_tag && x->service;
+	json_t *j;
+
+	tag_from_key(said->tag[0], said->tag[1], tag);
+	j = json_pack("{s:I,s:s,s:s,s:s?,s:s?,s:o,s:o}", "index", (json_int_t)x->index, "verdict",
+		      verdict_names[said->verdict], "reason", reasons[said->reason].name, "service",
+		      x->service ? x->service->name : NULL, "tag",
+		      has_tag ? format_tag_hex(tag, x->service->tag_len, text) : NULL, "old_port",
+		      said->has_ports ? json_integer(said->old_port) : json_null(), "new_port",
+		      said->has_ports ? json_integer(said->new_port) : json_null());
+	if (x->service && x->service->observe)
+		json_object_set_new(j, "would", json_string(verdict_names[said->would]));
+	return j;
+}
+
+static void text_explanation(const struct explanation *x)
+{
+	const struct mangle_explained *said = x->said;
+	uint8_t tag[MANGLE_MAX_TAG];
+	char text[TAG_TEXT_SIZE];
+
+	printf("packet %" PRIu64 ": %s", x->index, verdict_names[said->verdict]);
+	if (x->service && x->service->observe)
+		printf(" (observed only, else %s)", verdict_names[said->would]);
+	if (said->has_ports && said->old_port != said->new_port)
+		printf(", port %u to %u", said->old_port, said->new_port);
+	else if (said->has_ports)
+		printf(", port %u", said->old_port);
+	if (x->service)
+		printf(", service %s", x->service->name);
+	tag_from_key(said->tag[0], said->tag[1], tag);
+	if (said->has_tag && x->service)
+		printf(", tag %s", format_tag(tag, x->service->tag_len, text));
+	printf(": %s (%s)\n", reasons[said->reason].meaning, reasons[said->reason].name);
+}
+
+void print_explanation(const struct explanation *x)
+{
+	if (as_json)
+		dump_line(json_explanation(x));
+	else
+		text_explanation(x);
+}
+
+/* ---- doctor ---- */
+
+void print_checks_begin(void)
+{
+	if (!as_json)
+		return;
+	fputs("{\"checks\":", stdout);
+	list_begin();
+}
+
+void print_check(const char *name, enum check_state state, const char *text)
+{
+	static const char *const states[] = {"ok", "warn", "bad"};
+
+	if (as_json)
+		list_row(json_pack("{s:s,s:s,s:o}", "name", name, "state", states[state], "text",
+				   json_text(text)));
+	else
+		printf("%-4s  %s: %s\n", states[state], name, text);
+}
+
+void print_checks_end(void)
+{
+	if (as_json)
+		fputs("]}\n", stdout);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place that writes results, as text or as JSON from the same values, and to standard
+ * error. Nothing here fails: whether standard output took it all is asked once, by print_finish.
+ */
+#ifndef CTL_PRINT_H
+#define CTL_PRINT_H
+
+#include "cmd.h"
+
+void print_init(bool json, bool quiet);
+/* Flushes; -EIO with e set where something could not be written. */
+int print_finish(struct err *e);
+/* Flushes, in between; true where nobody takes it any more. */
+bool print_broken(void);
+
+/* The one line; name: the verb's, for a line that does not say what to do. */
+void print_error(const struct err *e, const char *name);
+void print_warnings(const struct warnings *w);
+
+/* The answer of a verb that changes. planned: of --check. */
+void print_changes(const struct changes *c, bool changed, bool planned, uint64_t generation);
+/* A line for one difference, see change_fn; arg: the lines already printed. */
+struct change_lines {
+	uint64_t entities;
+};
+void print_change_line(void *arg, enum change_kind kind, const struct service *service,
+		       const struct entity *entity);
+void print_change_lines_end(const struct change_lines *l);
+
+void print_attached(const struct attachment *a, bool changed);
+void print_detached(const char *name);
+
+struct status {
+	uint64_t generation;
+	const struct attachment *ifaces;
+	size_t iface_count;
+	const struct model *services;
+	const uint64_t *entities; /* of each service */
+	const char *file; /* NULL: none */
+	bool differs;
+	const struct warnings *warnings;
+};
+void print_status(const struct status *s);
+void print_not_attached(const char *name);
+
+void print_services_begin(void);
+void print_service(const struct service *s, uint64_t entities);
+void print_services_end(void);
+
+/* One entity, by itself or in a list. */
+void print_row(const struct service *s, const struct row *r);
+void print_rows_begin(const struct model *services);
+void print_rows_row(const struct service *s, const struct row *r);
+void print_rows_end(void);
+/* A table file's line. */
+void print_table_line(const struct service *s, const struct entity *en);
+
+/* The running state as a configuration file. */
+void print_config(const struct model *m);
+
+struct service_stats {
+	const char *name;
+	struct stats stats;
+};
+/* show_all: the text too is of all packets, not of the services only. */
+void print_stats(const struct stats *all, bool show_all, const struct service_stats *services,
+		 size_t count);
+void print_stats_again(void);
+
+struct explanation {
+	uint64_t index;
+	const struct mangle_explained *said;
+	const struct service *service; /* NULL: none reached */
+};
+void print_explanation(const struct explanation *x);
+
+enum check_state { CHECK_OK, CHECK_WARN, CHECK_BAD };
+void print_checks_begin(void);
+void print_check(const char *name, enum check_state state, const char *text);
+void print_checks_end(void);
+
+#endif

@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Loading, attaching, running. Attached through libxdp's dispatcher where the kernel has what that
+ * needs, so that others can share the interface; else by a BPF link of our own, pinned. Every
+ * interface has an instance of its own, which knows the interface's name.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#include "mangle.skel.h"
+#include "netdev.h"
+#include "prog.h"
+
+#define PATH_SIZE 80
+#define DISPATCHER_PRIO 50 /* libxdp's default; xdp-filter (10) comes before */
+
+/* ---- what the libraries say ---- */
+
+/* Their last warning, for the one line that an error is. */
+static char last_warning[256];
+
+static void keep_warning(const char *fmt, va_list ap)
+{
+	char line[sizeof(last_warning)];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	if (line[0])
+		memcpy(last_warning, line, sizeof(line));
+}
+
+static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_WARN)
+		keep_warning(fmt, ap);
+	return 0;
+}
+
+static int on_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBXDP_WARN)
+		keep_warning(fmt, ap);
+	return 0;
+}
+
+static void quiet_libraries(void)
+{
+	libbpf_set_print(on_libbpf);
+	libxdp_set_print(on_libxdp);
+	last_warning[0] = '\0';
+}
+
+static const char *why(int err)
+{
+	static char text[sizeof(last_warning) + 128];
+
+	if (err == -EPERM || err == -EACCES)
+		return "not permitted (root is needed)";
+	snprintf(text, sizeof(text), "%s%s%s", strerror(-err), last_warning[0] ? "; " : "",
+		 last_warning);
+	return text;
+}
+
+/* ---- probing ---- */
+
+static bool probe_frags(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "mangle_probe", "GPL", insns, 2, &o);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+void prog_probe(struct prog_features *f)
+{
+	quiet_libraries();
+	f->frags = probe_frags();
+	f->load_bytes =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) == 1;
+	f->dispatcher = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+}
+
+/* ---- loading ---- */
+
+/* Opens an instance on the store's maps; what is left is to load it. */
+static struct mangle_bpf *open_instance(const struct store *s, const char *ifname, bool explaining,
+					const struct prog_features *f, struct err *e)
+{
+	const struct store_fds fds = store_fds(s);
+	struct mangle_bpf *skel = mangle_bpf__open();
+	int err = 0;
+
+	if (!skel) {
+		fail(e, -errno, ifname, "opening the program: %s", why(-errno));
+		return NULL;
+	}
+	skel->rodata->have_load_bytes = f->load_bytes;
+	skel->rodata->explaining = explaining;
+	memset((void *)skel->rodata->own_ifname, 0, sizeof(skel->rodata->own_ifname));
+	strncpy((char *)skel->rodata->own_ifname, ifname, MANGLE_IFNAME_SIZE - 1);
+	if (f->frags)
+		bpf_program__set_flags(skel->progs.mangle, BPF_F_XDP_HAS_FRAGS);
+	if (!explaining)
+		err = bpf_map__set_autocreate(skel->maps.explained, false);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.config, fds.config);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.tables, fds.tables);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
+	if (err) {
+		fail(e, err, ifname, "preparing the program: %s", why(err));
+		mangle_bpf__destroy(skel);
+		return NULL;
+	}
+	return skel;
+}
+
+static struct mangle_bpf *load_instance(const struct store *s, const char *ifname, bool explaining,
+					struct err *e)
+{
+	struct prog_features f;
+	struct mangle_bpf *skel;
+	int err;
+
+	prog_probe(&f);
+	skel = open_instance(s, ifname, explaining, &f, e);
+	if (!skel)
+		return NULL;
+	err = mangle_bpf__load(skel);
+	if (err) {
+		fail(e, err, "program", "loading it into the kernel: %s (see doctor)", why(err));
+		mangle_bpf__destroy(skel);
+		return NULL;
+	}
+	return skel;
+}
+
+static int prog_info(int fd, struct bpf_prog_info *info)
+{
+	uint32_t size = sizeof(*info);
+
+	memset(info, 0, size);
+	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
+}
+
+/* ---- attaching ---- */
+
+static const char *link_path(char buf[PATH_SIZE], const struct mangle_iface_key *k)
+{
+	snprintf(buf, PATH_SIZE, STORE_DIR "/link-%llu-%u", (unsigned long long)k->netns,
+		 k->ifindex);
+	return buf;
+}
+
+/* Who is on the interface already, for the error line. */
+static int say_busy(const char *ifname, unsigned int ifindex, struct err *e)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	struct bpf_prog_info info = {0};
+	int fd = -1;
+
+	if (!bpf_xdp_query((int)ifindex, 0, &q) && q.prog_id)
+		fd = bpf_prog_get_fd_by_id(q.prog_id);
+	if (fd >= 0) {
+		prog_info(fd, &info);
+		close(fd);
+	}
+	return fail(e, -EBUSY, ifname,
+		    "attaching: another XDP program is on it (id %u, name %s), which cannot be shared with on this kernel or in this mode (detach it first, for instance: ip link set dev %s xdp off)",
+		    q.prog_id, info.name[0] ? info.name : "unknown", ifname);
+}
+
+static bool other_mode_may_do(int err)
+{
+	return err == -EOPNOTSUPP || err == -EINVAL || err == -ERANGE || err == -E2BIG ||
+	       err == -ENOTSUP;
+}
+
+static int say_attach_error(const char *ifname, unsigned int ifindex, int mode, int err,
+			    struct err *e)
+{
+	if (err == -EBUSY || err == -EEXIST)
+		return say_busy(ifname, ifindex, e);
+	return fail(e, err, ifname, "attaching (%s): %s%s",
+		    mode == MODE_GENERIC ? "generic" : "native", why(err),
+		    mode != MODE_GENERIC && other_mode_may_do(err) ? " (try --mode generic)" : "");
+}
+
+static int attach_link(const struct mangle_iface_key *k, struct mangle_iface *i, int prog_fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, o,
+		    .flags = i->mode == MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	char path[PATH_SIZE];
+	int err = 0;
+	int fd = bpf_link_create(prog_fd, (int)k->ifindex, BPF_XDP, &o);
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_pin(fd, link_path(path, k)))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* 0 attached by the pinned link; the program's instance is loaded here. */
+static int attach_plain(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+			int mode, struct err *e)
+{
+	struct mangle_bpf *skel = load_instance(s, i->name, false, e);
+	struct bpf_prog_info info;
+	int err;
+
+	if (!skel)
+		return -EIO;
+	i->dispatcher = 0;
+	i->mode = mode ? (uint32_t)mode : MODE_NATIVE;
+	err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
+	if (!mode && other_mode_may_do(err)) {
+		i->mode = MODE_GENERIC;
+		err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
+	}
+	if (err) {
+		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
+	} else {
+		err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
+		i->prog_id = info.id;
+		memcpy(i->build, info.tag, sizeof(i->build));
+	}
+	mangle_bpf__destroy(skel);
+	return err;
+}
+
+static bool has_program(struct xdp_multiprog *mp, uint32_t id)
+{
+	struct xdp_program *p = NULL;
+
+	while ((p = xdp_multiprog__next_prog(p, mp)))
+		if (xdp_program__id(p) == id)
+			return true;
+	return false;
+}
+
+static int attach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint32_t mode)
+{
+	return xdp_program__attach(p, (int)ifindex,
+				   mode == MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+}
+
+static void detach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint32_t mode)
+{
+	xdp_program__detach(p, (int)ifindex, mode == MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE,
+			    0);
+}
+
+/*
+ * 0 attached through the dispatcher, -EOPNOTSUPP where libxdp could not use one (nothing is
+ * attached then), or another error with e set.
+ */
+static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
+			     struct mangle_iface *i, int mode, const struct prog_features *f,
+			     struct err *e)
+{
+	struct mangle_bpf *skel = open_instance(s, i->name, false, f, e);
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, o, .prog_name = "mangle");
+	struct xdp_multiprog *mp;
+	struct bpf_prog_info info;
+	struct xdp_program *p;
+	bool shared;
+	int err;
+
+	if (!skel)
+		return -EIO;
+	o.obj = skel->obj;
+	p = xdp_program__create(&o);
+	err = (int)libxdp_get_error(p);
+	if (err) {
+		fail(e, err, i->name, "preparing the program for libxdp: %s", why(err));
+		goto out;
+	}
+	if (f->frags)
+		xdp_program__set_xdp_frags_support(p, true);
+	xdp_program__set_run_prio(p, DISPATCHER_PRIO);
+	i->dispatcher = 1;
+	i->mode = mode ? (uint32_t)mode : MODE_NATIVE;
+	err = attach_xdp_program(p, k->ifindex, i->mode);
+	if (!mode && other_mode_may_do(err)) {
+		i->mode = MODE_GENERIC;
+		err = attach_xdp_program(p, k->ifindex, i->mode);
+	}
+	if (err) {
+		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
+		goto out;
+	}
+	/* libxdp falls back to attaching the bare program; then a link of our own is better. */
+	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
+	shared = !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp);
+	if (!libxdp_get_error(mp))
+		xdp_multiprog__close(mp);
+	err = prog_info(xdp_program__fd(p), &info);
+	i->prog_id = info.id;
+	memcpy(i->build, info.tag, sizeof(i->build));
+	if (!shared) {
+		detach_xdp_program(p, k->ifindex, i->mode);
+		err = -EOPNOTSUPP;
+	}
+out:
+	if (!libxdp_get_error(p))
+		xdp_program__close(p);
+	mangle_bpf__destroy(skel);
+	return err;
+}
+
+static int find_record(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *out,
+		       struct err *e)
+{
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	size_t n;
+	int err = store_ifaces(s, &keys, &ifaces, &n, e);
+	int found = 0;
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !found; i++) {
+		if (keys[i].netns != k->netns || keys[i].ifindex != k->ifindex)
+			continue;
+		*out = ifaces[i];
+		found = 1;
+	}
+	free(keys);
+	free(ifaces);
+	return found;
+}
+
+int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode, int *got,
+		bool *changed, struct err *e)
+{
+	struct mangle_iface_key k = {.netns = netns_inode()};
+	struct mangle_iface i = {0};
+	struct prog_features f;
+	struct netdev dev;
+	int err = netdev_get(ifname, &dev, e);
+
+	*changed = false;
+	if (err)
+		return err;
+	k.ifindex = (uint32_t)dev.ifindex;
+	err = find_record(s, &k, &i, e);
+	if (err < 0)
+		return err;
+	if (err && prog_is_attached(&k, &i)) {
+		*got = (int)i.mode;
+		if (mode && (uint32_t)mode != i.mode)
+			return fail(e, -EEXIST, ifname,
+				    "attaching: it is attached in %s mode already (detach it first)",
+				    i.mode == MODE_GENERIC ? "generic" : "native");
+		return 0;
+	}
+	if (err) { /* the device went and came back */
+		err = prog_detach(s, &k, &i, e);
+		if (err)
+			return err;
+	}
+	memset(&i, 0, sizeof(i));
+	snprintf(i.name, sizeof(i.name), "%s", ifname);
+	snprintf(i.netns_name, sizeof(i.netns_name), "%s", netns_name ? netns_name : "");
+	prog_probe(&f);
+	err = f.dispatcher ? attach_dispatcher(s, &k, &i, mode, &f, e) : -EOPNOTSUPP;
+	if (err == -EOPNOTSUPP)
+		err = attach_plain(s, &k, &i, mode, e);
+	if (err)
+		return err;
+	err = store_iface_put(s, &k, &i, e);
+	if (err) {
+		struct err ignored;
+
+		prog_detach(s, &k, &i, &ignored);
+		return err;
+	}
+	*got = (int)i.mode;
+	*changed = true;
+	return 0;
+}
+
+/* ---- detaching ---- */
+
+static int detach_link(const struct mangle_iface_key *k)
+{
+	char path[PATH_SIZE];
+	int fd = bpf_obj_get(link_path(path, k));
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	/* At once, where unpinning alone would leave it to a worker. Fails where it is defunct. */
+	bpf_link_detach(fd);
+	close(fd);
+	return unlink(path) ? -errno : 0;
+}
+
+static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
+{
+	struct xdp_multiprog *mp;
+	struct xdp_program *p = NULL;
+	int back, err = netns_enter_inode(k->netns, &back);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
+	if (!libxdp_get_error(mp)) {
+		while ((p = xdp_multiprog__next_prog(p, mp)))
+			if (xdp_program__id(p) == i->prog_id)
+				break;
+		if (p)
+			err = xdp_program__detach(p, (int)k->ifindex,
+						  xdp_multiprog__attach_mode(mp), 0);
+		xdp_multiprog__close(mp);
+	}
+	netns_return(back);
+	return err;
+}
+
+int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
+		struct err *e)
+{
+	int err;
+
+	quiet_libraries();
+	err = i->dispatcher ? detach_dispatcher(k, i) : detach_link(k);
+	if (err)
+		return fail(e, err, i->name, "detaching: %s", why(err));
+	return store_iface_del(s, k, e);
+}
+
+static int link_is_attached(const struct mangle_iface_key *k)
+{
+	struct bpf_link_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+	int fd = bpf_obj_get(link_path(path, k));
+	int attached;
+
+	if (fd < 0)
+		return 0;
+	attached = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
+	close(fd);
+	return attached;
+}
+
+int prog_is_attached(const struct mangle_iface_key *k, const struct mangle_iface *i)
+{
+	struct xdp_multiprog *mp;
+	int back, attached = 0;
+
+	quiet_libraries();
+	if (!i->dispatcher)
+		return link_is_attached(k);
+	if (netns_enter_inode(k->netns, &back))
+		return 0;
+	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
+	if (!libxdp_get_error(mp)) {
+		attached = has_program(mp, i->prog_id);
+		xdp_multiprog__close(mp);
+	}
+	netns_return(back);
+	return attached;
+}
+
+/* ---- running ---- */
+
+struct explainer {
+	struct mangle_bpf *skel;
+	int explained; /* map */
+};
+
+/* Does every attached program come from this build? */
+static int check_builds(struct store *s, const uint8_t build[8], struct err *e)
+{
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	size_t n;
+	int err = store_ifaces(s, &keys, &ifaces, &n, e);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n && !err; i++)
+		if (memcmp(ifaces[i].build, build, sizeof(ifaces[i].build)))
+			err = fail(e, -EBADF, ifaces[i].name,
+				   "explaining: the program on it is of another build than this mangle-ctl (use the mangle-ctl that attached it, or detach and attach anew)");
+	free(keys);
+	free(ifaces);
+	return err;
+}
+
+int explainer_open(struct explainer **out, struct store *s, const char *ifname, struct err *e)
+{
+	struct explainer *x = calloc(1, sizeof(*x));
+	struct bpf_prog_info info;
+	int err;
+
+	*out = NULL;
+	if (!x)
+		return fail(e, -ENOMEM, "explain", "loading the program: out of memory");
+	x->skel = load_instance(s, ifname ? ifname : "", true, e);
+	if (!x->skel) {
+		free(x);
+		return -EIO;
+	}
+	x->explained = bpf_map__fd(x->skel->maps.explained);
+	prog_info(bpf_program__fd(x->skel->progs.mangle), &info);
+	err = check_builds(s, info.tag, e);
+	if (err) {
+		explainer_close(x);
+		return err;
+	}
+	*out = x;
+	return 0;
+}
+
+void explainer_close(struct explainer *x)
+{
+	if (!x)
+		return;
+	mangle_bpf__destroy(x->skel);
+	free(x);
+}
+
+static int run_once(int fd, const void *frame, size_t len, void *out, size_t *out_len,
+		    struct err *e)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len,
+		    .data_out = out, .data_size_out = (uint32_t)len);
+	int err = bpf_prog_test_run_opts(fd, &run);
+
+	if (err == -EINVAL || err == -E2BIG || err == -ENOMEM)
+		return fail(e, -EMSGSIZE, "explain",
+			    "running a frame of %zu bytes: this kernel cannot run one of that size",
+			    len);
+	if (err)
+		return fail(e, err, "explain", "running a frame of %zu bytes: %s", len,
+			    strerror(-err));
+	if (out_len)
+		*out_len = run.data_size_out;
+	return (int)run.retval;
+}
+
+int explainer_run(struct explainer *x, const void *frame, size_t len, void *out,
+		  struct mangle_explained *said, struct err *e)
+{
+	const uint32_t zero = 0;
+	int err = run_once(bpf_program__fd(x->skel->progs.mangle), frame, len, out, NULL, e);
+
+	if (err < 0)
+		return err;
+	if (bpf_map_lookup_elem(x->explained, &zero, said))
+		return fail(e, -errno, "explain", "reading what the program said: %s",
+			    strerror(errno));
+	return 0;
+}
+
+struct runner {
+	struct mangle_bpf *skel;
+};
+
+int runner_open(struct runner **out, struct store *s, const char *ifname, struct err *e)
+{
+	struct runner *r = calloc(1, sizeof(*r));
+
+	*out = NULL;
+	if (!r)
+		return fail(e, -ENOMEM, "program", "loading it: out of memory");
+	r->skel = load_instance(s, ifname, false, e);
+	if (!r->skel) {
+		free(r);
+		return -EIO;
+	}
+	*out = r;
+	return 0;
+}
+
+void runner_close(struct runner *r)
+{
+	if (!r)
+		return;
+	mangle_bpf__destroy(r->skel);
+	free(r);
+}
+
+int runner_run(struct runner *r, const void *frame, size_t len, void *out, size_t *out_len,
+	       struct err *e)
+{
+	return run_once(bpf_program__fd(r->skel->progs.mangle), frame, len, out, out_len, e);
+}

@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Changes of the running state.
+ *
+ * Of services and whole tables: new tables are laid into free places, a new configuration that
+ * names them is built beside the running one, and one store of a pointer puts it into force: that
+ * is the change, for every packet at once. Then the counters of entities that stay are added to
+ * what they count anew; the old tables hold still by then, so this can be done again after an
+ * interruption, and gives the same. `dirty` in the running configuration says that there is
+ * something to finish or to throw away.
+ *
+ * Of one row: in place (table.h).
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "store_internal.h"
+
+/* ---- helpers ---- */
+
+static void set_dirty(struct store *s, bool dirty)
+{
+	__atomic_store_n(&store_config(s)->dirty, dirty, __ATOMIC_RELEASE);
+}
+
+static void log_change(const struct store *s, const struct changes *c, const char *what)
+{
+	const char *user = getenv("SUDO_USER");
+
+	if (s->private)
+		return;
+	openlog("mangle-ctl", LOG_PID, LOG_DAEMON);
+	syslog(LOG_NOTICE, "uid %u%s%s%s: %s: added %llu, removed %llu, updated %llu, generation %llu",
+	       getuid(), user ? " (sudo by " : "", user ? user : "", user ? ")" : "", what,
+	       (unsigned long long)c->added, (unsigned long long)c->removed,
+	       (unsigned long long)c->updated, (unsigned long long)store_generation(s));
+	closelog();
+}
+
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0x243f6a8885a308d3ULL; /* any will do, where the kernel has no better one */
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
+		return seed;
+	return seed;
+}
+
+/* ---- recovery ---- */
+
+struct carry {
+	const struct table *from;
+	struct table *to;
+};
+
+static int carry_one(void *arg, struct table_place at, const struct entity *en)
+{
+	struct carry *c = arg;
+	struct table_place before;
+	struct table_sums sum;
+
+	if (!table_find(c->from, en->tag, &before) || !table_value(c->from, before))
+		return 0;
+	sum = table_sum(c->from, before);
+	table_carry(c->to, at, &sum);
+	return 0;
+}
+
+/* Takes over what the entities of a service counted in the table it had before. */
+static int carry_counters(struct store *s, uint32_t index, struct err *e)
+{
+	struct mangle_config *c = store_config(s);
+	struct mangle_service before = c->service[index];
+	struct inner from_in = {.fd = -1}, to_in = {.fd = -1};
+	struct table from, to;
+	struct carry carry = {&from, &to};
+	int err;
+
+	before.table = c->info[index].carry_from - 1;
+	err = store_table(s, &before, &from_in, &from, e);
+	if (!err)
+		err = store_table(s, &c->service[index], &to_in, &to, e);
+	if (!err) {
+		table_each(&to, carry_one, &carry);
+		__atomic_store_n(&c->info[index].carry_from, 0, __ATOMIC_RELEASE);
+	}
+	inner_close(&from_in);
+	inner_close(&to_in);
+	return err;
+}
+
+static int carry_all(struct store *s, struct err *e)
+{
+	const struct mangle_config *c = store_config(s);
+	int err = 0;
+
+	for (uint32_t i = 0; i < c->service_count && !err; i++)
+		if (c->info[i].carry_from)
+			err = carry_counters(s, i, e);
+	return err;
+}
+
+/* Which places of `tables` the running configuration names. */
+static void used_places(const struct store *s, bool used[MANGLE_TABLE_SLOTS])
+{
+	const struct mangle_config *c = store_config(s);
+
+	memset(used, 0, MANGLE_TABLE_SLOTS * sizeof(*used));
+	for (uint32_t i = 0; i < c->service_count; i++) {
+		uint32_t before = c->info[i].carry_from;
+
+		if (c->service[i].table < MANGLE_TABLE_SLOTS)
+			used[c->service[i].table] = true;
+		if (before && before <= MANGLE_TABLE_SLOTS)
+			used[before - 1] = true;
+	}
+	if (c->classifier < MANGLE_TABLE_SLOTS)
+		used[c->classifier] = true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Removes what no place holds: pins of maps that were never put into force, or were in force. */
+static void sweep_pins(const struct store *s)
+{
+	uint32_t ids[MANGLE_TABLE_SLOTS + 1];
+	size_t n = 0;
+	struct dirent *entry;
+	DIR *d;
+
+	if (s->private)
+		return;
+	ids[n++] = s->config_inner.id;
+	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++) {
+		ids[n] = outer_get(s->tables, i);
+		n += ids[n] != 0;
+	}
+	qsort(ids, n, sizeof(*ids), by_id);
+	d = opendir(STORE_DIR "/inner");
+	while (d && (entry = readdir(d))) {
+		char *end;
+		uint32_t id = (uint32_t)strtoul(entry->d_name, &end, 10);
+
+		if (end != entry->d_name && !*end && !bsearch(&id, ids, n, sizeof(*ids), by_id))
+			inner_unpin(s, id);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void sweep(struct store *s)
+{
+	bool used[MANGLE_TABLE_SLOTS];
+	uint32_t places[MANGLE_TABLE_SLOTS];
+	struct inner pin = {.fd = -1};
+	struct err ignored;
+	uint32_t n = 0;
+
+	used_places(s, used);
+	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++) {
+		uint32_t id = used[i] ? 0 : outer_get(s->tables, i);
+
+		/* A map without a pin, or of one cell, only holds the place. */
+		if (!id || inner_open(s, id, &pin, &ignored))
+			continue;
+		if (pin.size > MANGLE_CELL)
+			places[n++] = i;
+		inner_close(&pin);
+	}
+	outer_clear(s->tables, places, n);
+	sweep_pins(s);
+}
+
+int store_recover(struct store *s, struct err *e)
+{
+	const struct mangle_config *c = store_config(s);
+	int err = carry_all(s, e);
+
+	if (err)
+		return err;
+	sweep(s);
+	for (uint32_t i = 0; i < c->service_count; i++) {
+		struct inner in = {.fd = -1};
+		struct table t;
+
+		err = store_table(s, &c->service[i], &in, &t, e);
+		if (err)
+			return err;
+		table_repair(&t);
+		inner_close(&in);
+	}
+	set_dirty(s, false);
+	return 0;
+}
+
+/* ---- publishing ---- */
+
+/* What becomes of one service of the wished model. */
+struct plan {
+	int before; /* index in the running configuration, -1: new */
+	bool new_table;
+	struct inner table; /* where new_table */
+	uint32_t place; /* in tables */
+	uint32_t buckets;
+	uint64_t seed;
+};
+
+static int build_table(struct store *s, const struct service *svc, struct plan *p, struct err *e)
+{
+	uint32_t buckets = table_buckets(svc->entity_count, svc->tag_len);
+
+	/* A few seeds, then more room, until every tag lies near its bucket. */
+	for (int attempt = 0; attempt < 64; attempt++) {
+		uint64_t cells = table_cells(buckets, s->cpus);
+		struct table t;
+		int err;
+
+		if (cells * MANGLE_CELL > 0xffff0000ULL) /* what every kernel's array can be */
+			return fail(e, -E2BIG, svc->name,
+				    "building its table: %zu entities on %u CPUs need more than the 4 GiB a map can have (use fewer entities a service)",
+				    svc->entity_count, s->cpus.regions);
+		err = inner_create(s, (uint32_t)cells, &p->table, e);
+		if (err)
+			return err;
+		p->buckets = buckets;
+		p->seed = random_seed();
+		t.cells = p->table.memory;
+		if (!table_build(&t, svc, buckets, s->cpus, p->seed))
+			return 0;
+		inner_unpin(s, p->table.id);
+		inner_close(&p->table);
+		if (attempt % 4 == 3)
+			buckets += buckets / 2;
+	}
+	return fail(e, -ENOSPC, svc->name, "building its table: no arrangement of its tags found");
+}
+
+static uint32_t free_place(bool used[MANGLE_TABLE_SLOTS])
+{
+	uint32_t i = 0;
+
+	while (i < MANGLE_TABLE_SLOTS - 1 && used[i]) /* there are always some: every table twice */
+		i++;
+	used[i] = true;
+	return i;
+}
+
+/* A place in stats that no running service has; what it counted so far is not the new one's. */
+static uint16_t take_stats(struct store *s, bool used[MANGLE_STATS_SLOTS])
+{
+	struct mangle_stats *before;
+	uint16_t slot = 1;
+
+	while (used[slot]) /* as many as services */
+		slot++;
+	used[slot] = true;
+	before = &s->stats_memory[s->possible * MANGLE_STATS_SLOTS + slot];
+	memset(before, 0, sizeof(*before));
+	for (unsigned int cpu = 0; cpu < s->possible; cpu++) {
+		const uint64_t *from =
+			(const uint64_t *)&s->stats_memory[cpu * MANGLE_STATS_SLOTS + slot];
+
+		for (size_t i = 0; i < sizeof(*before) / sizeof(*from); i++)
+			((uint64_t *)before)[i] += from[i];
+	}
+	return slot;
+}
+
+static void prefixes_to(const struct prefix *from, unsigned int n, struct mangle_prefix *to)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		memcpy(to[i].addr, from[i].addr, sizeof(to[i].addr));
+		to[i].family = from[i].family;
+		to[i].len = from[i].len;
+	}
+}
+
+static void service_to_config(const struct service *svc, struct mangle_config *c, uint32_t index)
+{
+	struct mangle_service *s = &c->service[index];
+	struct mangle_service_info *info = &c->info[index];
+
+	s->tag_offset = svc->tag_offset;
+	s->tag_len = svc->tag_len;
+	s->size_min = svc->size.min;
+	s->size_max = svc->size.max;
+	s->protocols = svc->protocols;
+	s->invalid = svc->invalid;
+	s->unknown = svc->unknown.action;
+	s->unknown_port = svc->unknown.port;
+	s->observe = svc->observe;
+	memcpy(info->name, svc->name, sizeof(info->name));
+	memcpy(info->ifname, svc->ifname, sizeof(info->ifname));
+	memcpy(info->ports, svc->ports, sizeof(info->ports));
+	info->port_count = (uint8_t)svc->port_count;
+	info->daddr_count = (uint8_t)svc->daddr_count;
+	prefixes_to(svc->daddr, svc->daddr_count, info->daddr);
+	info->saddr_count = (uint8_t)svc->saddr_count;
+	prefixes_to(svc->saddr, svc->saddr_count, info->saddr);
+	info->tcp_mode = svc->tcp_mode;
+	info->reply = svc->reply;
+	info->targets_first = svc->targets_first;
+	info->targets_last = svc->targets_last;
+}
+
+static void fill_config(struct store *s, const struct model *m, const struct plan *plans,
+			struct mangle_config *c)
+{
+	const struct mangle_config *old = store_config(s);
+	bool used[MANGLE_STATS_SLOTS] = {true};
+
+	c->magic = MANGLE_CONFIG_MAGIC;
+	c->layout = MANGLE_LAYOUT_VERSION;
+	c->service_count = m->service_count;
+	c->generation = old->generation + 1;
+	c->dirty = 1;
+	c->hz = old->hz;
+	snprintf(c->file, sizeof(c->file), "%s", m->file[0] ? m->file : old->file);
+	for (uint32_t i = 0; i < old->service_count; i++)
+		used[old->service[i].stats] = true; /* also of those that go: they still count */
+	for (uint32_t i = 0; i < m->service_count; i++) {
+		const struct plan *p = &plans[i];
+		struct mangle_service *to = &c->service[i];
+
+		service_to_config(&m->services[i], c, i);
+		to->table = p->place;
+		if (p->new_table) {
+			to->buckets = p->buckets;
+			to->seed = p->seed;
+			to->cpus = (uint16_t)s->cpus.own;
+			if (p->before >= 0 &&
+			    old->service[p->before].tag_len == m->services[i].tag_len)
+				c->info[i].carry_from = old->service[p->before].table + 1;
+		} else {
+			to->buckets = old->service[p->before].buckets;
+			to->seed = old->service[p->before].seed;
+			to->cpus = old->service[p->before].cpus;
+		}
+		to->stats = p->before >= 0 ? old->service[p->before].stats : 0;
+	}
+	/* With all stats slots of before and after in use there might be none left, so those of
+	 * services that go are the last to be taken; their packets are few by then. */
+	for (uint32_t i = 0; i < m->service_count; i++) {
+		bool none = true;
+
+		if (c->service[i].stats)
+			continue;
+		for (uint32_t slot = 1; slot < MANGLE_STATS_SLOTS && none; slot++)
+			none = used[slot];
+		if (none) {
+			memset(used, 0, sizeof(used));
+			used[0] = true;
+			for (uint32_t j = 0; j < m->service_count; j++)
+				used[c->service[j].stats] = true;
+		}
+		c->service[i].stats = take_stats(s, used);
+	}
+}
+
+/* Maps on their way into their places, a few at a time: each is an open file. */
+#define PENDING 128
+struct pending {
+	uint32_t places[PENDING];
+	int fds[PENDING];
+	uint32_t n;
+};
+
+static int flush_pending(struct store *s, struct pending *w, struct err *e)
+{
+	int err = outer_fill(s->tables, w->places, w->fds, w->n, e);
+
+	while (w->n)
+		close(w->fds[--w->n]);
+	return err;
+}
+
+/* Takes the map over, its file included. */
+static int add_pending(struct store *s, struct pending *w, uint32_t place, struct inner *in,
+		       struct err *e)
+{
+	w->places[w->n] = place;
+	w->fds[w->n++] = in->fd;
+	in->fd = -1;
+	inner_close(in);
+	return w->n == PENDING ? flush_pending(s, w, e) : 0;
+}
+
+static int build_classifier(struct store *s, const struct model *m, struct mangle_config *c,
+			    uint32_t place, struct pending *w, struct err *e)
+{
+	union classifier_cell *cells = NULL;
+	struct inner in = {.fd = -1};
+	uint32_t count = 0;
+	int err = classify(m, c, &cells, &count, e);
+
+	c->classifier = MANGLE_NO_TABLE;
+	if (!err && count)
+		err = inner_create(s, count, &in, e);
+	if (!err && count) {
+		memcpy(in.memory, cells, (size_t)count * sizeof(*cells));
+		c->classifier = place;
+		err = add_pending(s, w, place, &in, e);
+	}
+	free(cells);
+	return err;
+}
+
+static int build_tables(struct store *s, const struct model *m, struct plan *plans,
+			bool used[MANGLE_TABLE_SLOTS], struct pending *w, struct err *e)
+{
+	for (uint32_t i = 0; i < m->service_count; i++) {
+		struct plan *p = &plans[i];
+		int err;
+
+		if (!p->new_table) {
+			p->place = store_config(s)->service[p->before].table;
+			continue;
+		}
+		p->place = free_place(used);
+		err = build_table(s, &m->services[i], p, e);
+		if (!err)
+			err = add_pending(s, w, p->place, &p->table, e);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Puts the plans into force. */
+static int swap_config(struct store *s, const struct model *m, struct plan *plans, struct err *e)
+{
+	struct inner config = {.fd = -1};
+	bool used[MANGLE_TABLE_SLOTS];
+	struct pending w = {.n = 0};
+	int err;
+
+	used_places(s, used);
+	set_dirty(s, true);
+	err = build_tables(s, m, plans, used, &w, e);
+	if (!err)
+		err = inner_create(s, 0, &config, e);
+	if (!err) {
+		fill_config(s, m, plans, config.memory);
+		err = build_classifier(s, m, config.memory, free_place(used), &w, e);
+	}
+	if (!err)
+		err = flush_pending(s, &w, e);
+	if (!err)
+		err = outer_set(s->config, 0, &config, e); /* the change */
+	if (err) {
+		while (w.n)
+			close(w.fds[--w.n]);
+		inner_close(&config);
+		sweep(s);
+		set_dirty(s, false);
+		return err;
+	}
+	inner_close(&s->config_inner);
+	s->config_inner = config;
+	return 0;
+}
+
+static int finish_swap(struct store *s, struct err *e)
+{
+	int err = carry_all(s, e);
+
+	if (err)
+		return err;
+	sweep(s);
+	set_dirty(s, false);
+	return 0;
+}
+
+/* The running state as far as it is compared with m: entities where m says which it wants. */
+static int read_for(struct store *s, const struct model *m, struct model *running, struct err *e)
+{
+	const struct mangle_config *c = store_config(s);
+	int err = 0;
+
+	for (uint32_t i = 0; i < c->service_count && !err; i++) {
+		const struct service *wished = model_find(m, c->info[i].name);
+		struct service svc;
+
+		if (wished && wished->keep_entities) {
+			service_from_config(c, i, &svc);
+			svc.keep_entities = true;
+		} else {
+			err = store_read_service(s, c->info[i].name, &svc, e);
+		}
+		if (!err)
+			err = model_add(running, &svc, e);
+	}
+	return err;
+}
+
+static bool same_entities(const struct service *a, const struct service *b)
+{
+	if (a->keep_entities || b->keep_entities)
+		return true;
+	if (a->entity_count != b->entity_count)
+		return false;
+	for (size_t i = 0; i < a->entity_count; i++)
+		if (memcmp(a->entities[i].tag, b->entities[i].tag, MANGLE_MAX_TAG) ||
+		    !entity_same(&a->entities[i], &b->entities[i]))
+			return false;
+	return true;
+}
+
+int store_publish(struct store *s, const struct model *m, struct changes *c, struct err *e)
+{
+	struct plan *plans = calloc(m->service_count + 1, sizeof(*plans));
+	struct model running;
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	if (!plans)
+		return fail(e, -ENOMEM, "services", "changing them: out of memory");
+	model_init(&running);
+	err = read_for(s, m, &running, e);
+	if (err)
+		goto out;
+	model_diff(&running, m, c, NULL, NULL);
+	if (!c->added && !c->removed && !c->updated && !store_is_fresh(s)) {
+		if (m->file[0])
+			snprintf(store_config(s)->file, sizeof(store_config(s)->file), "%s", m->file);
+		goto out;
+	}
+	for (uint32_t i = 0; i < m->service_count; i++) {
+		const struct service *wished = &m->services[i];
+		const struct service *now = model_find(&running, wished->name);
+
+		plans[i].before = now ? store_index(s, wished->name) : -1;
+		plans[i].table.fd = -1;
+		plans[i].new_table = !now || now->tag_len != wished->tag_len ||
+				     !same_entities(now, wished);
+	}
+	model_free(&running); /* before the tables are built: memory */
+	err = swap_config(s, m, plans, e);
+	if (!err)
+		err = finish_swap(s, e);
+	if (!err)
+		log_change(s, c, "services and tables");
+out:
+	model_free(&running);
+	free(plans);
+	return err;
+}
+
+/* ---- one row ---- */
+
+/* The table has no room for it: build it anew, with the row in it. */
+static int grow(struct store *s, uint32_t index, const struct entity *en, struct err *e)
+{
+	struct plan *plans = NULL;
+	struct service *svc;
+	struct model m;
+	size_t twice;
+	int err;
+
+	model_init(&m);
+	err = store_read(s, &m, false, e);
+	if (err)
+		goto out;
+	svc = &m.services[index];
+	service_free(svc);
+	err = store_read_service(s, store_config(s)->info[index].name, svc, e);
+	if (!err)
+		err = service_add_entity(svc, en, e);
+	if (err)
+		goto out;
+	service_sort_entities(svc, &twice);
+	plans = calloc(m.service_count, sizeof(*plans));
+	if (!plans) {
+		err = fail(e, -ENOMEM, svc->name, "building its table: out of memory");
+		goto out;
+	}
+	for (uint32_t i = 0; i < m.service_count; i++)
+		plans[i] = (struct plan){.before = (int)i, .new_table = i == index, .table.fd = -1};
+	err = swap_config(s, &m, plans, e);
+	if (!err)
+		err = finish_swap(s, e);
+out:
+	free(plans);
+	model_free(&m);
+	return err;
+}
+
+static void done_in_place(struct store *s)
+{
+	store_config(s)->generation++;
+	set_dirty(s, false);
+}
+
+int store_set_row(struct store *s, const char *service, const struct entity *en, bool set_size,
+		  struct changes *c, struct err *e)
+{
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct entity wished = *en;
+	struct table_place at;
+	struct table t;
+	bool found;
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	if (index < 0)
+		return fail(e, -ENOENT, service,
+			    "setting an entity: there is no service of that name (see service list)");
+	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	if (err)
+		return err;
+	found = table_find(&t, en->tag, &at);
+	if (found && table_value(&t, at)) {
+		struct entity now = {0};
+
+		entity_from_value(table_value(&t, at), &now);
+		if (!set_size) {
+			wished.has_size = now.has_size;
+			wished.size = now.size;
+		}
+		if (entity_value(&wished) == table_value(&t, at)) {
+			inner_close(&in);
+			return 0;
+		}
+		c->updated = 1;
+	} else {
+		c->added = 1;
+	}
+	if (!set_size && c->added) {
+		wished.has_size = false;
+		wished.size = (struct window){0, 0};
+	}
+	set_dirty(s, true);
+	if (!found)
+		err = table_claim(&t, wished.tag, &at);
+	if (err == -ENOSPC) {
+		inner_close(&in);
+		err = grow(s, (uint32_t)index, &wished, e);
+	} else {
+		table_store(&t, at, entity_value(&wished));
+		inner_close(&in);
+		done_in_place(s);
+	}
+	if (!err)
+		log_change(s, c, "map set");
+	return err;
+}
+
+int store_del_row(struct store *s, const char *service, const struct tag *tag, struct err *e)
+{
+	const struct changes c = {.removed = 1};
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct table_place at;
+	struct table t;
+	int found;
+	int err;
+
+	if (index < 0)
+		return fail(e, -ENOENT, service,
+			    "deleting an entity: there is no service of that name (see service list)");
+	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	if (err)
+		return err;
+	found = table_find(&t, tag->bytes, &at) && table_value(&t, at);
+	if (found) {
+		set_dirty(s, true);
+		table_store(&t, at, 0);
+		done_in_place(s);
+	}
+	inner_close(&in);
+	if (found)
+		log_change(s, &c, "map del");
+	return found;
+}
+
+void store_set_file(struct store *s, const char *file)
+{
+	snprintf(store_config(s)->file, sizeof(store_config(s)->file), "%s", file);
+}

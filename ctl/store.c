@@ -1,0 +1,1073 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store_internal.h"
+
+#define BPFFS "/sys/fs/bpf"
+#define INNER_DIR STORE_DIR "/inner"
+#define PATH_SIZE 64
+
+/* The pinned maps. CPUs multiply the entries of stats. */
+struct map_spec {
+	const char *name;
+	enum bpf_map_type type;
+	uint32_t key_size, value_size, entries, flags;
+};
+static const struct map_spec STATS = {"stats", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_stats),
+				      MANGLE_STATS_SLOTS, BPF_F_MMAPABLE};
+static const struct map_spec IFACES = {"ifaces", BPF_MAP_TYPE_HASH, sizeof(struct mangle_iface_key),
+				       sizeof(struct mangle_iface), MANGLE_MAX_IFACES, 0};
+static const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4,
+				       MANGLE_TABLE_SLOTS, 0};
+static const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
+
+/* ---- CPUs ---- */
+
+/* One more than the greatest number in a list like "0-3,8". */
+static unsigned int cpu_count(const char *path)
+{
+	char text[256] = "";
+	FILE *f = fopen(path, "re");
+	char *at;
+
+	if (!f)
+		return 0;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	fclose(f);
+	text[strcspn(text, "\n")] = '\0';
+	at = text + strlen(text);
+	while (at > text && at[-1] != '-' && at[-1] != ',')
+		at--;
+	return *at ? (unsigned int)strtoul(at, NULL, 10) + 1 : 0;
+}
+
+static int count_cpus(struct store *s, struct err *e)
+{
+	unsigned int online = cpu_count("/sys/devices/system/cpu/online");
+
+	s->possible = cpu_count("/sys/devices/system/cpu/possible");
+	if (!s->possible)
+		return fail(e, -EIO, "/sys/devices/system/cpu/possible",
+			    "counting CPUs: cannot be read (mount /sys)");
+	if (!online || online > s->possible)
+		online = s->possible;
+	s->cpus.own = online;
+	s->cpus.regions = online < s->possible ? online + 1 : online;
+	return 0;
+}
+
+/* ---- the clock of last_seen ---- */
+
+/* What bpf_jiffies64() >> shift is now, in its low 32 bits. */
+static int read_jiffies(unsigned int shift, uint32_t *out)
+{
+	struct bpf_insn insns[] = {
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_jiffies64},
+		{.code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = BPF_REG_0, .imm = (int)shift},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	uint8_t frame[64] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame));
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "mangle_clock", "GPL", insns, 3, NULL);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = bpf_prog_test_run_opts(fd, &run);
+	close(fd);
+	*out = run.retval;
+	return err;
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* HZ is in no interface: count ticks for a while and take the usual value that is nearest. */
+static uint32_t measure_hz(void)
+{
+	static const uint32_t usual[] = {100, 250, 300, 1000};
+	const struct timespec nap = {.tv_nsec = 60000000};
+	uint32_t from, to, best = 250;
+	double best_gap = 1e9, hz;
+	uint64_t start;
+
+	if (read_jiffies(0, &from))
+		return best;
+	start = now_ns(CLOCK_MONOTONIC);
+	nanosleep(&nap, NULL);
+	if (read_jiffies(0, &to))
+		return best;
+	hz = (double)(to - from) * 1e9 / (double)(now_ns(CLOCK_MONOTONIC) - start);
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+		double gap = hz > usual[i] ? hz / usual[i] : usual[i] / (hz > 1 ? hz : 1);
+
+		if (gap < best_gap) {
+			best_gap = gap;
+			best = usual[i];
+		}
+	}
+	return best;
+}
+
+/* ---- maps ---- */
+
+static const char *pin_path(char buf[PATH_SIZE], const char *name)
+{
+	snprintf(buf, PATH_SIZE, STORE_DIR "/%s", name);
+	return buf;
+}
+
+static const char *inner_path(char buf[PATH_SIZE], uint32_t id)
+{
+	snprintf(buf, PATH_SIZE, INNER_DIR "/%u", id);
+	return buf;
+}
+
+/* bpf(2) itself, so that a map can be made on kernels that count memory by RLIMIT_MEMLOCK (< 5.11). */
+static void raise_memlock(void)
+{
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	setrlimit(RLIMIT_MEMLOCK, &all); /* where it is refused it is mostly not needed */
+}
+
+static int create_config_inner(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_config", 4, sizeof(struct mangle_config),
+			      1, &o);
+}
+
+static int create_table_inner(uint32_t entries)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_table", 4, MANGLE_CELL, entries, &o);
+}
+
+static uint32_t spec_entries(const struct store *s, const struct map_spec *m)
+{
+	return m == &STATS ? m->entries * (s->possible + 1) : m->entries;
+}
+
+static int create_map(const struct store *s, const struct map_spec *m)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = m->flags);
+	int inner = -1, fd;
+
+	if (m == &TABLES)
+		inner = create_table_inner(1);
+	else if (m == &CONFIG)
+		inner = create_config_inner();
+	if (m->type == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
+		if (inner < 0)
+			return inner;
+		o.inner_map_fd = (uint32_t)inner;
+	}
+	fd = bpf_map_create(m->type, m->name, m->key_size, m->value_size, spec_entries(s, m), &o);
+	if (inner >= 0)
+		close(inner);
+	return fd;
+}
+
+/* Is it what this version would have made? */
+static bool map_fits(const struct store *s, const struct map_spec *m, int fd)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == m->type &&
+	       info.key_size == m->key_size && info.value_size == m->value_size &&
+	       info.max_entries == spec_entries(s, m) && info.map_flags == m->flags;
+}
+
+/* Opens a pin; -ENOENT without e set where there is none. */
+static int open_pin(const struct store *s, const struct map_spec *m, int *fd, struct err *e)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	if (lstat(pin_path(path, m->name), &st))
+		return errno == ENOENT ? -ENOENT
+				       : fail(e, -errno, path, "opening the pin: %s", strerror(errno));
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return fail(e, -EPERM, path,
+			    "opening the pin: it belongs to user %u, not to root (remove it if nobody needs it)",
+			    st.st_uid);
+	*fd = bpf_obj_get(path);
+	if (*fd < 0 && (errno == EPERM || errno == EACCES))
+		return fail(e, -errno, path, "opening the pin: %s (root, or CAP_BPF, is needed)",
+			    strerror(errno));
+	if (*fd < 0 || !map_fits(s, m, *fd)) {
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
+		return fail(e, -EBADF, path,
+			    "opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
+	}
+	return 0;
+}
+
+static int open_or_create(const struct store *s, const struct map_spec *m, int *fd, bool *made,
+			  struct err *e)
+{
+	char path[PATH_SIZE];
+	int err = s->private ? -ENOENT : open_pin(s, m, fd, e);
+
+	*made = err == -ENOENT;
+	if (!*made)
+		return err;
+	*fd = create_map(s, m);
+	if (*fd < 0)
+		return fail(e, -errno, m->name, "creating the map: %s%s", strerror(errno),
+			    errno == EPERM ? " (root, or CAP_BPF and CAP_NET_ADMIN, is needed)" : "");
+	if (!s->private && bpf_obj_pin(*fd, pin_path(path, m->name)))
+		return fail(e, -errno, path, "pinning the map: %s", strerror(errno));
+	return 0;
+}
+
+int inner_create(const struct store *s, uint32_t entries, struct inner *in, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+
+	in->fd = entries ? create_table_inner(entries) : create_config_inner();
+	if (in->fd < 0)
+		return fail(e, -errno, "tables", "creating a map of %zu bytes: %s",
+			    entries ? (size_t)entries * MANGLE_CELL : sizeof(struct mangle_config),
+			    strerror(errno));
+	in->memory = MAP_FAILED;
+	if (bpf_obj_get_info_by_fd(in->fd, &info, &size))
+		goto bad;
+	in->id = info.id;
+	in->size = entries ? (size_t)entries * MANGLE_CELL : sizeof(struct mangle_config);
+	in->memory = mmap(NULL, in->size, PROT_READ | PROT_WRITE, MAP_SHARED, in->fd, 0);
+	if (in->memory == MAP_FAILED)
+		goto bad;
+	if (!s->private && bpf_obj_pin(in->fd, inner_path(path, in->id)))
+		goto bad;
+	return 0;
+bad:
+	fail(e, -errno, "tables", "creating a map: %s", strerror(errno));
+	inner_close(in);
+	return -EIO;
+}
+
+int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+
+	in->id = id;
+	in->memory = MAP_FAILED;
+	inner_path(path, id);
+	in->fd = s->private ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path);
+	if (in->fd < 0)
+		return fail(e, -errno, path, "opening the pin: %s", strerror(errno));
+	if (bpf_obj_get_info_by_fd(in->fd, &info, &size) || info.id != id ||
+	    info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE)) {
+		inner_close(in);
+		return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
+	}
+	in->size = (size_t)info.max_entries * info.value_size;
+	in->memory = mmap(NULL, in->size, PROT_READ | PROT_WRITE, MAP_SHARED, in->fd, 0);
+	if (in->memory == MAP_FAILED) {
+		inner_close(in);
+		return fail(e, -errno, path, "mapping it: %s", strerror(errno));
+	}
+	return 0;
+}
+
+void inner_close(struct inner *in)
+{
+	if (in->memory && in->memory != MAP_FAILED)
+		munmap(in->memory, in->size);
+	if (in->fd >= 0)
+		close(in->fd);
+	*in = (struct inner){.fd = -1};
+}
+
+void inner_unpin(const struct store *s, uint32_t id)
+{
+	char path[PATH_SIZE];
+
+	if (!s->private)
+		unlink(inner_path(path, id));
+}
+
+int outer_set(int outer, uint32_t place, const struct inner *in, struct err *e)
+{
+	/* The kernel returns from this once no program can still be using what was there. */
+	if (bpf_map_update_elem(outer, &place, &in->fd, BPF_ANY))
+		return fail(e, -errno, "tables", "putting a map into place %u: %s", place,
+			    strerror(errno));
+	return 0;
+}
+
+int outer_fill(int outer, const uint32_t *places, const int *fds, uint32_t n, struct err *e)
+{
+	uint32_t done = n;
+
+	/* One by one each would wait until no program is running. */
+	if (!n || !bpf_map_update_batch(outer, places, fds, &done, NULL))
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (bpf_map_update_elem(outer, &places[i], &fds[i], BPF_ANY))
+			return fail(e, -errno, "tables", "putting a map into place %u: %s",
+				    places[i], strerror(errno));
+	return 0;
+}
+
+void outer_clear(int outer, const uint32_t *places, uint32_t n)
+{
+	int nothing = n > 1 ? create_table_inner(1) : -1;
+	int *fds = nothing >= 0 ? calloc(n, sizeof(*fds)) : NULL;
+	uint32_t done = n;
+	int err = -1;
+
+	/* There is no deleting in one go, but a place can be given the smallest table there is. */
+	for (uint32_t i = 0; fds && i < n; i++)
+		fds[i] = nothing;
+	if (fds)
+		err = bpf_map_update_batch(outer, places, fds, &done, NULL);
+	for (uint32_t i = 0; err && i < n; i++)
+		bpf_map_delete_elem(outer, &places[i]);
+	free(fds);
+	if (nothing >= 0)
+		close(nothing);
+}
+
+uint32_t outer_get(int outer, uint32_t place)
+{
+	uint32_t id = 0;
+
+	return bpf_map_lookup_elem(outer, &place, &id) ? 0 : id;
+}
+
+/* ---- bpffs and the lock ---- */
+
+static bool is_bpffs(void)
+{
+	struct statfs fs;
+
+	return !statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/*
+ * In the mount namespace of init, or (where that may not be asked) in the kernel's first one, whose
+ * number is fixed or the first that is given out.
+ */
+static bool in_initial_mount_ns(void)
+{
+	struct stat own, init;
+
+	if (stat("/proc/self/ns/mnt", &own))
+		return true;
+	if (!stat("/proc/1/ns/mnt", &init))
+		return own.st_ino == init.st_ino && own.st_dev == init.st_dev;
+	return own.st_ino <= 0xf0000001UL;
+}
+
+static int need_bpffs(bool mount_it, struct err *e)
+{
+	if (is_bpffs())
+		return 0;
+	if (!in_initial_mount_ns())
+		return fail(e, -ENOTSUP, BPFFS,
+			    "looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME)");
+	if (!mount_it)
+		return -ENOENT;
+	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
+		return fail(e, -errno, BPFFS, "mounting bpffs: %s%s", strerror(errno),
+			    errno == EPERM ? " (root is needed)" : "");
+	return 0;
+}
+
+static int take_lock(int fd, int how, double wait)
+{
+	const struct timespec nap = {.tv_nsec = 10000000};
+	uint64_t until = now_ns(CLOCK_MONOTONIC) + (uint64_t)(wait * 1e9);
+
+	while (flock(fd, how | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (now_ns(CLOCK_MONOTONIC) >= until)
+			return -EBUSY;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+/* The lock is on the directory; it counts only if the directory is still there once it is held. */
+static int lock_dir(struct store *s, enum store_access access, double wait, struct err *e)
+{
+	for (;;) {
+		struct stat held, there;
+		int err;
+
+		if (access == STORE_CREATE && mkdir(STORE_DIR, 0700) && errno != EEXIST)
+			return fail(e, -errno, STORE_DIR, "creating it: %s%s", strerror(errno),
+				    errno == EACCES || errno == EPERM ? " (root is needed)" : "");
+		s->dir = open(STORE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (s->dir < 0 && errno == ENOENT)
+			return -ENOENT;
+		if (s->dir < 0)
+			return fail(e, -errno, STORE_DIR, "opening it: %s%s", strerror(errno),
+				    errno == EACCES ? " (root is needed)" : "");
+		err = take_lock(s->dir, access == STORE_READ ? LOCK_SH : LOCK_EX, wait);
+		if (err == -EBUSY) {
+			fail(e, err, STORE_DIR,
+			     "taking the lock: another mangle-ctl holds it for more than %g s (try again, or wait longer: --wait SECONDS)",
+			     wait);
+			e->status = EXIT_LOCK_BUSY;
+			return err;
+		}
+		if (err)
+			return fail(e, err, STORE_DIR, "taking the lock: %s", strerror(-err));
+		if (fstat(s->dir, &held))
+			return fail(e, -errno, STORE_DIR, "looking at it: %s", strerror(errno));
+		if (held.st_uid != geteuid() && held.st_uid != 0)
+			return fail(e, -EPERM, STORE_DIR,
+				    "looking at it: it belongs to user %u, not to root (remove it if nobody needs it)",
+				    held.st_uid);
+		if (!stat(STORE_DIR, &there) && there.st_ino == held.st_ino)
+			return 0;
+		close(s->dir); /* purged while we waited */
+		s->dir = -1;
+	}
+}
+
+/* ---- open and close ---- */
+
+/* An empty configuration, so that a program always finds one. */
+static int first_config(struct store *s, struct err *e)
+{
+	struct inner in = {.fd = -1};
+	struct mangle_config *c;
+	int err;
+
+	if (!s->private && mkdir(INNER_DIR, 0700) && errno != EEXIST)
+		return fail(e, -errno, INNER_DIR, "creating it: %s", strerror(errno));
+	err = inner_create(s, 0, &in, e);
+	if (err)
+		return err;
+	c = in.memory;
+	c->magic = MANGLE_CONFIG_MAGIC;
+	c->layout = MANGLE_LAYOUT_VERSION;
+	c->classifier = MANGLE_NO_TABLE;
+	c->hz = measure_hz();
+	err = outer_set(s->config, 0, &in, e);
+	inner_close(&in);
+	return err;
+}
+
+static int open_config(struct store *s, struct err *e)
+{
+	uint32_t id = outer_get(s->config, 0);
+	const struct mangle_config *c;
+	int err;
+
+	if (!id)
+		return fail(e, -EBADF, STORE_DIR "/config",
+			    "reading it: there is no configuration in it (detach --all --purge)");
+	err = inner_open(s, id, &s->config_inner, e);
+	if (err)
+		return err;
+	c = store_config(s);
+	if (s->config_inner.size < sizeof(*c) || c->magic != MANGLE_CONFIG_MAGIC)
+		return fail(e, -EBADF, STORE_DIR "/config", "reading it: it is damaged");
+	if (c->layout != MANGLE_LAYOUT_VERSION)
+		return fail(e, -EBADF, STORE_DIR,
+			    "reading it: layout version %u, this mangle-ctl has version %d (use the mangle-ctl that made it, or detach --all --purge with that)",
+			    c->layout, MANGLE_LAYOUT_VERSION);
+	return 0;
+}
+
+static int map_stats(struct store *s, struct err *e)
+{
+	s->stats_size = (size_t)spec_entries(s, &STATS) * sizeof(struct mangle_stats);
+	s->stats_memory =
+		mmap(NULL, s->stats_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->stats, 0);
+	if (s->stats_memory == MAP_FAILED) {
+		s->stats_memory = NULL;
+		return fail(e, -errno, STORE_DIR "/stats", "mapping it: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static int create_all(struct store *s, struct err *e)
+{
+	bool made;
+	int err;
+
+	/* `config` comes last: where it is, all are. */
+	err = open_or_create(s, &STATS, &s->stats, &made, e);
+	if (!err)
+		err = open_or_create(s, &IFACES, &s->ifaces, &made, e);
+	if (!err)
+		err = open_or_create(s, &TABLES, &s->tables, &made, e);
+	if (!err)
+		err = open_or_create(s, &CONFIG, &s->config, &made, e);
+	if (!err && !outer_get(s->config, 0))
+		err = first_config(s, e);
+	return err;
+}
+
+static int open_all(struct store *s, struct err *e)
+{
+	int err = open_pin(s, &CONFIG, &s->config, e);
+
+	if (err)
+		return err;
+	err = open_pin(s, &STATS, &s->stats, e);
+	if (!err)
+		err = open_pin(s, &IFACES, &s->ifaces, e);
+	if (!err)
+		err = open_pin(s, &TABLES, &s->tables, e);
+	if (err == -ENOENT)
+		err = fail(e, -EBADF, STORE_DIR,
+			   "opening the pins: one of config, stats, ifaces, tables is missing (detach what is attached and remove the directory)");
+	if (!err && !outer_get(s->config, 0))
+		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
+	return err;
+}
+
+static struct store *new_store(void)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s) {
+		s->dir = s->config = s->tables = s->stats = s->ifaces = -1;
+		s->config_inner.fd = -1;
+	}
+	return s;
+}
+
+static int finish_open(struct store *s, enum store_access access, double wait, struct err *e)
+{
+	int err = open_config(s, e);
+
+	if (!err)
+		err = map_stats(s, e);
+	if (!err && store_config(s)->dirty) {
+		if (access == STORE_READ && take_lock(s->dir, LOCK_EX, wait))
+			return fail(e, -EBUSY, STORE_DIR,
+				    "finishing an interrupted change: the lock is busy (try again)");
+		err = store_recover(s, e);
+	}
+	return err;
+}
+
+int store_open(struct store **out, enum store_access access, double wait, struct err *e)
+{
+	struct store *s;
+	int err = need_bpffs(access == STORE_CREATE, e);
+
+	*out = NULL;
+	if (err)
+		return err;
+	s = new_store();
+	if (!s)
+		return fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");
+	raise_memlock();
+	err = count_cpus(s, e);
+	if (!err)
+		err = lock_dir(s, access, wait, e);
+	if (!err)
+		err = access == STORE_CREATE ? create_all(s, e) : open_all(s, e);
+	if (!err)
+		err = finish_open(s, access, wait, e);
+	if (err) {
+		/* Leave no trace of what could not even be made. */
+		if (access == STORE_CREATE && s->dir >= 0 && s->config < 0)
+			rmdir(STORE_DIR);
+		store_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+int store_open_private(struct store **out, struct err *e)
+{
+	struct store *s = new_store();
+	int err;
+
+	*out = NULL;
+	if (!s)
+		return fail(e, -ENOMEM, "tables", "making them: out of memory");
+	s->private = true;
+	raise_memlock();
+	err = count_cpus(s, e);
+	if (!err)
+		err = create_all(s, e);
+	if (!err)
+		err = finish_open(s, STORE_CREATE, 0, e);
+	if (err) {
+		store_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	const int *fds[] = {&s->config, &s->tables, &s->stats, &s->ifaces, &s->dir};
+
+	if (!s)
+		return;
+	inner_close(&s->config_inner);
+	if (s->stats_memory)
+		munmap(s->stats_memory, s->stats_size);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		if (*fds[i] >= 0)
+			close(*fds[i]); /* the directory last: it is the lock */
+	free(s);
+}
+
+static void remove_pins(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	if (!d)
+		return;
+	while ((entry = readdir(d)))
+		if (entry->d_type != DT_DIR)
+			unlinkat(dirfd(d), entry->d_name, 0);
+	closedir(d);
+}
+
+int store_purge(struct store *s, struct err *e)
+{
+	const struct map_spec *maps[] = {&CONFIG, &STATS, &IFACES, &TABLES};
+	char path[PATH_SIZE];
+
+	(void)s;
+	/* `config` first: from then on nothing counts as loaded. */
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
+		unlink(pin_path(path, maps[i]->name));
+	remove_pins(INNER_DIR);
+	rmdir(INNER_DIR);
+	if (rmdir(STORE_DIR) && errno != ENOENT)
+		return fail(e, -errno, STORE_DIR, "removing it: %s (see what is in it)",
+			    strerror(errno));
+	return 0;
+}
+
+/* ---- reading ---- */
+
+int store_is_fresh(const struct store *s)
+{
+	return store_config(s)->generation == 0;
+}
+
+uint64_t store_generation(const struct store *s)
+{
+	return store_config(s)->generation;
+}
+
+const char *store_file(const struct store *s)
+{
+	return store_config(s)->file;
+}
+
+struct store_fds store_fds(const struct store *s)
+{
+	return (struct store_fds){.config = s->config, .tables = s->tables, .stats = s->stats};
+}
+
+int store_index(const struct store *s, const char *name)
+{
+	const struct mangle_config *c = store_config(s);
+
+	for (uint32_t i = 0; i < c->service_count && i < MANGLE_MAX_SERVICES; i++)
+		if (!strncmp(c->info[i].name, name, MANGLE_NAME_SIZE))
+			return (int)i;
+	return -1;
+}
+
+static void prefixes_from(const struct mangle_prefix *from, unsigned int n, struct prefix *to)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		memcpy(to[i].addr, from[i].addr, sizeof(to[i].addr));
+		to[i].family = from[i].family;
+		to[i].len = from[i].len;
+	}
+}
+
+void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out)
+{
+	const struct mangle_service *s = &c->service[index];
+	const struct mangle_service_info *info = &c->info[index];
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->name, info->name, sizeof(out->name));
+	memcpy(out->ifname, info->ifname, sizeof(out->ifname));
+	out->protocols = s->protocols;
+	out->port_count = info->port_count;
+	memcpy(out->ports, info->ports, sizeof(out->ports));
+	out->daddr_count = info->daddr_count;
+	prefixes_from(info->daddr, info->daddr_count, out->daddr);
+	out->saddr_count = info->saddr_count;
+	prefixes_from(info->saddr, info->saddr_count, out->saddr);
+	out->tag_offset = s->tag_offset;
+	out->tag_len = s->tag_len;
+	out->size = (struct window){s->size_min, s->size_max};
+	out->invalid = s->invalid;
+	out->unknown = (struct target){s->unknown, s->unknown_port};
+	out->tcp_mode = info->tcp_mode;
+	out->reply = info->reply;
+	out->observe = s->observe;
+	out->targets_first = info->targets_first;
+	out->targets_last = info->targets_last;
+}
+
+int store_table(const struct store *s, const struct mangle_service *svc, struct inner *in,
+		struct table *t, struct err *e)
+{
+	uint32_t id = outer_get(s->tables, svc->table);
+	int err;
+
+	if (!id)
+		return fail(e, -EBADF, STORE_DIR "/tables", "reading it: table %u is missing",
+			    svc->table);
+	err = inner_open(s, id, in, e);
+	if (err)
+		return err;
+	t->cells = in->memory;
+	if (!table_valid(t, in->size / MANGLE_CELL, svc->tag_len)) {
+		inner_close(in);
+		return fail(e, -EBADF, INNER_DIR, "reading table %u: it is damaged", id);
+	}
+	return 0;
+}
+
+struct rows {
+	const struct table *t;
+	struct row *row;
+	size_t count;
+	uint32_t seen_now; /* jiffies >> MANGLE_SEEN_SHIFT */
+	double unit; /* seconds of one step of it */
+	double now; /* seconds since 1970 */
+};
+
+static void fill_row(const struct rows *r, struct table_place at, const struct entity *en,
+		     struct row *row)
+{
+	struct table_sums sum = table_sum(r->t, at);
+
+	row->entity = *en;
+	row->packets = sum.packets;
+	row->bytes = sum.bytes;
+	/* In the middle of its step, so that the error goes either way. */
+	row->last_seen = sum.packets ? (int64_t)(r->now - r->unit * (int32_t)(r->seen_now -
+									      sum.last_seen))
+				     : -1;
+}
+
+static int add_row(void *arg, struct table_place at, const struct entity *en)
+{
+	struct rows *r = arg;
+
+	fill_row(r, at, en, &r->row[r->count++]);
+	return 0;
+}
+
+static int rows_init(const struct store *s, const struct table *t, struct rows *r, struct err *e)
+{
+	uint32_t hz = store_config(s)->hz;
+	int err = read_jiffies(MANGLE_SEEN_SHIFT, &r->seen_now);
+
+	if (err)
+		return fail(e, err, "tables", "reading the kernel's clock: %s", strerror(-err));
+	r->t = t;
+	r->unit = (double)(1 << MANGLE_SEEN_SHIFT) / (hz ? hz : 250);
+	r->now = (double)now_ns(CLOCK_REALTIME) / 1e9;
+	return 0;
+}
+
+static int by_tag(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return memcmp(x->entity.tag, y->entity.tag, MANGLE_MAX_TAG);
+}
+
+static int no_service(const char *name, struct err *e)
+{
+	return fail(e, -ENOENT, name, "looking for the service: there is none of that name (see service list)");
+}
+
+int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
+	       struct err *e)
+{
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct rows r = {0};
+	struct table t;
+	int err;
+
+	if (index < 0)
+		return no_service(service, e);
+	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	if (err)
+		return err;
+	r.row = malloc((t.cells->header.entities + 1) * sizeof(*r.row));
+	err = r.row ? rows_init(s, &t, &r, e) : fail(e, -ENOMEM, service, "reading its table: out of memory");
+	if (!err)
+		table_each(&t, add_row, &r);
+	inner_close(&in);
+	if (err) {
+		free(r.row);
+		return err;
+	}
+	qsort(r.row, r.count, sizeof(*r.row), by_tag);
+	*rows = r.row;
+	*count = r.count;
+	return 0;
+}
+
+int store_get_row(struct store *s, const char *service, const struct tag *tag, struct row *out,
+		  struct err *e)
+{
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct entity en = {0};
+	struct table_place at;
+	struct rows r = {0};
+	struct table t;
+	int found = 0;
+	int err;
+
+	if (index < 0)
+		return no_service(service, e);
+	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	if (err)
+		return err;
+	if (table_find(&t, tag->bytes, &at) && table_value(&t, at)) {
+		err = rows_init(s, &t, &r, e);
+		memcpy(en.tag, tag->bytes, sizeof(en.tag));
+		entity_from_value(table_value(&t, at), &en);
+		if (!err)
+			fill_row(&r, at, &en, out);
+		found = 1;
+	}
+	inner_close(&in);
+	return err ? err : found;
+}
+
+static int add_entity(void *arg, struct table_place at, const struct entity *en)
+{
+	struct service *s = arg;
+
+	(void)at;
+	s->entities[s->entity_count++] = *en;
+	return 0;
+}
+
+static int read_entities(struct store *s, uint32_t index, struct service *out, struct err *e)
+{
+	struct inner in = {.fd = -1};
+	struct table t;
+	size_t twice;
+	int err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+
+	if (err)
+		return err;
+	out->entity_room = t.cells->header.entities;
+	out->entities = malloc((out->entity_room + 1) * sizeof(*out->entities));
+	if (out->entities) {
+		table_each(&t, add_entity, out);
+		service_sort_entities(out, &twice);
+	} else {
+		err = fail(e, -ENOMEM, out->name, "reading its table: out of memory");
+	}
+	inner_close(&in);
+	return err;
+}
+
+int store_read_service(struct store *s, const char *name, struct service *out, struct err *e)
+{
+	int index = store_index(s, name);
+
+	if (index < 0)
+		return no_service(name, e);
+	service_from_config(store_config(s), (uint32_t)index, out);
+	return read_entities(s, (uint32_t)index, out, e);
+}
+
+int store_read(struct store *s, struct model *m, bool with_entities, struct err *e)
+{
+	const struct mangle_config *c = store_config(s);
+
+	for (uint32_t i = 0; i < c->service_count && i < MANGLE_MAX_SERVICES; i++) {
+		struct service svc;
+		int err = 0;
+
+		service_from_config(c, i, &svc);
+		svc.keep_entities = !with_entities;
+		if (with_entities)
+			err = read_entities(s, i, &svc, e);
+		if (!err)
+			err = model_add(m, &svc, e);
+		if (err) {
+			service_free(&svc);
+			return err;
+		}
+	}
+	snprintf(m->file, sizeof(m->file), "%s", c->file);
+	return 0;
+}
+
+size_t store_entity_count(const struct store *s, const char *service)
+{
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct err ignored;
+	struct table t;
+	size_t n;
+
+	if (index < 0 || store_table(s, &store_config(s)->service[index], &in, &t, &ignored))
+		return 0;
+	n = t.cells->header.entities;
+	inner_close(&in);
+	return n;
+}
+
+/*
+ * One CPU's cells of a slot. A packet that is being counted meanwhile can be in its reason's cell
+ * and not yet in its verdict's; such a copy is taken again.
+ */
+static struct mangle_stats copy_stats(const struct mangle_stats *from)
+{
+	struct mangle_stats st = {0};
+
+	for (int attempt = 0; attempt < 1000; attempt++) {
+		uint64_t reasons = 0, verdicts = 0;
+
+		for (size_t i = 0; i < sizeof(st) / sizeof(uint64_t); i++)
+			((uint64_t *)&st)[i] =
+				__atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED);
+		for (unsigned int i = 0; i < MANGLE_REASON_CELLS; i++)
+			reasons += st.packets[i];
+		for (unsigned int i = 0; i < MANGLE_VERDICT_COUNT; i++)
+			verdicts += st.verdict[i];
+		if (reasons == verdicts)
+			break;
+	}
+	return st;
+}
+
+static void add_stats(const struct store *s, uint32_t slot, struct stats *out)
+{
+	for (unsigned int cpu = 0; cpu < s->possible; cpu++) {
+		struct mangle_stats st = copy_stats(&s->stats_memory[cpu * MANGLE_STATS_SLOTS + slot]);
+
+		for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++) {
+			out->packets[i] += st.packets[i];
+			out->bytes[i] += st.bytes[i];
+		}
+		for (unsigned int i = 0; i < MANGLE_VERDICT_COUNT; i++) {
+			out->verdict[i] += st.verdict[i];
+			out->would[i] += st.would[i];
+		}
+	}
+}
+
+int store_stats(struct store *s, const char *service, struct stats *out, struct err *e)
+{
+	const struct mangle_stats *before;
+	uint32_t slot;
+	int index;
+
+	(void)e;
+	memset(out, 0, sizeof(*out));
+	if (!service) {
+		for (slot = 0; slot < MANGLE_STATS_SLOTS; slot++)
+			add_stats(s, slot, out);
+		return 0;
+	}
+	index = store_index(s, service);
+	if (index < 0)
+		return 0;
+	slot = store_config(s)->service[index].stats;
+	add_stats(s, slot, out);
+	before = &s->stats_memory[s->possible * MANGLE_STATS_SLOTS + slot];
+	for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++) {
+		out->packets[i] -= before->packets[i];
+		out->bytes[i] -= before->bytes[i];
+	}
+	for (unsigned int i = 0; i < MANGLE_VERDICT_COUNT; i++) {
+		out->verdict[i] -= before->verdict[i];
+		out->would[i] -= before->would[i];
+	}
+	return 0;
+}
+
+/* ---- attachments ---- */
+
+int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_iface **ifaces,
+		 size_t *count, struct err *e)
+{
+	struct mangle_iface_key *key = calloc(MANGLE_MAX_IFACES, sizeof(*key));
+	struct mangle_iface *iface = calloc(MANGLE_MAX_IFACES, sizeof(*iface));
+	const void *before = NULL;
+
+	if (!key || !iface) {
+		free(key);
+		free(iface);
+		return fail(e, -ENOMEM, "interfaces", "listing them: out of memory");
+	}
+	*count = 0;
+	while (*count < MANGLE_MAX_IFACES &&
+	       !bpf_map_get_next_key(s->ifaces, before, &key[*count])) {
+		before = &key[*count];
+		if (!bpf_map_lookup_elem(s->ifaces, before, &iface[*count]))
+			(*count)++;
+	}
+	*keys = key;
+	*ifaces = iface;
+	return 0;
+}
+
+int store_iface_put(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
+		    struct err *e)
+{
+	if (bpf_map_update_elem(s->ifaces, k, i, BPF_ANY))
+		return fail(e, -errno, i->name, "recording the attachment: %s", strerror(errno));
+	return 0;
+}
+
+int store_iface_del(struct store *s, const struct mangle_iface_key *k, struct err *e)
+{
+	if (bpf_map_delete_elem(s->ifaces, k) && errno != ENOENT)
+		return fail(e, -errno, "interfaces", "forgetting the attachment: %s",
+			    strerror(errno));
+	return 0;
+}

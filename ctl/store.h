@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pinned maps: the one place that creates, opens, reads and changes them, under the one lock.
+ * Every function returns 0 or negative errno with e set, unless it says otherwise.
+ */
+#ifndef CTL_STORE_H
+#define CTL_STORE_H
+
+#include "model.h"
+
+#define STORE_DIR "/sys/fs/bpf/mangle"
+
+struct store;
+
+enum store_access {
+	STORE_READ, /* shared lock; -ENOENT without e set where nothing is loaded */
+	STORE_WRITE, /* exclusive lock; the same */
+	STORE_CREATE, /* exclusive lock; empty tables are made where none are */
+};
+
+/* Mounts bpffs where that is right (see the manual). wait: seconds to wait for the lock. */
+int store_open(struct store **out, enum store_access access, double wait, struct err *e);
+/* Private maps without pins and lock, for tests. */
+int store_open_private(struct store **out, struct err *e);
+void store_close(struct store *s); /* NULL is fine */
+/* Removes every pin and the directory. Nothing may be attached. The store must still be closed. */
+int store_purge(struct store *s, struct err *e);
+
+/* 1 where no configuration was ever published here. */
+int store_is_fresh(const struct store *s);
+uint64_t store_generation(const struct store *s);
+const char *store_file(const struct store *s); /* configuration file last applied, "" none */
+void store_set_file(struct store *s, const char *file);
+
+/* The running services; entities too where with_entities, else keep_entities is set in each. */
+int store_read(struct store *s, struct model *m, bool with_entities, struct err *e);
+/* One of them with its entities; -ENOENT with e set where it is not there. */
+int store_read_service(struct store *s, const char *name, struct service *out, struct err *e);
+size_t store_entity_count(const struct store *s, const char *service);
+
+/*
+ * Makes the running state equal to m (checked), atomically for every packet: services whose
+ * settings or entities are the same keep table and counters; entities in both keep their counters.
+ * Where nothing differs nothing happens. c says what changed; generation + 1 if anything did.
+ * m->file is stored where it is not "".
+ */
+int store_publish(struct store *s, const struct model *m, struct changes *c, struct err *e);
+
+/* One row, in place. has_size of en is meant only where set_size; else the window stays.
+ * c as above. -ENOENT with e set where the service is not there. */
+int store_set_row(struct store *s, const char *service, const struct entity *en, bool set_size,
+		  struct changes *c, struct err *e);
+
+struct row {
+	struct entity entity;
+	uint64_t packets, bytes;
+	int64_t last_seen; /* seconds since 1970 UTC, -1 never */
+};
+/* 1 found, 0 not, or negative errno. */
+int store_get_row(struct store *s, const char *service, const struct tag *tag, struct row *out,
+		  struct err *e);
+/* Deletes one row; 1 deleted, 0 was not there, or negative errno. */
+int store_del_row(struct store *s, const char *service, const struct tag *tag, struct err *e);
+
+/* All rows of a service, ascending by tag; the caller frees *rows. */
+int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
+	       struct err *e);
+
+struct stats {
+	uint64_t packets[MANGLE_REASON_COUNT], bytes[MANGLE_REASON_COUNT];
+	uint64_t verdict[MANGLE_VERDICT_COUNT], would[MANGLE_VERDICT_COUNT];
+};
+/* In all (service NULL), or of one service; all 0 for a name that is not there. */
+int store_stats(struct store *s, const char *service, struct stats *out, struct err *e);
+
+/* Attachments, as recorded. */
+int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_iface **ifaces,
+		 size_t *count, struct err *e);
+int store_iface_put(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
+		    struct err *e);
+int store_iface_del(struct store *s, const struct mangle_iface_key *k, struct err *e);
+
+/* For prog only: the maps that a program is loaded with. */
+struct store_fds {
+	int config, tables, stats;
+};
+struct store_fds store_fds(const struct store *s);
+
+#endif

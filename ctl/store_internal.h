@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of the store share: store.c opens and reads, publish.c changes. */
+#ifndef CTL_STORE_INTERNAL_H
+#define CTL_STORE_INTERNAL_H
+
+#include "classify.h"
+#include "store.h"
+#include "table.h"
+
+/* An inner map, mapped. */
+struct inner {
+	uint32_t id; /* of the kernel; its pin is inner/ID */
+	int fd; /* -1: none */
+	void *memory;
+	size_t size;
+};
+
+struct store {
+	bool private; /* no pins, no lock */
+	int dir; /* locked directory, -1 */
+	int config, tables, stats, ifaces; /* maps */
+	unsigned int possible; /* CPUs */
+	struct table_cpus cpus; /* for new tables */
+	struct inner config_inner;
+	struct mangle_stats *stats_memory;
+	size_t stats_size;
+};
+
+static inline struct mangle_config *store_config(const struct store *s)
+{
+	return s->config_inner.memory;
+}
+
+/* The running service of that name, -1: none. */
+int store_index(const struct store *s, const char *name);
+
+int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err *e);
+void inner_close(struct inner *in);
+/* Makes, pins and maps an inner map of zeros: entries cells of a table, or (0) a configuration. */
+int inner_create(const struct store *s, uint32_t entries, struct inner *in, struct err *e);
+/* Puts it into its place; when this returns, no packet uses what was there. */
+int outer_set(int outer, uint32_t place, const struct inner *in, struct err *e);
+/* Puts n maps into places that no packet looks at, all with one wait where the kernel can. */
+int outer_fill(int outer, const uint32_t *places, const int *fds, uint32_t n, struct err *e);
+/* Lets go of what is in n places that no packet looks at. */
+void outer_clear(int outer, const uint32_t *places, uint32_t n);
+/* Id of the inner map in a place, 0: none. */
+uint32_t outer_get(int outer, uint32_t place);
+void inner_unpin(const struct store *s, uint32_t id);
+
+/* The table of a running service, open until inner_close. */
+int store_table(const struct store *s, const struct mangle_service *svc, struct inner *in,
+		struct table *t, struct err *e);
+void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
+/* Finishes what an interrupted change left. Exclusive lock. */
+int store_recover(struct store *s, struct err *e);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <string.h>
+
+#include "../maps/hash.h"
+#include "parse.h"
+#include "table.h"
+
+#if !defined(__x86_64__)
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#define MIN_BUCKETS 4
+#define LARGE 50000 /* entities; from here on memory is worth more than the last probe */
+/* A table is built anew when so much of it is used, deleted entities counted. */
+#define MAX_USED(slots) ((slots) / 10 * 8 + 1)
+
+static unsigned int slots_of(unsigned int tag_len)
+{
+	return tag_len <= 8 ? MANGLE_SHORT_SLOTS : MANGLE_LONG_SLOTS;
+}
+
+static uint32_t stride(const struct table *t)
+{
+	return t->cells->header.buckets + MANGLE_MAX_REACH;
+}
+
+static bool is_long(const struct table *t)
+{
+	return t->cells->header.tag_len > 8;
+}
+
+uint32_t table_buckets(size_t entities, unsigned int tag_len)
+{
+	/* A half of the slots is used, of a large table two thirds. */
+	size_t slots = entities >= LARGE ? entities / 2 * 3 : entities * 2;
+	size_t buckets = slots / slots_of(tag_len) + 1;
+
+	if (buckets < MIN_BUCKETS)
+		return MIN_BUCKETS;
+	return buckets > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)buckets;
+}
+
+uint64_t table_cells(uint32_t buckets, struct table_cpus cpus)
+{
+	uint64_t a_region = (uint64_t)buckets + MANGLE_MAX_REACH;
+
+	return 1 + a_region * cpus.regions + (a_region + 1) / 2;
+}
+
+static struct mangle_cell *cell_of(const struct table *t, uint32_t bucket, unsigned int region)
+{
+	return &t->cells[1 + (uint64_t)stride(t) * region + bucket].cell;
+}
+
+/* Region 0 stands for all: they differ only while a change is written. */
+static struct mangle_bucket *bucket_of(const struct table *t, uint32_t bucket)
+{
+	return &cell_of(t, bucket, 0)->bucket;
+}
+
+static struct mangle_counts *carried(const struct table *t, struct table_place at)
+{
+	uint64_t first = 1 + (uint64_t)stride(t) * t->cells->header.regions;
+
+	return &t->cells[first + at.bucket / 2].carried[at.bucket % 2];
+}
+
+static bool slot_used(const struct mangle_bucket *b, unsigned int slot)
+{
+	return b->used >> slot & 1;
+}
+
+static unsigned int value_word(const struct table *t, unsigned int slot)
+{
+	return (is_long(t) ? 4 : 3) + slot;
+}
+
+bool table_find(const struct table *t, const uint8_t *tag, struct table_place *at)
+{
+	const struct mangle_table_header *h = &t->cells->header;
+	uint32_t home, reach;
+	uint64_t lo, hi;
+
+	tag_to_key(tag, h->tag_len, &lo, &hi);
+	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
+	reach = (uint32_t)bucket_of(t, home)->reach;
+	for (uint32_t bucket = home; bucket <= home + reach; bucket++) {
+		const struct mangle_bucket *b = bucket_of(t, bucket);
+
+		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
+			if (!slot_used(b, slot) || b->word[slot] != lo ||
+			    (is_long(t) && b->word[2 + slot] != hi))
+				continue;
+			*at = (struct table_place){.bucket = bucket, .slot = slot};
+			return true;
+		}
+	}
+	return false;
+}
+
+uint64_t table_value(const struct table *t, struct table_place at)
+{
+	return bucket_of(t, at.bucket)->word[value_word(t, at.slot)];
+}
+
+/*
+ * Every packet from here on that sees the next store sees the stores before it. x86 keeps stores,
+ * and the program's loads, in order; elsewhere wait until no program is running that began before.
+ */
+static void publish_barrier(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#if !defined(__x86_64__)
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+#endif
+}
+
+static void claim_slot(struct table *t, uint32_t home, uint32_t far, unsigned int slot, uint64_t lo,
+		       uint64_t hi)
+{
+	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
+		struct mangle_bucket *b = &cell_of(t, home + far, region)->bucket;
+		struct mangle_bucket *first = &cell_of(t, home, region)->bucket;
+
+		b->word[slot] = lo;
+		if (is_long(t))
+			b->word[2 + slot] = hi;
+		b->used |= 1ULL << slot;
+		if (first->reach < far)
+			__atomic_store_n(&first->reach, far, __ATOMIC_RELEASE);
+	}
+	t->cells->header.used++;
+}
+
+/* Takes a slot; nobody finds it before it has a value. */
+static int claim(struct table *t, uint64_t lo, uint64_t hi, struct table_place *at)
+{
+	const struct mangle_table_header *h = &t->cells->header;
+	uint32_t home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
+
+	for (uint32_t far = 0; far <= MANGLE_MAX_REACH; far++) {
+		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
+			if (slot_used(bucket_of(t, home + far), slot))
+				continue;
+			claim_slot(t, home, far, slot, lo, hi);
+			*at = (struct table_place){.bucket = home + far, .slot = slot};
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+int table_claim(struct table *t, const uint8_t *tag, struct table_place *at)
+{
+	const struct mangle_table_header *h = &t->cells->header;
+	uint64_t lo, hi;
+	int err;
+
+	if (h->used >= MAX_USED((uint64_t)h->buckets * slots_of(h->tag_len)))
+		return -ENOSPC;
+	tag_to_key(tag, h->tag_len, &lo, &hi);
+	err = claim(t, lo, hi, at);
+	if (!err)
+		publish_barrier();
+	return err;
+}
+
+struct table_sums table_sum(const struct table *t, struct table_place at)
+{
+	const struct mangle_counts *before = carried(t, at);
+	struct table_sums sum = {
+		.packets = before->packets[at.slot],
+		.bytes = before->bytes[at.slot],
+		.last_seen = before->last_seen[at.slot],
+	};
+
+	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
+		const struct mangle_counts *c = &cell_of(t, at.bucket, region)->counts;
+
+		sum.packets += __atomic_load_n(&c->packets[at.slot], __ATOMIC_RELAXED);
+		sum.bytes += __atomic_load_n(&c->bytes[at.slot], __ATOMIC_RELAXED);
+		if (c->last_seen[at.slot] > sum.last_seen)
+			sum.last_seen = c->last_seen[at.slot];
+	}
+	return sum;
+}
+
+void table_carry(struct table *t, struct table_place at, const struct table_sums *before)
+{
+	struct mangle_counts *c = carried(t, at);
+
+	c->packets[at.slot] = before->packets;
+	c->bytes[at.slot] = before->bytes;
+	c->last_seen[at.slot] = before->last_seen;
+}
+
+static void write_value(struct table *t, struct table_place at, uint64_t value)
+{
+	unsigned int word = value_word(t, at.slot);
+
+	for (unsigned int region = 0; region < t->cells->header.regions; region++)
+		__atomic_store_n(&cell_of(t, at.bucket, region)->bucket.word[word], value,
+				 __ATOMIC_RELEASE);
+}
+
+void table_store(struct table *t, struct table_place at, uint64_t value)
+{
+	uint64_t old = table_value(t, at);
+
+	if (!old && value) {
+		/* The cells of a CPU are that CPU's alone, so what an earlier entity of this tag
+		 * counted is taken off beside them, modulo 2^64. */
+		struct table_sums sum = table_sum(t, at);
+		struct mangle_counts *c = carried(t, at);
+
+		c->packets[at.slot] -= sum.packets;
+		c->bytes[at.slot] -= sum.bytes;
+		t->cells->header.entities++;
+	} else if (old && !value) {
+		t->cells->header.entities--;
+	}
+	write_value(t, at, value);
+}
+
+int table_build(struct table *t, const struct service *s, uint32_t buckets, struct table_cpus cpus,
+		uint64_t seed)
+{
+	t->cells->header = (struct mangle_table_header){
+		.magic = MANGLE_TABLE_MAGIC,
+		.buckets = buckets,
+		.cpus = cpus.own,
+		.regions = cpus.regions,
+		.tag_len = s->tag_len,
+		.seed = seed,
+	};
+	for (size_t i = 0; i < s->entity_count; i++) {
+		struct table_place at;
+		uint64_t lo, hi;
+
+		tag_to_key(s->entities[i].tag, s->tag_len, &lo, &hi);
+		if (claim(t, lo, hi, &at))
+			return -ENOSPC;
+		write_value(t, at, entity_value(&s->entities[i]));
+	}
+	t->cells->header.entities = s->entity_count;
+	return 0;
+}
+
+bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len)
+{
+	const struct mangle_table_header *h = &t->cells->header;
+	struct table_cpus cpus = {.own = h->cpus, .regions = h->regions};
+
+	return h->magic == MANGLE_TABLE_MAGIC && h->buckets && h->buckets <= UINT32_MAX / 2 &&
+	       h->cpus && (h->regions == h->cpus || h->regions == h->cpus + 1) &&
+	       h->tag_len == tag_len && table_cells(h->buckets, cpus) == cells;
+}
+
+int table_each(const struct table *t,
+	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg)
+{
+	for (uint32_t bucket = 0; bucket < stride(t); bucket++) {
+		const struct mangle_bucket *b = bucket_of(t, bucket);
+
+		for (unsigned int slot = 0; slot < slots_of(t->cells->header.tag_len); slot++) {
+			struct table_place at = {.bucket = bucket, .slot = slot};
+			uint64_t value = table_value(t, at);
+			struct entity en = {0};
+			int err;
+
+			if (!value)
+				continue;
+			tag_from_key(b->word[slot], is_long(t) ? b->word[2 + slot] : 0, en.tag);
+			entity_from_value(value, &en);
+			err = each(arg, at, &en);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+void table_repair(struct table *t)
+{
+	struct mangle_table_header *h = &t->cells->header;
+
+	h->used = h->entities = 0;
+	for (uint32_t bucket = 0; bucket < stride(t); bucket++) {
+		const struct mangle_bucket *b = bucket_of(t, bucket);
+
+		for (unsigned int region = 1; region < h->regions; region++) {
+			struct mangle_bucket *copy = &cell_of(t, bucket, region)->bucket;
+
+			/* Keys and reach before values, as when they were first written. */
+			for (unsigned int i = 0; i < 3; i++)
+				copy->word[i] = b->word[i];
+			copy->reach = b->reach;
+			copy->used = b->used;
+			for (unsigned int i = 3; i < 6; i++)
+				__atomic_store_n(&copy->word[i], b->word[i], __ATOMIC_RELEASE);
+		}
+		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
+			h->used += slot_used(b, slot);
+			h->entities += !!b->word[value_word(t, slot)];
+		}
+	}
+}
+
+uint64_t entity_value(const struct entity *en)
+{
+	return MANGLE_VALUE(en->target.action, en->target.port, en->has_size, en->size.min,
+			    en->size.max);
+}
+
+void entity_from_value(uint64_t value, struct entity *en)
+{
+	en->target.action = MANGLE_VALUE_ACTION(value);
+	en->target.port = MANGLE_VALUE_PORT(value);
+	en->has_size = MANGLE_VALUE_HAS_SIZE(value);
+	en->size.min = MANGLE_VALUE_MIN(value);
+	en->size.max = MANGLE_VALUE_MAX(value);
+}

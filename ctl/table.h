@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Entity tables as they lie in memory (maps/schema.h), whoever owns that memory. Changes in place
+ * are safe beside packets that read: one 8-byte store makes or ends an entity.
+ */
+#ifndef CTL_TABLE_H
+#define CTL_TABLE_H
+
+#include "model.h"
+
+union table_cell {
+	struct mangle_table_header header;
+	struct mangle_cell cell;
+	struct mangle_counts carried[2];
+};
+
+struct table {
+	union table_cell *cells; /* cells[0] is the header */
+};
+
+struct table_place {
+	uint32_t bucket; /* its place in every region */
+	uint32_t slot;
+};
+
+/* CPUs as a table is laid out for. */
+struct table_cpus {
+	unsigned int own; /* CPUs with a region of their own: 0 .. own - 1 */
+	unsigned int regions; /* own, or one more for those that come later */
+};
+
+struct table_sums {
+	uint64_t packets, bytes;
+	uint32_t last_seen; /* newest, jiffies >> MANGLE_SEEN_SHIFT; means nothing where packets is 0 */
+};
+
+/* Buckets for so many entities. */
+uint32_t table_buckets(size_t entities, unsigned int tag_len);
+/* Cells of a table with so many buckets; may be more than a map can have. */
+uint64_t table_cells(uint32_t buckets, struct table_cpus cpus);
+
+/* Fills zeroed memory. -ENOSPC where a tag finds no room: try another seed or more buckets. */
+int table_build(struct table *t, const struct service *s, uint32_t buckets,
+		struct table_cpus cpus, uint64_t seed);
+/* Is this a table of that many cells, for tags of that length? */
+bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len);
+
+/* Where a tag's slot is, also one whose entity was deleted. */
+bool table_find(const struct table *t, const uint8_t *tag, struct table_place *at);
+uint64_t table_value(const struct table *t, struct table_place at);
+/* Takes a free slot for a tag that has none yet. -ENOSPC: build the table anew. */
+int table_claim(struct table *t, const uint8_t *tag, struct table_place *at);
+/* Makes (value != 0) or ends (0) the entity of a slot; one that begins again counts from 0. */
+void table_store(struct table *t, struct table_place at, uint64_t value);
+
+struct table_sums table_sum(const struct table *t, struct table_place at);
+/* What the entity had counted before it came here. */
+void table_carry(struct table *t, struct table_place at, const struct table_sums *before);
+
+/* Calls each for every entity, in no order; stops where it returns other than 0 and returns that. */
+int table_each(const struct table *t,
+	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg);
+/* After an interrupted change: makes all regions equal to the first and counts the header anew. */
+void table_repair(struct table *t);
+
+uint64_t entity_value(const struct entity *en);
+void entity_from_value(uint64_t value, struct entity *en); /* all but the tag */
+
+#endif
