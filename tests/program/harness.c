@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Runs a frame through both instances of the program, on private tables: the counting one, whose
+ * counters must move by exactly this frame, and the explaining one, which must say the same.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../ctl/config.h"
+#include "../../ctl/prog.h"
+#include "harness.h"
+
+/* The interface no service names. */
+#define NO_IFNAME "none"
+
+static struct store *store;
+static struct model running;
+static struct runner *runner;
+static struct explainer *explainer;
+static char loaded_ifname[MANGLE_IFNAME_SIZE];
+
+static const char *const reason_names[] = {
+#define NAME(upper, lower, meaning) #lower,
+	MANGLE_REASONS(NAME)
+#undef NAME
+};
+static const char *const verdict_names[] = {
+#define NAME(upper, lower) #lower,
+	MANGLE_VERDICTS(NAME)
+#undef NAME
+};
+
+static int load(const char *ifname, struct err *e)
+{
+	int err;
+
+	runner_close(runner);
+	explainer_close(explainer);
+	runner = NULL;
+	explainer = NULL;
+	err = runner_open(&runner, store, ifname, e);
+	if (!err)
+		err = explainer_open(&explainer, store, ifname, e);
+	snprintf(loaded_ifname, sizeof(loaded_ifname), "%s", err ? "" : ifname);
+	return err;
+}
+
+int h_open(void)
+{
+	struct err e = {0};
+	int err = store_open_private(&store, &e);
+
+	model_init(&running);
+	if (!err)
+		err = load(NO_IFNAME, &e);
+	if (err)
+		fprintf(stderr, "harness: %s\n", e.line);
+	return err;
+}
+
+void h_close(void)
+{
+	runner_close(runner);
+	explainer_close(explainer);
+	store_close(store);
+	model_free(&running);
+}
+
+int h_have_frags(void)
+{
+	struct prog_features f;
+
+	prog_probe(&f);
+	return f.frags && f.load_bytes;
+}
+
+int h_config(const char *yaml, char *err_text, size_t err_size)
+{
+	char path[] = "/tmp/mangle-vectors-XXXXXX";
+	struct changes c;
+	struct err e = {0};
+	int fd = mkstemp(path);
+	int err = -EIO;
+
+	model_free(&running);
+	model_init(&running);
+	if (fd >= 0 && write(fd, yaml, strlen(yaml)) == (ssize_t)strlen(yaml))
+		err = config_load(path, &running, &e);
+	if (fd >= 0) {
+		close(fd);
+		unlink(path);
+	}
+	if (!err)
+		err = store_publish(store, &running, &c, &e);
+	if (err)
+		snprintf(err_text, err_size, "%s", e.line);
+	return err;
+}
+
+struct snapshot {
+	struct stats all;
+	struct stats *of; /* by service of `running` */
+};
+
+static int snap(struct snapshot *s, struct err *e)
+{
+	int err = store_stats(store, NULL, &s->all, e);
+
+	s->of = calloc(running.service_count + 1, sizeof(*s->of));
+	for (unsigned int i = 0; i < running.service_count && !err; i++)
+		err = store_stats(store, running.services[i].name, &s->of[i], e);
+	return err;
+}
+
+/* Which of n counters moved: exactly one, by `by`; else -1. */
+static int moved(const uint64_t *before, const uint64_t *after, int n, uint64_t by)
+{
+	int which = -1;
+
+	for (int i = 0; i < n; i++) {
+		if (before[i] == after[i])
+			continue;
+		if (which >= 0 || after[i] - before[i] != by)
+			return -1;
+		which = i;
+	}
+	return which;
+}
+
+static int compare(const struct snapshot *a, const struct snapshot *b, size_t len, int action,
+		   struct h_result *res, char *text, size_t size)
+{
+	int reason = moved(a->all.packets, b->all.packets, MANGLE_REASON_COUNT, 1);
+	int verdict = moved(a->all.verdict, b->all.verdict, MANGLE_VERDICT_COUNT, 1);
+	int would = moved(a->all.would, b->all.would, MANGLE_VERDICT_COUNT, 1);
+
+	if (reason < 0 || verdict < 0) {
+		snprintf(text, size, "not exactly one reason and one verdict were counted");
+		return -EPROTO;
+	}
+	if (moved(a->all.bytes, b->all.bytes, MANGLE_REASON_COUNT, len) != reason) {
+		snprintf(text, size, "counted bytes are not the frame's %zu", len);
+		return -EPROTO;
+	}
+	if ((action == XDP_DROP) != (verdict == VERDICT_DROPPED) ||
+	    (action != XDP_DROP && action != XDP_PASS)) {
+		snprintf(text, size, "XDP action %d with verdict %s", action, verdict_names[verdict]);
+		return -EPROTO;
+	}
+	res->reason = reason_names[reason];
+	res->verdict = verdict_names[verdict];
+	res->would = would < 0 ? NULL : verdict_names[would];
+	res->service[0] = '\0';
+	for (unsigned int i = 0; i < running.service_count; i++) {
+		int r = moved(a->of[i].packets, b->of[i].packets, MANGLE_REASON_COUNT, 1);
+
+		if (r < 0)
+			continue;
+		if (r != reason || res->service[0]) {
+			snprintf(text, size, "two services counted, or another reason");
+			return -EPROTO;
+		}
+		snprintf(res->service, sizeof(res->service), "%s", running.services[i].name);
+	}
+	return 0;
+}
+
+static int check_explained(const struct mangle_explained *said, const struct h_result *res,
+			   char *text, size_t size)
+{
+	const char *name = "";
+
+	if (said->service)
+		name = running.services[said->service - 1].name;
+	if (said->reason >= MANGLE_REASON_COUNT || said->verdict >= MANGLE_VERDICT_COUNT ||
+	    said->would >= MANGLE_VERDICT_COUNT || strcmp(reason_names[said->reason], res->reason) ||
+	    strcmp(verdict_names[said->verdict], res->verdict) || strcmp(name, res->service) ||
+	    (res->would && strcmp(verdict_names[said->would], res->would))) {
+		snprintf(text, size, "explained otherwise: reason %u, verdict %u, service '%s'",
+			 said->reason, said->verdict, name);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result *res, char *text,
+	  size_t size)
+{
+	static uint8_t explained_bytes[H_MAX_FRAME];
+	struct snapshot before = {0}, after = {0};
+	struct mangle_explained said;
+	struct err e = {0};
+	size_t out_len = 0;
+	int err = 0, action = 0;
+
+	if (!ifname)
+		ifname = NO_IFNAME;
+	if (len > H_MAX_FRAME)
+		return -E2BIG;
+	if (strcmp(ifname, loaded_ifname))
+		err = load(ifname, &e);
+	if (!err)
+		err = snap(&before, &e);
+	if (!err)
+		action = runner_run(runner, frame, len, res->bytes, &out_len, &e);
+	if (action < 0)
+		err = action;
+	if (!err)
+		err = snap(&after, &e);
+	if (!err)
+		err = explainer_run(explainer, frame, len, explained_bytes, &said, &e);
+	if (err) {
+		snprintf(text, size, "%s", e.line);
+		goto out;
+	}
+	res->len = (uint32_t)out_len;
+	err = compare(&before, &after, len, action, res, text, size);
+	if (err)
+		goto out;
+	res->old_port = said.has_ports ? said.old_port : -1;
+	res->new_port = said.has_ports ? said.new_port : -1;
+	err = check_explained(&said, res, text, size);
+	if (!err && (out_len != len || memcmp(explained_bytes, res->bytes, len))) {
+		snprintf(text, size, "the two instances wrote different bytes");
+		err = -EPROTO;
+	}
+out:
+	free(before.of);
+	free(after.of);
+	return err;
+}
