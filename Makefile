@@ -87,6 +87,101 @@ $(B)/tests/unit-%: $(B)/tests/san/tests/unit/test_%.o $(UNIT_LIB:%.c=$(B)/tests/
 unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
+.PHONY: build-tests check run-check
+build-tests: all unit vectors
+
+# Installs what is missing, builds, runs everything.
+check:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-check
+
+run-check: build-tests
+	$(Q)BUILD=$(B) tests/run $(PART)
+
+.PHONY: demo run-demo
+demo:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-demo
+
+run-demo: all
+	$(Q)MANGLE_CTL=$(B)/mangle-ctl tests/demo/demo
+
+.PHONY: vm-smoke fresh
+vm-smoke: all vectors
+	$(Q)deploy/install-packages tests/vm/packages
+	$(Q)BUILD=$(B) tests/vm/smoke $(SUITES)
+
+fresh:
+	$(Q)tests/fresh/fresh
+
+# ---- bench ----
+
+BENCH_SRC := $(addprefix bench/,quick.c lab.c generator.c rounds.c report.c frame.c)
+BENCH_SKEL := $(B)/bench/draw.skel.h $(B)/bench/reference.skel.h
+
+$(B)/bench/%.bpf.o: bench/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -Ibench -MMD -MP -c $< -o $@
+
+$(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+
+$(B)/bench/quick: $(BENCH_SRC) $(wildcard bench/*.h) $(BENCH_SKEL)
+	$(call say,CC,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -I$(B)/bench -Ibench -o $@ $(BENCH_SRC) -lbpf -lm
+
+.PHONY: bench-quick
+bench-quick: all $(B)/bench/quick
+	$(Q)MANGLE_CTL=$(B)/mangle-ctl $(B)/bench/quick
+
+# ---- lint ----
+
+C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
+SHELL_FILES := $(shell grep -lsE '^\#!.*bash' .ci/* deploy/* tests/* tests/*/* bench/* 2>/dev/null | sort -u)
+
+.PHONY: lint
+lint: all
+	$(call say,LINT,format)
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(call say,LINT,includes)
+	$(Q)tests/lint-includes
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck $(SHELL_FILES)
+	$(call say,LINT,docs)
+	$(Q)mandoc -Tlint -Wwarning deploy/*.[58]
+	$(Q)deploy/check-docs
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem --suppress=ctuuninitvar --error-exitcode=1 \
+		-D_GNU_SOURCE -DMANGLE_VERSION='""' \
+		'-DLIBBPF_OPTS(type, name, ...)=struct type name = {0}' \
+		'-DDECLARE_LIBXDP_OPTS(type, name, ...)=struct type name = {0}' ctl tests/program
+	$(call say,LINT,clang-tidy)
+	$(Q)clang-tidy --quiet $(CTL_SRC) -- $(CTL_CFLAGS) 2>/dev/null
+
+# ---- install ----
+
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man
+UNITDIR ?= /lib/systemd/system
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)/etc/mangle $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 -s $(B)/mangle-ctl $(DESTDIR)$(SBINDIR)/mangle-ctl
+	# A configuration that is there is the administrator's.
+	test -e $(DESTDIR)/etc/mangle/mangle.yaml || \
+		install -m 644 deploy/mangle.yaml $(DESTDIR)/etc/mangle/mangle.yaml
+	install -m 644 deploy/mangle-ctl.8 $(DESTDIR)$(MANDIR)/man8/mangle-ctl.8
+	install -m 644 deploy/mangle.yaml.5 $(DESTDIR)$(MANDIR)/man5/mangle.yaml.5
+	sed 's|@SBINDIR@|$(SBINDIR)|g' deploy/mangle@.service > $(DESTDIR)$(UNITDIR)/mangle@.service
+	install -m 644 deploy/mangle-ctl.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mangle-ctl
+
 .PHONY: clean
 clean:
 	$(Q)rm -rf $(B)

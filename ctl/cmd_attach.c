@@ -302,6 +302,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 {
 	bool purge = given(c, OPT(PURGE));
 	struct changes d = {.removed = purge ? count_loaded(s, e) : 0};
+	uint64_t generation;
 	bool changed = purge;
 	int err = choose(c, a, count, chosen, e);
 
@@ -312,15 +313,19 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 		if (!chosen[i] && !purge)
 			continue;
 		err = prog_detach(s, &a[i].key, &a[i].iface, e);
-		if (!err)
-			print_detached(a[i].iface.name);
-		changed = true;
+		chosen[i] = changed = true;
 	}
+	generation = purge ? 0 : store_generation(s);
 	if (!err && purge)
 		err = store_purge(s, e);
-	if (!err && (c->json || !changed))
-		print_changes(&d, changed, false, purge ? 0 : store_generation(s));
-	return err;
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		if (chosen[i])
+			print_detached(a[i].iface.name);
+	if (c->json || !changed)
+		print_changes(&d, changed, false, generation);
+	return 0;
 }
 
 /* Nothing is loaded: nothing is attached, but names must be those of interfaces. */

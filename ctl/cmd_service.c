@@ -283,19 +283,9 @@ int cmd_service_del(const struct cmd *c, struct err *e)
 
 /* ---- list ---- */
 
-static void print_services(const struct model *m, const char *name, const uint64_t *entities)
-{
-	print_services_begin();
-	for (unsigned int i = 0; i < m->service_count; i++)
-		if (!name || !strcmp(m->services[i].name, name))
-			print_service(&m->services[i], entities[i]);
-	print_services_end();
-}
-
 int cmd_service_list(const struct cmd *c, struct err *e)
 {
 	static uint64_t entities[MANGLE_MAX_SERVICES];
-	const char *name = c->argc ? c->argv[0] : NULL;
 	struct model m;
 	struct store *s;
 	int ret = open_loaded(c, STORE_READ, &s, e);
@@ -304,13 +294,11 @@ int cmd_service_list(const struct cmd *c, struct err *e)
 		return ret;
 	model_init(&m);
 	ret = store_read(s, &m, false, e);
-	if (!ret && name && !model_find(&m, name))
-		ret = no_such_service(name, e);
 	for (unsigned int i = 0; i < m.service_count && !ret; i++)
 		entities[i] = store_entity_count(s, m.services[i].name);
 	store_close(s); /* nobody waits for the lock while we write */
 	if (!ret)
-		print_services(&m, name, entities);
+		print_services(&m, entities);
 	model_free(&m);
 	return ret;
 }

@@ -1040,7 +1040,6 @@ static int read_all(struct reader *r)
 		return ret;
 	if (!yaml_parser_initialize(&r->parser))
 		return fail(r->e, -ENOMEM, r->file, READING "not enough memory");
-	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input(&r->parser, give, r);
 	ret = read_document(r);
 	if (!ret)

@@ -56,7 +56,8 @@ void print_error(const struct err *e, const char *name)
 {
 	size_t len = strlen(e->line);
 
-	fprintf(stderr, "mangle-ctl: %s", e->line);
+	/* The object may be a word that was left empty. */
+	fprintf(stderr, "mangle-ctl: %s%s", e->line[0] == ':' ? "''" : "", e->line);
 	if (!len || e->line[len - 1] != ')')
 		fprintf(stderr, " (see mangle-ctl %s%s--help)", name, *name ? " " : "");
 	fputc('\n', stderr);
@@ -356,33 +357,26 @@ static void text_service(const struct service *s, uint64_t entities)
 	printf(", entities: %" PRIu64 "\n", entities);
 }
 
-void print_services_begin(void)
+void print_services(const struct model *m, const uint64_t *entities)
 {
-	first_of_list = true;
 	if (as_json)
 		list_begin();
-}
+	else if (!m->service_count)
+		puts("no services");
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		const struct service *s = &m->services[i];
 
-void print_service(const struct service *s, uint64_t entities)
-{
-	json_t *j;
+		if (as_json) {
+			json_t *j = json_service(s);
 
-	if (!as_json) {
-		text_service(s, entities);
-		first_of_list = false;
-		return;
+			json_object_set_new(j, "count", json_integer((json_int_t)entities[i]));
+			list_row(j);
+		} else {
+			text_service(s, entities[i]);
+		}
 	}
-	j = json_service(s);
-	json_object_set_new(j, "count", json_integer((json_int_t)entities));
-	list_row(j);
-}
-
-void print_services_end(void)
-{
 	if (as_json)
 		list_end();
-	else if (first_of_list)
-		puts("no services");
 }
 
 /* ---- entities ---- */

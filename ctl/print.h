@@ -44,9 +44,8 @@ struct status {
 void print_status(const struct status *s);
 void print_not_attached(const char *name);
 
-void print_services_begin(void);
-void print_service(const struct service *s, uint64_t entities);
-void print_services_end(void);
+/* entities: how many each service has. */
+void print_services(const struct model *m, const uint64_t *entities);
 
 /* One entity, by itself or in a list. */
 void print_row(const struct service *s, const struct row *r);

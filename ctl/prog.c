@@ -158,6 +158,18 @@ static int prog_info(int fd, struct bpf_prog_info *info)
 	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
 }
 
+/* Which program text this is: FNV-1a (RFC 9923) of the embedded object. */
+static void own_build(uint8_t build[8])
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	size_t size;
+	const uint8_t *bytes = mangle_bpf__elf_bytes(&size);
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+	memcpy(build, &hash, sizeof(hash));
+}
+
 /* ---- attaching ---- */
 
 static const char *link_path(char buf[PATH_SIZE], const struct mangle_iface_key *k)
@@ -187,8 +199,7 @@ static int say_busy(const char *ifname, unsigned int ifindex, struct err *e)
 
 static bool other_mode_may_do(int err)
 {
-	return err == -EOPNOTSUPP || err == -EINVAL || err == -ERANGE || err == -E2BIG ||
-	       err == -ENOTSUP;
+	return err == -EOPNOTSUPP || err == -EINVAL || err == -ERANGE || err == -E2BIG;
 }
 
 static int say_attach_error(const char *ifname, unsigned int ifindex, int mode, int err,
@@ -239,7 +250,6 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 	} else {
 		err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
 		i->prog_id = info.id;
-		memcpy(i->build, info.tag, sizeof(i->build));
 	}
 	mangle_bpf__destroy(skel);
 	return err;
@@ -313,7 +323,6 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 		xdp_multiprog__close(mp);
 	err = prog_info(xdp_program__fd(p), &info);
 	i->prog_id = info.id;
-	memcpy(i->build, info.tag, sizeof(i->build));
 	if (!shared) {
 		detach_xdp_program(p, k->ifindex, i->mode);
 		err = -EOPNOTSUPP;
@@ -377,6 +386,7 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 			return err;
 	}
 	memset(&i, 0, sizeof(i));
+	own_build(i.build);
 	snprintf(i.name, sizeof(i.name), "%s", ifname);
 	snprintf(i.netns_name, sizeof(i.netns_name), "%s", netns_name ? netns_name : "");
 	prog_probe(&f);
@@ -488,8 +498,9 @@ struct explainer {
 };
 
 /* Does every attached program come from this build? */
-static int check_builds(struct store *s, const uint8_t build[8], struct err *e)
+static int check_builds(struct store *s, struct err *e)
 {
+	uint8_t build[8];
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
 	size_t n;
@@ -497,6 +508,7 @@ static int check_builds(struct store *s, const uint8_t build[8], struct err *e)
 
 	if (err)
 		return err;
+	own_build(build);
 	for (size_t i = 0; i < n && !err; i++)
 		if (memcmp(ifaces[i].build, build, sizeof(ifaces[i].build)))
 			err = fail(e, -EBADF, ifaces[i].name,
@@ -508,11 +520,13 @@ static int check_builds(struct store *s, const uint8_t build[8], struct err *e)
 
 int explainer_open(struct explainer **out, struct store *s, const char *ifname, struct err *e)
 {
-	struct explainer *x = calloc(1, sizeof(*x));
-	struct bpf_prog_info info;
-	int err;
+	struct explainer *x;
+	int err = check_builds(s, e);
 
 	*out = NULL;
+	if (err)
+		return err;
+	x = calloc(1, sizeof(*x));
 	if (!x)
 		return fail(e, -ENOMEM, "explain", "loading the program: out of memory");
 	x->skel = load_instance(s, ifname ? ifname : "", true, e);
@@ -521,12 +535,6 @@ int explainer_open(struct explainer **out, struct store *s, const char *ifname, 
 		return -EIO;
 	}
 	x->explained = bpf_map__fd(x->skel->maps.explained);
-	prog_info(bpf_program__fd(x->skel->progs.mangle), &info);
-	err = check_builds(s, info.tag, e);
-	if (err) {
-		explainer_close(x);
-		return err;
-	}
 	*out = x;
 	return 0;
 }

@@ -326,6 +326,7 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 	c->generation = old->generation + 1;
 	c->dirty = 1;
 	c->hz = old->hz;
+	c->stats_high = old->stats_high;
 	snprintf(c->file, sizeof(c->file), "%s", m->file[0] ? m->file : old->file);
 	for (uint32_t i = 0; i < old->service_count; i++)
 		used[old->service[i].stats] = true; /* also of those that go: they still count */
@@ -365,6 +366,8 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 				used[c->service[j].stats] = true;
 		}
 		c->service[i].stats = take_stats(s, used);
+		if (c->service[i].stats > c->stats_high)
+			c->stats_high = c->service[i].stats;
 	}
 }
 

@@ -1009,7 +1009,7 @@ int store_stats(struct store *s, const char *service, struct stats *out, struct 
 	(void)e;
 	memset(out, 0, sizeof(*out));
 	if (!service) {
-		for (slot = 0; slot < MANGLE_STATS_SLOTS; slot++)
+		for (slot = 0; slot <= store_config(s)->stats_high && slot < MANGLE_STATS_SLOTS; slot++)
 			add_stats(s, slot, out);
 		return 0;
 	}

@@ -32,8 +32,8 @@ static const struct verb verbs[] = {
 	 .options = SETTINGS | OPT(FORCE), .min = 1, .max = 1, .run = cmd_service_set},
 	{.name = "service del", .arguments = "NAME", .help = "remove a service and its entities",
 	 .min = 1, .max = 1, .run = cmd_service_del},
-	{.name = "service list", .alias = "show", .arguments = "[NAME]", .help = "print services",
-	 .max = 1, .run = cmd_service_list},
+	{.name = "service list", .alias = "show", .help = "print services with their settings",
+	 .run = cmd_service_list},
 	{.name = "map set", .arguments = "TAG TARGET", .help = "add or change one entity",
 	 .options = OPT(SERVICE) | OPT(SIZE), .min = 2, .max = 2, .run = cmd_map_set},
 	{.name = "map get", .arguments = "TAG", .help = "print one entity",
@@ -191,11 +191,11 @@ static const struct verb *find_verb(const char *noun, const char *word)
 {
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		const struct verb *v = &verbs[i];
-		const char *last = noun ? strchr(v->name, ' ') : v->name;
+		const char *blank = strchr(v->name, ' ');
+		const char *last = blank ? blank + 1 : v->name;
 
-		if (noun && !is_noun(v, noun))
+		if (noun ? !is_noun(v, noun) : !!blank)
 			continue;
-		last += noun ? 1 : 0;
 		if (!strcmp(last, word) || (v->alias && !strcmp(v->alias, word)))
 			return v;
 	}

@@ -223,6 +223,8 @@ struct mangle_config {
 	__u64 generation;
 	__u32 dirty; /* a change is under way, or was interrupted */
 	__u32 hz; /* jiffies a second */
+	__u32 stats_high; /* greatest slot of stats that was ever used */
+	__u32 pad;
 	char file[256]; /* configuration file last applied, absolute; "": none */
 	struct mangle_service_info info[MANGLE_MAX_SERVICES];
 };
@@ -267,7 +269,7 @@ struct mangle_iface {
 	__u32 mode; /* enum mangle_mode */
 	__u32 dispatcher; /* 1: through libxdp's dispatcher; 0: a pinned link */
 	__u32 pad;
-	__u8 build[8]; /* the program's tag, bpf_prog_info */
+	__u8 build[8]; /* hash of the program's object file */
 };
 
 /* ---- explain ------------------------------------------------------------------------------ */
