@@ -20,13 +20,15 @@
 	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock (5)") \
 	X(HELP, 'h', "help", NULL, "print help") \
 	X(VERSION, 'V', "version", NULL, "print the version") \
-	X(MODE, 0, "mode", "auto|native|generic", "auto: native where the driver can, else generic") \
+	X(MODE, 0, "mode", "auto|native|generic", \
+	  "auto: native where the driver can, else generic") \
 	X(CONFIG, 0, "config", "FILE", "configuration to load where nothing is loaded yet") \
 	X(ALL, 0, "all", NULL, "all of them") \
 	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
 	X(PROTO, 0, "proto", "udp|tcp|any", "protocol") \
 	X(PORT, 0, "port", "N[,N...]", "destination ports, at most 16") \
-	X(TAG, 0, "tag", "OFF:LEN", "where the tag lies; OFF below 0 counts from the payload's end") \
+	X(TAG, 0, "tag", "OFF:LEN", \
+	  "where the tag lies; OFF below 0 counts from the payload's end") \
 	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes (an entity's own: none clears it)") \
 	X(DADDR, 0, "daddr", "PREFIX", "destination prefix, up to 8 times; any clears them") \
 	X(SADDR, 0, "saddr", "PREFIX", "source prefix, up to 8 times; any clears them") \
@@ -42,7 +44,8 @@
 	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
 	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
 	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
-	X(SORT, 0, "sort", "tag|packets|bytes|last-seen", "order; counters begin with the greatest") \
+	X(SORT, 0, "sort", "tag|packets|bytes|last-seen", \
+	  "order; counters begin with the greatest") \
 	X(LIMIT, 0, "limit", "N", "only the first N") \
 	X(IDLE, 0, "idle", "SECONDS", "only those not seen for so long, or never") \
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
@@ -54,9 +57,8 @@
 
 enum option_id {
 #define MANGLE_OPTION_ENUM(id, letter, name, value, help) OPT_##id,
-	MANGLE_OPTIONS(MANGLE_OPTION_ENUM)
+	MANGLE_OPTIONS(MANGLE_OPTION_ENUM) OPT_COUNT,
 #undef MANGLE_OPTION_ENUM
-	OPT_COUNT,
 };
 #define OPT(id) (1ULL << OPT_##id)
 
@@ -71,13 +73,13 @@ struct verb;
 struct cmd {
 	const struct verb *verb;
 	const char *name; /* "map set" */
-	int argc; /* words behind the verb */
+	int argc;	  /* words behind the verb */
 	char **argv;
-	uint64_t given; /* OPT() bits */
+	uint64_t given;		      /* OPT() bits */
 	const char *value[OPT_COUNT]; /* as typed; NULL where not given or without value */
 	struct words daddr, saddr;
 	bool json, quiet;
-	double wait; /* seconds */
+	double wait;	   /* seconds */
 	const char *netns; /* NULL: not given */
 };
 
@@ -117,7 +119,8 @@ int bad_argument(const struct cmd *c, const char *what, const char *word, const 
 		 struct err *e);
 /* What was given must be one of the words, which end with NULL: its place, or -EINVAL. */
 int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e);
-int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t *out, struct err *e);
+int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t *out,
+		  struct err *e);
 
 /* store_open for a verb that needs loaded tables: -ENOENT has e set. */
 int open_loaded(const struct cmd *c, enum store_access access, struct store **s, struct err *e);
@@ -134,8 +137,9 @@ int read_picked(const struct cmd *c, struct store *s, struct model *m, struct se
 int read_entities_of(struct store *s, struct service *svc, struct err *e);
 
 /*
- * The one way to a new state: judges `to`, then with --check says what would change from `from`, else
- * makes it so and says what changed. Lines for each difference where `lines`, and with --check.
+ * The one way to a new state: judges `to`, then with --check says what would change from `from`,
+ * else makes it so and says what changed. Lines for each difference where `lines`, and with
+ * --check.
  */
 int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
 	    bool lines, struct err *e);

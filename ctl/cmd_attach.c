@@ -66,8 +66,8 @@ static int check_same(const struct cmd *c, struct store *s, const struct model *
 	model_free(&running);
 	if (!err && (d.added || d.removed || d.updated))
 		err = fail(e, -EEXIST, c->name,
-			   "loading %s: what is loaded already differs from it (use apply %s)", file,
-			   file);
+			   "loading %s: what is loaded already differs from it (use apply %s)",
+			   file, file);
 	return err;
 }
 
@@ -277,8 +277,9 @@ static int check_purge(const struct cmd *c, const struct attachment *a, size_t c
 {
 	for (size_t i = 0; i < count && given(c, OPT(PURGE)); i++)
 		if (!chosen[i] && a[i].attached)
-			return fail(e, -EBUSY, a[i].iface.name,
-				    "removing the tables: it is attached still (use detach --all --purge)");
+			return fail(
+				e, -EBUSY, a[i].iface.name,
+				"removing the tables: it is attached still (use detach --all --purge)");
 	return 0;
 }
 
@@ -353,8 +354,10 @@ int cmd_detach(const struct cmd *c, struct err *e)
 	int err;
 
 	if (given(c, OPT(ALL)) == (c->argc > 0))
-		return usage_error(e, c->name, "arguments: interfaces or --all, one of the two (see mangle-ctl %s --help)",
-				   c->name);
+		return usage_error(
+			e, c->name,
+			"arguments: interfaces or --all, one of the two (see mangle-ctl %s --help)",
+			c->name);
 	err = store_open(&s, STORE_WRITE, c->wait, e);
 	if (err == -ENOENT)
 		return detach_nothing(c, e);

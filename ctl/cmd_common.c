@@ -56,8 +56,9 @@ int open_loaded(const struct cmd *c, enum store_access access, struct store **s,
 	int err = store_open(s, access, c->wait, e);
 
 	if (err == -ENOENT)
-		return fail(e, err, "tables",
-			    "opening them: nothing is loaded (attach an interface, or apply a configuration)");
+		return fail(
+			e, err, "tables",
+			"opening them: nothing is loaded (attach an interface, or apply a configuration)");
 	return err;
 }
 
@@ -75,8 +76,9 @@ int close_created(struct store *s, int ret)
 
 int no_such_service(const char *name, struct err *e)
 {
-	return fail(e, -ENOENT, *name ? name : "''",
-		    "looking for the service: there is none of that name (see mangle-ctl service list)");
+	return fail(
+		e, -ENOENT, *name ? name : "''",
+		"looking for the service: there is none of that name (see mangle-ctl service list)");
 }
 
 int pick_service(const struct cmd *c, const struct model *m, struct service **out, struct err *e)
@@ -88,11 +90,13 @@ int pick_service(const struct cmd *c, const struct model *m, struct service **ou
 		return *out ? 0 : no_such_service(name, e);
 	}
 	if (m->service_count > 1)
-		return fail(e, -EINVAL, c->name, "choosing a service: there are %u (name one: --service NAME%s)",
+		return fail(e, -EINVAL, c->name,
+			    "choosing a service: there are %u (name one: --service NAME%s)",
 			    m->service_count, c->verb->options & OPT(ALL) ? ", or --all" : "");
 	if (!m->service_count)
-		return fail(e, -ENOENT, c->name,
-			    "choosing a service: there is none (see mangle-ctl service add --help)");
+		return fail(
+			e, -ENOENT, c->name,
+			"choosing a service: there is none (see mangle-ctl service add --help)");
 	*out = m->services;
 	return 0;
 }
@@ -135,7 +139,8 @@ static unsigned int count_connections(const char *path, const struct service *s,
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) != 2 ||
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) !=
+			    2 ||
 		    state != TCP_STATE_ESTABLISHED)
 			continue;
 		for (unsigned int i = 0; i < s->port_count; i++)
@@ -161,9 +166,10 @@ static int check_here(const struct model *from, const struct model *to, struct e
 		found = count_connections("/proc/thread-self/net/tcp", s, &port) +
 			count_connections("/proc/thread-self/net/tcp6", s, &port);
 		if (found)
-			return fail(e, -EBUSY, s->name,
-				    "taking TCP port %u: it has %u established connection%s, which could be cut off (close them, or use --force)",
-				    port, found, found == 1 ? "" : "s");
+			return fail(
+				e, -EBUSY, s->name,
+				"taking TCP port %u: it has %u established connection%s, which could be cut off (close them, or use --force)",
+				port, found, found == 1 ? "" : "s");
 	}
 	return 0;
 }
@@ -247,7 +253,8 @@ static int by_name(const void *x, const void *y)
 
 	if (!order)
 		order = (a->key.netns > b->key.netns) - (a->key.netns < b->key.netns);
-	return order ? order : (a->key.ifindex > b->key.ifindex) - (a->key.ifindex < b->key.ifindex);
+	return order ? order
+		     : (a->key.ifindex > b->key.ifindex) - (a->key.ifindex < b->key.ifindex);
 }
 
 /* A device may have been renamed since. */
@@ -317,18 +324,23 @@ void warn_about_interface(struct warnings *w, const struct attachment *a)
 	if (!a->attached)
 		return;
 	if (a->iface.mode == MODE_GENERIC)
-		add_warning(w,
-			    "%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
-			    name);
+		add_warning(
+			w,
+			"%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
+			name);
 	if (netns_enter_inode(a->key.netns, &back))
 		return;
 	if (!netdev_features(name, &f, &ignored)) {
 		if (f.lro == 1)
-			add_warning(w, "%s: LRO is on: frames are merged before mangle sees them (ethtool -K %s lro off)",
-				    name, name);
+			add_warning(
+				w,
+				"%s: LRO is on: frames are merged before mangle sees them (ethtool -K %s lro off)",
+				name, name);
 		if (f.gro_hw == 1)
-			add_warning(w, "%s: hardware GRO is on: frames are merged before mangle sees them (ethtool -K %s rx-gro-hw off)",
-				    name, name);
+			add_warning(
+				w,
+				"%s: hardware GRO is on: frames are merged before mangle sees them (ethtool -K %s rx-gro-hw off)",
+				name, name);
 	}
 	netns_return(back);
 }
@@ -339,9 +351,10 @@ void warn_about_services(struct warnings *w, const struct model *m)
 		const struct service *s = &m->services[i];
 
 		if (s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_SEGMENT)
-			add_warning(w,
-				    "service %s: TCP in segment mode breaks connections to local sockets (for one-way and mirrored streams only)",
-				    s->name);
+			add_warning(
+				w,
+				"service %s: TCP in segment mode breaks connections to local sockets (for one-way and mirrored streams only)",
+				s->name);
 	}
 }
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -86,7 +85,8 @@ static bool check_permissions(struct doctor *d)
 		say(d, "permissions", CHECK_WARN,
 		    "CAP_SYS_ADMIN is missing: libxdp's dispatcher cannot be asked (run as root)");
 	else
-		say(d, "permissions", CHECK_OK, "CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN are there");
+		say(d, "permissions", CHECK_OK,
+		    "CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN are there");
 	return bpf && net;
 }
 
@@ -116,10 +116,9 @@ static void check_frames(struct doctor *d, bool may_probe)
 
 static void check_dispatcher(struct doctor *d, bool may_probe)
 {
-	static const char *const places[] = {"/usr/lib/bpf/xdp-dispatcher.o",
-					     "/usr/lib/*/bpf/xdp-dispatcher.o",
-					     "/usr/lib64/bpf/xdp-dispatcher.o",
-					     "/usr/local/lib*/bpf/xdp-dispatcher.o"};
+	static const char *const places[] = {
+		"/usr/lib/bpf/xdp-dispatcher.o", "/usr/lib/*/bpf/xdp-dispatcher.o",
+		"/usr/lib64/bpf/xdp-dispatcher.o", "/usr/local/lib*/bpf/xdp-dispatcher.o"};
 	bool found = getenv("LIBXDP_OBJECT_PATH");
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !found; i++) {
@@ -138,21 +137,20 @@ static void check_dispatcher(struct doctor *d, bool may_probe)
 		say(d, "dispatcher", CHECK_OK, "other XDP programs can share the interface");
 }
 
+/* Whether it may be mounted here, and the tables be reached, is what check_tables finds out. */
 static void check_bpffs(struct doctor *d)
 {
-	struct stat own, init;
 	struct statfs fs;
 
 	if (!statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
 		say(d, "bpffs", CHECK_OK, "mounted on " BPFFS);
-	else if (!stat("/proc/self/ns/mnt", &own) && !stat("/proc/1/ns/mnt", &init) &&
-		 own.st_ino != init.st_ino)
-		say(d, "bpffs", CHECK_BAD,
-		    "not mounted in this mount namespace, and pins made here would vanish with it (run mangle-ctl outside, with -n NAME)");
 	else if (access(BPFFS, F_OK))
-		say(d, "bpffs", CHECK_BAD, "there is no " BPFFS " (mount sysfs; the kernel needs CONFIG_BPF_SYSCALL)");
+		say(d, "bpffs", CHECK_BAD,
+		    "there is no " BPFFS " (mount sysfs; the kernel needs CONFIG_BPF_SYSCALL)");
 	else
-		say(d, "bpffs", CHECK_OK, "not mounted yet: mangle-ctl mounts it on " BPFFS " when it is needed");
+		say(d, "bpffs", CHECK_OK,
+		    "not mounted yet: mangle-ctl mounts it on " BPFFS
+		    " when it is needed, in the initial mount namespace only");
 }
 
 static void check_jit(struct doctor *d)
@@ -167,7 +165,8 @@ static void check_jit(struct doctor *d)
 	if (on)
 		say(d, "JIT", CHECK_OK, "programs are compiled");
 	else
-		say(d, "JIT", CHECK_WARN, "programs are interpreted, which is slow (sysctl net.core.bpf_jit_enable=1)");
+		say(d, "JIT", CHECK_WARN,
+		    "programs are interpreted, which is slow (sysctl net.core.bpf_jit_enable=1)");
 }
 
 /* ---- what is loaded ---- */
@@ -263,10 +262,16 @@ static void check_offloads(struct doctor *d, const char *name)
 		say(d, name, CHECK_WARN, "its offloads cannot be asked for: %s", why.line);
 		return;
 	}
-	check_offload(d, name, "LRO", f.lro, "lro", "frames are merged before mangle sees them, and some drivers refuse to attach");
-	check_offload(d, name, "hardware GRO", f.gro_hw, "rx-gro-hw", "frames are merged before mangle sees them");
-	check_offload(d, name, "VLAN stripping", f.rxvlan, "rxvlan", "mangle does not see the VLAN tags that the hardware takes off; what it matches by is the same");
-	say(d, name, CHECK_OK, "checksum offload: receive %s, transmit %s; frames whose checksum is left to hardware are recognised",
+	check_offload(
+		d, name, "LRO", f.lro, "lro",
+		"frames are merged before mangle sees them, and some drivers refuse to attach");
+	check_offload(d, name, "hardware GRO", f.gro_hw, "rx-gro-hw",
+		      "frames are merged before mangle sees them");
+	check_offload(
+		d, name, "VLAN stripping", f.rxvlan, "rxvlan",
+		"mangle does not see the VLAN tags that the hardware takes off; what it matches by is the same");
+	say(d, name, CHECK_OK,
+	    "checksum offload: receive %s, transmit %s; frames whose checksum is left to hardware are recognised",
 	    f.rx_checksum == 1 ? "on" : "off", f.tx_checksum == 1 ? "on" : "off");
 }
 
@@ -290,7 +295,8 @@ static void check_interface(struct doctor *d, const char *name)
 	else
 		say(d, name, CHECK_OK, "MTU %u", dev.mtu);
 	check_offloads(d, name);
-	say(d, name, CHECK_OK, "whether its driver has native mode shows when it is attached (status says which mode it became)");
+	say(d, name, CHECK_OK,
+	    "whether its driver has native mode shows when it is attached (status says which mode it became)");
 }
 
 int cmd_doctor(const struct cmd *c, struct err *e)

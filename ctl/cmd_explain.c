@@ -12,7 +12,7 @@
 #include "print.h"
 #include "prog.h"
 
-#define MIN_FRAME 14 /* what the kernel runs; anything shorter has no Ethernet header */
+#define MIN_FRAME 14	 /* what the kernel runs; anything shorter has no Ethernet header */
 #define MAX_FRAME 262144 /* libpcap's */
 
 struct packet {
@@ -25,7 +25,7 @@ struct packet {
 
 struct source {
 	const char *name; /* for errors */
-	pcap_t *pcap; /* NULL: hex */
+	pcap_t *pcap;	  /* NULL: hex */
 	uint8_t *frame;
 	size_t len;
 	bool done;
@@ -66,14 +66,16 @@ static int open_capture(const char *file, struct source *src, struct err *e)
 
 	src->pcap = pcap_open_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!src->pcap)
-		return fail(e, -EINVAL, *file ? file : "''", "opening the capture: %s (it must be pcap or pcapng)",
-			    why);
+		return fail(e, -EINVAL, *file ? file : "''",
+			    "opening the capture: %s (it must be pcap or pcapng)", why);
 	type = pcap_datalink(src->pcap);
 	if (type != DLT_EN10MB) {
 		const char *name = pcap_datalink_val_to_name(type);
 
-		return fail(e, -EINVAL, file, "opening the capture: its link type is %s, not Ethernet (capture on an Ethernet interface)",
-			    name ? name : "unknown");
+		return fail(
+			e, -EINVAL, file,
+			"opening the capture: its link type is %s, not Ethernet (capture on an Ethernet interface)",
+			name ? name : "unknown");
 	}
 	return 0;
 }
@@ -82,8 +84,10 @@ static int open_source(const struct cmd *c, struct source *src, struct err *e)
 {
 	memset(src, 0, sizeof(*src));
 	if (given(c, OPT(HEX)) == (c->argc > 0))
-		return usage_error(e, c->name, "arguments: a capture or --hex, one of the two (see mangle-ctl %s --help)",
-				   c->name);
+		return usage_error(
+			e, c->name,
+			"arguments: a capture or --hex, one of the two (see mangle-ctl %s --help)",
+			c->name);
 	src->name = c->argc ? c->argv[0] : "--hex";
 	return c->argc ? open_capture(c->argv[0], src, e) : parse_hex(c, src, e);
 }
@@ -115,14 +119,17 @@ static int next_packet(struct source *src, struct packet *p, struct err *e)
 	if (got == PCAP_ERROR_BREAK)
 		return 0;
 	if (got != 1)
-		return fail(e, -EIO, src->name, "reading packet %" PRIu64 ": %s (the capture is damaged)",
-			    src->index, pcap_geterr(src->pcap));
+		return fail(e, -EIO, src->name,
+			    "reading packet %" PRIu64 ": %s (the capture is damaged)", src->index,
+			    pcap_geterr(src->pcap));
 	p->header = *header;
 	p->len = header->caplen;
 	if (header->caplen < header->len)
-		return fail(e, -EINVAL, src->name,
-			    "explaining packet %" PRIu64 ": only %u of its %u bytes were captured (capture whole packets: snaplen 0)",
-			    src->index, header->caplen, header->len);
+		return fail(
+			e, -EINVAL, src->name,
+			"explaining packet %" PRIu64
+			": only %u of its %u bytes were captured (capture whole packets: snaplen 0)",
+			src->index, header->caplen, header->len);
 	return 1;
 }
 
@@ -130,7 +137,7 @@ static int next_packet(struct source *src, struct packet *p, struct err *e)
 
 struct sink {
 	const char *file; /* NULL: nowhere */
-	char *temporary; /* renamed to file when all is well; NULL: written in place */
+	char *temporary;  /* renamed to file when all is well; NULL: written in place */
 	pcap_t *type;
 	pcap_dumper_t *dumper;
 };
@@ -169,10 +176,11 @@ static int open_sink(const struct cmd *c, struct sink *to, struct err *e)
 	if (!to->file)
 		return 0;
 	/* A pipe or a device is not to be replaced. */
-	f = !stat(to->file, &st) && !S_ISREG(st.st_mode) ? fopen(to->file, "we") : open_temporary(to);
+	f = !stat(to->file, &st) && !S_ISREG(st.st_mode) ? fopen(to->file, "we")
+							 : open_temporary(to);
 	if (!f)
-		return fail(e, -errno, *to->file ? to->file : "''", "opening it for what goes on: %s (see --out)",
-			    strerror(errno));
+		return fail(e, -errno, *to->file ? to->file : "''",
+			    "opening it for what goes on: %s (see --out)", strerror(errno));
 	to->type = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, MAX_FRAME,
 							PCAP_TSTAMP_PRECISION_NANO);
 	to->dumper = to->type ? pcap_dump_fopen(to->type, f) : NULL;
@@ -192,7 +200,9 @@ static int close_sink(struct sink *to, int ret, struct err *e)
 
 		pcap_dump_close(to->dumper);
 		if (ret >= 0 && broken)
-			ret = fail(e, -EIO, to->file, "writing it: not all could be written (see whether the disk is full)");
+			ret = fail(
+				e, -EIO, to->file,
+				"writing it: not all could be written (see whether the disk is full)");
 		if (ret >= 0 && to->temporary && rename(to->temporary, to->file))
 			ret = fail(e, -errno, to->file, "putting it in place: %s (see --out)",
 				   strerror(errno));
@@ -245,7 +255,9 @@ static int explain_packet(struct explainer *x, const struct source *src, const s
 			    src->index, inner.line);
 	if (said->reason >= MANGLE_REASON_COUNT || said->verdict >= MANGLE_VERDICT_COUNT ||
 	    said->would >= MANGLE_VERDICT_COUNT)
-		return fail(e, -EPROTO, src->name, "explaining packet %" PRIu64 ": the program gave no answer (see doctor)",
+		return fail(e, -EPROTO, src->name,
+			    "explaining packet %" PRIu64
+			    ": the program gave no answer (see doctor)",
 			    src->index);
 	return 0;
 }
@@ -263,10 +275,11 @@ static int explain_all(struct explainer *x, struct source *src, const struct sin
 	while ((got = next_packet(src, &p, e)) > 0) {
 		said = add_explained(all);
 		got = !said ? fail(e, -ENOMEM, src->name, "explaining it: out of memory")
-		      : p.len > MAX_FRAME
-			      ? fail(e, -EMSGSIZE, src->name, "explaining packet %" PRIu64 ": it is longer than any frame (leave it out)",
-				     src->index)
-			      : explain_packet(x, src, &p, out, said, e);
+		      : p.len > MAX_FRAME ? fail(e, -EMSGSIZE, src->name,
+						 "explaining packet %" PRIu64
+						 ": it is longer than any frame (leave it out)",
+						 src->index)
+					  : explain_packet(x, src, &p, out, said, e);
 		if (got)
 			break;
 		all->count++;

@@ -22,14 +22,16 @@ static int check_length(const struct cmd *c, const char *word, const struct tag 
 {
 	if (tag->len == s->tag_len)
 		return 0;
-	return fail(e, -EINVAL, c->name,
-		    "TAG %.100s: has %u bytes, and those of service %s have %u (see mangle-ctl service list)",
-		    word, tag->len, s->name, s->tag_len);
+	return fail(
+		e, -EINVAL, c->name,
+		"TAG %.100s: has %u bytes, and those of service %s have %u (see mangle-ctl service list)",
+		word, tag->len, s->name, s->tag_len);
 }
 
 static int not_there(const char *word, const struct service *s, struct err *e)
 {
-	return fail(e, -ENOENT, word, "looking for the tag: service %s does not have it (see mangle-ctl map list)",
+	return fail(e, -ENOENT, word,
+		    "looking for the tag: service %s does not have it (see mangle-ctl map list)",
 		    s->name);
 }
 
@@ -61,13 +63,15 @@ static int check_target(const struct cmd *c, const struct entity *en, const stru
 	if (en->target.action != ACTION_PORT || !s->targets_first ||
 	    (en->target.port >= s->targets_first && en->target.port <= s->targets_last))
 		return 0;
-	return fail(e, -EINVAL, c->name, "TARGET %u: is outside of %u-%u, the targets of service %s (see mangle-ctl service list)",
-		    en->target.port, s->targets_first, s->targets_last, s->name);
+	return fail(
+		e, -EINVAL, c->name,
+		"TARGET %u: is outside of %u-%u, the targets of service %s (see mangle-ctl service list)",
+		en->target.port, s->targets_first, s->targets_last, s->name);
 }
 
 int cmd_map_set(const struct cmd *c, struct err *e)
 {
-	struct changes d;
+	struct changes d = {0};
 	struct service *svc;
 	struct entity en;
 	struct model m;
@@ -242,8 +246,10 @@ int cmd_map_flush(const struct cmd *c, struct err *e)
 	int err;
 
 	if (given(c, OPT(ALL)) && given(c, OPT(SERVICE)))
-		return usage_error(e, c->name, "--all, --service: only one of the two (see mangle-ctl %s --help)",
-				   c->name);
+		return usage_error(
+			e, c->name,
+			"--all, --service: only one of the two (see mangle-ctl %s --help)",
+			c->name);
 	err = open_loaded(c, STORE_WRITE, &s, e);
 	if (err)
 		return err;
@@ -532,7 +538,8 @@ static int load(const struct cmd *c, struct store *s, const struct service *file
 	ret = read_picked(c, s, &from, &svc, e);
 	/* Somebody may have changed it while the file was read. */
 	if (!ret && (svc->tag_len != file->tag_len || strcmp(svc->name, file->name)))
-		ret = fail(e, -EAGAIN, svc->name, "loading %.200s: the service was changed meanwhile (try again)",
+		ret = fail(e, -EAGAIN, svc->name,
+			   "loading %.200s: the service was changed meanwhile (try again)",
 			   c->argv[0]);
 	if (!ret)
 		ret = model_copy(&to, &from, e);

@@ -148,8 +148,9 @@ static int check_same(const struct cmd *c, struct store *s, struct service *wish
 	if (!err) {
 		model_diff(&old, &new, &d, NULL, NULL);
 		if (d.added || d.removed || d.updated)
-			err = fail(e, -EEXIST, c->argv[0],
-				   "adding the service: it is there with other settings or entities (use service set, map replace)");
+			err = fail(
+				e, -EEXIST, c->argv[0],
+				"adding the service: it is there with other settings or entities (use service set, map replace)");
 		else
 			print_changes(&d, false, false, store_generation(s));
 	}
@@ -222,9 +223,10 @@ static int set(const struct cmd *c, struct store *s, struct err *e)
 		tag_len = svc->tag_len;
 		ret = parse_settings(c, svc, e);
 		if (!ret && svc->tag_len != tag_len && svc->entity_count)
-			ret = fail(e, -EBUSY, name,
-				   "setting --tag %s: its %zu entities have tags of %u bytes (map flush first)",
-				   c->value[OPT_TAG], svc->entity_count, tag_len);
+			ret = fail(
+				e, -EBUSY, name,
+				"setting --tag %s: its %zu entities have tags of %u bytes (map flush first)",
+				c->value[OPT_TAG], svc->entity_count, tag_len);
 	}
 	if (!ret)
 		ret = make_so(c, s, &from, &to, false, e);
@@ -240,7 +242,8 @@ int cmd_service_set(const struct cmd *c, struct err *e)
 	int ret;
 
 	if (!(c->given & c->verb->options & ~OPT(FORCE)))
-		return usage_error(e, c->name, "options: nothing to set is given (see mangle-ctl %s --help)",
+		return usage_error(e, c->name,
+				   "options: nothing to set is given (see mangle-ctl %s --help)",
 				   c->name);
 	/* Wrong words are found before the lock is waited for. */
 	service_defaults(&judged);

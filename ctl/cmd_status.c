@@ -63,8 +63,10 @@ static int fill(struct store *s, struct status *st, struct model *m, uint64_t *e
 	for (size_t i = 0; i < st->iface_count; i++) {
 		warn_about_interface(w, &st->ifaces[i]);
 		if (!st->ifaces[i].attached)
-			add_warning(w, "%s: the device that mangle was attached to is gone (mangle-ctl attach it anew, or detach it)",
-				    st->ifaces[i].iface.name);
+			add_warning(
+				w,
+				"%s: the device that mangle was attached to is gone (mangle-ctl attach it anew, or detach it)",
+				st->ifaces[i].iface.name);
 	}
 	warn_about_services(w, m);
 	st->generation = store_generation(s);

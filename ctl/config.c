@@ -477,9 +477,9 @@ struct mapping {
 	const struct key *keys;
 	unsigned int count;
 };
-#define MAPPING(what, keys)                                                                        \
-	{                                                                                          \
-		what, keys, sizeof(keys) / sizeof((keys)[0])                                       \
+#define MAPPING(what, keys) \
+	{ \
+		what, keys, sizeof(keys) / sizeof((keys)[0]) \
 	}
 
 static int unknown_key(struct reader *r, const struct mapping *map, const char *name)
@@ -1086,24 +1086,36 @@ static void save_prefixes(const char *key, const struct prefix *p, unsigned int 
 	fputs("]\n", out);
 }
 
-/* In single quotes, where YAML knows no escape but '' for the quote itself. */
+/* In single quotes YAML knows no escape but '' for the quote itself. */
+static void save_quoted(const char *text, FILE *out)
+{
+	putc('\'', out);
+	for (; *text; text++) {
+		if (*text == '\'')
+			putc('\'', out);
+		putc(*text, out);
+	}
+	putc('\'', out);
+}
+
 static void save_tag(const uint8_t *tag, unsigned int len, FILE *out)
 {
-	char buf[TAG_TEXT_SIZE];
+	char buf[TAG_TEXT_SIZE], escaped[2 * TAG_TEXT_SIZE];
+	char *to = escaped;
 	const char *c;
 
 	if (!format_tag_text(tag, len, buf) || !strncmp(buf, "0x", 2) || !strncmp(buf, "hex:", 4) ||
 	    !strncmp(buf, "text:", 5)) {
-		fprintf(out, "'%s'", format_tag_hex(tag, len, buf));
+		save_quoted(format_tag_hex(tag, len, buf), out);
 		return;
 	}
-	putc('\'', out);
 	for (c = buf; *c; c++) {
-		if (*c == '\'' || *c == '\\')
-			putc(*c, out);
-		putc(*c, out);
+		if (*c == '\\')
+			*to++ = '\\';
+		*to++ = *c;
 	}
-	putc('\'', out);
+	*to = '\0';
+	save_quoted(escaped, out);
 }
 
 static void save_entity(const struct entity *en, unsigned int tag_len, FILE *out)
@@ -1129,8 +1141,11 @@ static void save_service(const struct service *s, FILE *out)
 	save_ports(s, out);
 	save_prefixes("daddr", s->daddr, s->daddr_count, out);
 	save_prefixes("saddr", s->saddr, s->saddr_count, out);
-	if (s->ifname[0])
-		fprintf(out, "    interface: '%s'\n", s->ifname);
+	if (s->ifname[0]) {
+		fputs("    interface: ", out);
+		save_quoted(s->ifname, out);
+		putc('\n', out);
+	}
 	fprintf(out, "    tag: { offset: %d, length: %u }\n", s->tag_offset,
 		(unsigned int)s->tag_len);
 	fprintf(out, "    size: { min: %u, max: %u }\n", (unsigned int)s->size.min,

@@ -10,7 +10,9 @@
 #define CONFIG_DEFAULT_FILE "/etc/mangle/mangle.yaml"
 
 /* Reads FILE, or standard input for "-", entities-files included; the model is checked.
- * 0 or negative errno with e set, object FILE:LINE. m must be initialised. */
+ * 0 or negative errno with e set, object FILE:LINE; -ENOENT only where FILE itself is not there.
+ * m must be initialised, and be freed in either case. m->file stays "" where FILE is no regular
+ * file. */
 int config_load(const char *file, struct model *m, struct err *e);
 /* Writes a model as such a file: always the same text for the same model. 0 or -EIO. */
 int config_save(const struct model *m, FILE *out);

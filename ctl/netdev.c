@@ -40,8 +40,9 @@ int netdev_get(const char *name, struct netdev *out, struct err *e)
 						       : -NLE_NODEV;
 	nl_socket_free(sk);
 	if (err == -NLE_NODEV || err == -NLE_OBJ_NOTFOUND)
-		return fail(e, -ENODEV, *name ? name : "''",
-			    "looking for the interface: there is none of that name here (see ip link; for another network namespace use -n NAME)");
+		return fail(
+			e, -ENODEV, *name ? name : "''",
+			"looking for the interface: there is none of that name here (see ip link; for another network namespace use -n NAME)");
 	if (err)
 		return no_netlink(name, err, e);
 	memset(out, 0, sizeof(*out));
@@ -176,7 +177,8 @@ static void read_bitset(struct nlattr *bitset, struct netdev_features *f, int on
 	bits = bitset ? nla_find(nla_data(bitset), nla_len(bitset), ETHTOOL_A_BITSET_BITS) : NULL;
 	if (!bits)
 		return;
-	nla_for_each_nested(bit, bits, left) {
+	nla_for_each_nested(bit, bits, left)
+	{
 		name = nla_find(nla_data(bit), nla_len(bit), ETHTOOL_A_BITSET_BIT_NAME);
 		if (name)
 			set_feature(f, nla_get_string(name), on);

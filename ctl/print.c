@@ -163,8 +163,8 @@ void print_changes(const struct changes *c, bool changed, bool planned, uint64_t
 void print_change_line(void *arg, enum change_kind kind, const struct service *s,
 		       const struct entity *en)
 {
-	static const char signs[] = {[CHANGE_ADDED] = '+', [CHANGE_REMOVED] = '-',
-				     [CHANGE_UPDATED] = '~'};
+	static const char signs[] = {
+		[CHANGE_ADDED] = '+', [CHANGE_REMOVED] = '-', [CHANGE_UPDATED] = '~'};
 	struct change_lines *l = arg;
 
 	if (as_json || quiet)
@@ -313,12 +313,12 @@ static json_t *json_service(const struct service *s)
 	char targets[16];
 
 	snprintf(targets, sizeof(targets), "%u-%u", s->targets_first, s->targets_last);
-	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:{s:i,s:i},s:o,s:s,s:o,s:s,s:b,s:s,s:o}", "name",
-			 s->name, "protocol", format_protocol(s->protocols), "ports", json_ports(s),
-			 "daddr", json_prefixes(s->daddr, s->daddr_count), "saddr",
+	return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:{s:i,s:i},s:o,s:s,s:o,s:s,s:b,s:s,s:o}",
+			 "name", s->name, "protocol", format_protocol(s->protocols), "ports",
+			 json_ports(s), "daddr", json_prefixes(s->daddr, s->daddr_count), "saddr",
 			 json_prefixes(s->saddr, s->saddr_count), "interface",
-			 json_text_or_null(s->ifname), "tag", "offset", (int)s->tag_offset, "length",
-			 (int)s->tag_len, "size", json_window(&s->size), "invalid",
+			 json_text_or_null(s->ifname), "tag", "offset", (int)s->tag_offset,
+			 "length", (int)s->tag_len, "size", json_window(&s->size), "invalid",
 			 action_name(s->invalid), "unknown", json_target(&s->unknown), "tcp",
 			 tcp_name(s), "reply", (int)s->reply, "action",
 			 s->observe ? "observe" : "enforce", "targets",

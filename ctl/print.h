@@ -37,7 +37,7 @@ struct status {
 	size_t iface_count;
 	const struct model *services;
 	const uint64_t *entities; /* of each service */
-	const char *file; /* NULL: none */
+	const char *file;	  /* NULL: none */
 	bool differs;
 	const struct warnings *warnings;
 };

@@ -15,56 +15,124 @@
 #define WAIT_MAX 86400
 
 static const struct verb verbs[] = {
-	{.name = "attach", .arguments = "IFACE...",
+	{.name = "attach",
+	 .arguments = "IFACE...",
 	 .help = "attach to interfaces; loads services and entities where none are loaded yet",
-	 .options = OPT(MODE) | OPT(CONFIG) | OPT(FORCE), .min = 1, .max = -1, .run = cmd_attach},
-	{.name = "detach", .arguments = "IFACE...|--all", .help = "detach from interfaces",
-	 .options = OPT(ALL) | OPT(PURGE) | OPT(FORCE), .shown = OPT(ALL), .max = -1,
+	 .options = OPT(MODE) | OPT(CONFIG) | OPT(FORCE),
+	 .min = 1,
+	 .max = -1,
+	 .run = cmd_attach},
+	{.name = "detach",
+	 .arguments = "IFACE...|--all",
+	 .help = "detach from interfaces",
+	 .options = OPT(ALL) | OPT(PURGE) | OPT(FORCE),
+	 .shown = OPT(ALL),
+	 .max = -1,
 	 .run = cmd_detach},
-	{.name = "status", .arguments = "[IFACE]",
+	{.name = "status",
+	 .arguments = "[IFACE]",
 	 .help = "print interfaces, services, and what should be known about them",
-	 .max = 1, .run = cmd_status},
-	{.name = "service add", .arguments = "NAME", .help = "add a service with its entities",
+	 .max = 1,
+	 .run = cmd_status},
+	{.name = "service add",
+	 .arguments = "NAME",
+	 .help = "add a service with its entities",
 	 .options = SETTINGS | OPT(ENTITIES) | OPT(FORCE),
-	 .required = OPT(PROTO) | OPT(PORT) | OPT(TAG) | OPT(SIZE), .min = 1, .max = 1,
+	 .required = OPT(PROTO) | OPT(PORT) | OPT(TAG) | OPT(SIZE),
+	 .min = 1,
+	 .max = 1,
 	 .run = cmd_service_add},
-	{.name = "service set", .arguments = "NAME", .help = "change settings of a service",
-	 .options = SETTINGS | OPT(FORCE), .min = 1, .max = 1, .run = cmd_service_set},
-	{.name = "service del", .arguments = "NAME", .help = "remove a service and its entities",
-	 .min = 1, .max = 1, .run = cmd_service_del},
-	{.name = "service list", .alias = "show", .help = "print services with their settings",
+	{.name = "service set",
+	 .arguments = "NAME",
+	 .help = "change settings of a service",
+	 .options = SETTINGS | OPT(FORCE),
+	 .min = 1,
+	 .max = 1,
+	 .run = cmd_service_set},
+	{.name = "service del",
+	 .arguments = "NAME",
+	 .help = "remove a service and its entities",
+	 .min = 1,
+	 .max = 1,
+	 .run = cmd_service_del},
+	{.name = "service list",
+	 .alias = "show",
+	 .help = "print services with their settings",
 	 .run = cmd_service_list},
-	{.name = "map set", .arguments = "TAG TARGET", .help = "add or change one entity",
-	 .options = OPT(SERVICE) | OPT(SIZE), .min = 2, .max = 2, .run = cmd_map_set},
-	{.name = "map get", .arguments = "TAG", .help = "print one entity",
-	 .options = OPT(SERVICE), .min = 1, .max = 1, .run = cmd_map_get},
-	{.name = "map del", .arguments = "TAG...", .help = "remove entities",
-	 .options = OPT(SERVICE) | OPT(IF_EXISTS), .min = 1, .max = -1, .run = cmd_map_del},
-	{.name = "map flush", .help = "remove all entities of a service, or of --all",
-	 .options = OPT(SERVICE) | OPT(ALL), .run = cmd_map_flush},
-	{.name = "map list", .alias = "show", .help = "print entities with their counters",
+	{.name = "map set",
+	 .arguments = "TAG TARGET",
+	 .help = "add or change one entity",
+	 .options = OPT(SERVICE) | OPT(SIZE),
+	 .min = 2,
+	 .max = 2,
+	 .run = cmd_map_set},
+	{.name = "map get",
+	 .arguments = "TAG",
+	 .help = "print one entity",
+	 .options = OPT(SERVICE),
+	 .min = 1,
+	 .max = 1,
+	 .run = cmd_map_get},
+	{.name = "map del",
+	 .arguments = "TAG...",
+	 .help = "remove entities",
+	 .options = OPT(SERVICE) | OPT(IF_EXISTS),
+	 .min = 1,
+	 .max = -1,
+	 .run = cmd_map_del},
+	{.name = "map flush",
+	 .help = "remove all entities of a service, or of --all",
+	 .options = OPT(SERVICE) | OPT(ALL),
+	 .run = cmd_map_flush},
+	{.name = "map list",
+	 .alias = "show",
+	 .help = "print entities with their counters",
 	 .options = OPT(SERVICE) | OPT(MATCH) | OPT(TARGET) | OPT(SORT) | OPT(LIMIT) | OPT(IDLE),
 	 .run = cmd_map_list},
-	{.name = "map load", .arguments = "FILE|-", .help = "merge a table file into the table",
-	 .options = OPT(SERVICE) | CHECKING, .min = 1, .max = 1, .run = cmd_map_load},
-	{.name = "map replace", .arguments = "FILE|-", .help = "make the table equal to a table file",
-	 .options = OPT(SERVICE) | CHECKING, .min = 1, .max = 1, .run = cmd_map_replace},
-	{.name = "map save", .help = "print the table as a table file",
-	 .options = OPT(SERVICE), .run = cmd_map_save},
-	{.name = "apply", .arguments = "FILE|-",
+	{.name = "map load",
+	 .arguments = "FILE|-",
+	 .help = "merge a table file into the table",
+	 .options = OPT(SERVICE) | CHECKING,
+	 .min = 1,
+	 .max = 1,
+	 .run = cmd_map_load},
+	{.name = "map replace",
+	 .arguments = "FILE|-",
+	 .help = "make the table equal to a table file",
+	 .options = OPT(SERVICE) | CHECKING,
+	 .min = 1,
+	 .max = 1,
+	 .run = cmd_map_replace},
+	{.name = "map save",
+	 .help = "print the table as a table file",
+	 .options = OPT(SERVICE),
+	 .run = cmd_map_save},
+	{.name = "apply",
+	 .arguments = "FILE|-",
 	 .help = "make services and entities equal to a configuration file",
-	 .options = CHECKING | OPT(FORCE), .min = 1, .max = 1, .run = cmd_apply},
-	{.name = "save", .help = "print the running state as a configuration file",
+	 .options = CHECKING | OPT(FORCE),
+	 .min = 1,
+	 .max = 1,
+	 .run = cmd_apply},
+	{.name = "save",
+	 .help = "print the running state as a configuration file",
 	 .run = cmd_save},
-	{.name = "stats", .help = "print verdicts and reasons, in all and by service",
-	 .options = OPT(SERVICE) | OPT(WATCH), .run = cmd_stats},
-	{.name = "explain", .arguments = "FILE.pcap|--hex BYTES",
+	{.name = "stats",
+	 .help = "print verdicts and reasons, in all and by service",
+	 .options = OPT(SERVICE) | OPT(WATCH),
+	 .run = cmd_stats},
+	{.name = "explain",
+	 .arguments = "FILE.pcap|--hex BYTES",
 	 .help = "say what would become of packets, without touching network or counters",
-	 .options = OPT(HEX) | OPT(OUT) | OPT(IFACE), .shown = OPT(HEX), .max = 1,
+	 .options = OPT(HEX) | OPT(OUT) | OPT(IFACE),
+	 .shown = OPT(HEX),
+	 .max = 1,
 	 .run = cmd_explain},
-	{.name = "doctor", .arguments = "[IFACE]",
+	{.name = "doctor",
+	 .arguments = "[IFACE]",
 	 .help = "check kernel, permissions and interface, and say what to do",
-	 .max = 1, .run = cmd_doctor},
+	 .max = 1,
+	 .run = cmd_doctor},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))
 
@@ -113,7 +181,8 @@ static bool is_abbreviated(const char *word, int o)
 
 static int unknown_option(const char *word, struct err *e)
 {
-	return usage_error(e, "command line", "option %.100s: not known (see mangle-ctl --help)", word);
+	return usage_error(e, "command line", "option %.100s: not known (see mangle-ctl --help)",
+			   word);
 }
 
 /* getopt_long returned '?' or ':'. */
@@ -123,8 +192,9 @@ static int bad_getopt(int got, char **argv, struct err *e)
 	char letter[] = {'-', (char)optopt, '\0'};
 
 	if (got == ':')
-		return usage_error(e, "command line", "option --%s: needs %s (see mangle-ctl --help)",
-				   options[o].name, options[o].value);
+		return usage_error(e, "command line",
+				   "option --%s: needs %s (see mangle-ctl --help)", options[o].name,
+				   options[o].value);
 	if (o >= 0)
 		return usage_error(e, "command line",
 				   "option --%s: takes no value (see mangle-ctl --help)",
@@ -225,13 +295,15 @@ static int parse_verb(struct cmd *c, bool help, struct err *e)
 	c->name = "";
 	if (!word)
 		return help ? 0
-			    : usage_error(e, "command line",
-					  "looking for the command: none is named (see mangle-ctl --help)");
+			    : usage_error(
+				      e, "command line",
+				      "looking for the command: none is named (see mangle-ctl --help)");
 	if (!noun) {
 		c->verb = find_verb(NULL, word);
 		if (!c->verb)
-			return usage_error(e, *word ? word : "''",
-					   "looking for the command: there is none of that name (see mangle-ctl --help)");
+			return usage_error(
+				e, *word ? word : "''",
+				"looking for the command: there is none of that name (see mangle-ctl --help)");
 		c->name = c->verb->name;
 		take_words(c, 1);
 		return 0;
@@ -239,13 +311,16 @@ static int parse_verb(struct cmd *c, bool help, struct err *e)
 	c->name = word;
 	if (c->argc < 2)
 		return help ? 0
-			    : usage_error(e, word, "looking for the command: %s does what? (see mangle-ctl %s --help)",
-					  word, word);
+			    : usage_error(
+				      e, word,
+				      "looking for the command: %s does what? (see mangle-ctl %s --help)",
+				      word, word);
 	c->verb = find_verb(word, c->argv[1]);
 	if (!c->verb)
-		return usage_error(e, word,
-				   "looking for %s %.100s: there is no such command (see mangle-ctl %s --help)",
-				   word, c->argv[1], word);
+		return usage_error(
+			e, word,
+			"looking for %s %.100s: there is no such command (see mangle-ctl %s --help)",
+			word, c->argv[1], word);
 	c->name = c->verb->name;
 	take_words(c, 2);
 	return 0;
@@ -262,15 +337,18 @@ static int check_words(const struct cmd *c, struct err *e)
 				   "option --%s: not known to this verb (see mangle-ctl %s --help)",
 				   options[__builtin_ctzll(unknown)].name, c->name);
 	if (v->max >= 0 && c->argc > v->max)
-		return usage_error(e, c->name, "argument %.100s: one too many (see mangle-ctl %s --help)",
+		return usage_error(e, c->name,
+				   "argument %.100s: one too many (see mangle-ctl %s --help)",
 				   c->argv[v->max], c->name);
 	if (c->argc < v->min)
-		return usage_error(e, c->name, "arguments: too few, it takes %s (see mangle-ctl %s --help)",
+		return usage_error(e, c->name,
+				   "arguments: too few, it takes %s (see mangle-ctl %s --help)",
 				   v->arguments, c->name);
 	if (missing) {
 		int o = __builtin_ctzll(missing);
 
-		return usage_error(e, c->name, "option --%s: %s is needed (see mangle-ctl %s --help)",
+		return usage_error(e, c->name,
+				   "option --%s: %s is needed (see mangle-ctl %s --help)",
 				   options[o].name, options[o].value, c->name);
 	}
 	return 0;

@@ -8,14 +8,14 @@
 #include "cmd.h"
 
 struct verb {
-	const char *name; /* "map set"; the first word is shared with others where there are two */
+	const char *name;  /* "map set"; the first word is shared with others where there are two */
 	const char *alias; /* of the last word, or NULL */
 	const char *arguments; /* as in the synopsis; may show options, which `shown` names */
-	const char *help; /* one line */
-	uint64_t options; /* OPT() bits, beside those that every verb takes */
-	uint64_t required; /* of these, in the synopsis without brackets */
-	uint64_t shown; /* of these, those that `arguments` shows */
-	int min, max; /* arguments; max -1: any number */
+	const char *help;      /* one line */
+	uint64_t options;      /* OPT() bits, beside those that every verb takes */
+	uint64_t required;     /* of these, in the synopsis without brackets */
+	uint64_t shown;	       /* of these, those that `arguments` shows */
+	int min, max;	       /* arguments; max -1: any number */
 	int (*run)(const struct cmd *c, struct err *e);
 };
 
