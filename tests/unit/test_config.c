@@ -1,0 +1,1154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/config.h"
+#include "ctl/parse.h"
+#include "unit.h"
+
+/* ---- files: all in one directory of our own, which is the current one --------------------- */
+
+static char start_dir[] = "/tmp/mangle-unit-XXXXXX";
+
+static void put_file(const char *name, const char *text, size_t len)
+{
+	FILE *f = fopen(name, "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite(text, 1, len, f), len);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static void put_text(const char *name, const char *text)
+{
+	put_file(name, text, strlen(text));
+}
+
+static void must_load(const char *file, struct model *m)
+{
+	struct err e = {0};
+
+	model_init(m);
+	ck_assert_msg(!config_load(file, m, &e), "%s", e.line);
+}
+
+static char *saved(const struct model *m)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	ck_assert_int_eq(config_save(m, out), 0);
+	fclose(out);
+	return text;
+}
+
+static void assert_same(const struct model *a, const struct model *b)
+{
+	struct changes c;
+
+	model_diff(a, b, &c, NULL, NULL);
+	ck_assert_uint_eq(c.added, 0);
+	ck_assert_uint_eq(c.removed, 0);
+	ck_assert_uint_eq(c.updated, 0);
+}
+
+/* Saved, loaded and saved again it is the same model and the same text. */
+static void comes_back(const struct model *m)
+{
+	struct model again;
+	char *first = saved(m), *second;
+	unsigned int unprintable = 0;
+
+	put_text("saved.yaml", first);
+	must_load("saved.yaml", &again);
+	assert_same(m, &again);
+	second = saved(&again);
+	ck_assert_str_eq(first, second);
+	for (const char *c = first; *c; c++)
+		unprintable += *c != '\n' && (*c < ' ' || *c > '~');
+	ck_assert_uint_eq(unprintable, 0);
+	free(first);
+	free(second);
+	model_free(&again);
+}
+
+/* ---- what is right ------------------------------------------------------------------------ */
+
+#define TAG4 "    tag: { offset: 0, length: 4 }\n"
+#define SIZE "    size: { min: 16, max: 1400 }\n"
+#define HEAD "version: 1\nservices:\n"
+#define NAME_WEB "  - name: web\n    protocol: udp\n    ports: [5000]\n"
+/* 7 lines */
+#define WEB HEAD NAME_WEB TAG4 SIZE
+
+/* The contract's own example, but for connection mode, which udp has no use for. */
+static const char example[] =
+	"version: 1\n"
+	"services:\n"
+	"  - name: telemetry                  # [A-Za-z0-9_.-]{1,31}\n"
+	"    protocol: udp                    # udp | tcp | any\n"
+	"    ports: [5000]\n"
+	"    daddr: [192.0.2.0/24]            # optional: any\n"
+	"    saddr: []                        # optional: any\n"
+	"    interface: eth0                  # optional: any\n"
+	"    tag: { offset: 0, length: 4 }\n"
+	"    size: { min: 16, max: 1400 }\n"
+	"    invalid: drop                    # pass | drop; default pass\n"
+	"    unknown: pass                    # pass | drop | a port; default pass\n"
+	"    tcp: connection                  # for tcp and any: connection | segment\n"
+	"    reply: false\n"
+	"    action: enforce                  # enforce | observe\n"
+	"    targets: 6000-6999               # optional: allowed targets\n"
+	"    entities:\n"
+	"      - { tag: \"ABCD\", target: 6001 }\n"
+	"      - { tag: \"0xdeadbeef\", target: drop }\n"
+	"      - { tag: \"EFGH\", target: 6002, size: { min: 32, max: 64 } }\n"
+	"    entities-file: telemetry.map     # optional, relative to this file\n";
+
+static void judge_example(const struct model *m)
+{
+	const struct service *s = &m->services[0];
+	char buf[PREFIX_TEXT_SIZE];
+
+	ck_assert_uint_eq(m->service_count, 1);
+	ck_assert_str_eq(s->name, "telemetry");
+	ck_assert_uint_eq(s->protocols, MANGLE_PROTO_UDP);
+	ck_assert_uint_eq(s->port_count, 1);
+	ck_assert_uint_eq(s->ports[0], 5000);
+	ck_assert_uint_eq(s->daddr_count, 1);
+	ck_assert_str_eq(format_prefix(&s->daddr[0], buf), "192.0.2.0/24");
+	ck_assert_uint_eq(s->saddr_count, 0);
+	ck_assert_str_eq(s->ifname, "eth0");
+	ck_assert_int_eq(s->tag_offset, 0);
+	ck_assert_uint_eq(s->tag_len, 4);
+	ck_assert_uint_eq(s->size.min, 16);
+	ck_assert_uint_eq(s->size.max, 1400);
+	ck_assert_uint_eq(s->invalid, ACTION_DROP);
+	ck_assert_uint_eq(s->unknown.action, ACTION_PASS);
+	ck_assert(!s->reply && !s->observe);
+	ck_assert_uint_eq(s->targets_first, 6000);
+	ck_assert_uint_eq(s->targets_last, 6999);
+	ck_assert_uint_eq(s->entity_count, 4);
+	ck_assert_mem_eq(s->entities[0].tag, "ABCD\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+	ck_assert_uint_eq(s->entities[0].target.port, 6001);
+	ck_assert_mem_eq(s->entities[1].tag, "EFGH", 4);
+	ck_assert(s->entities[1].has_size);
+	ck_assert_uint_eq(s->entities[1].size.min, 32);
+	ck_assert_uint_eq(s->entities[1].size.max, 64);
+	ck_assert_mem_eq(s->entities[2].tag, "WXYZ", 4);
+	ck_assert_uint_eq(s->entities[2].target.action, ACTION_PASS);
+	ck_assert_mem_eq(s->entities[3].tag, "\xde\xad\xbe\xef", 4);
+	ck_assert_uint_eq(s->entities[3].target.action, ACTION_DROP);
+}
+
+START_TEST(the_contracts_example)
+{
+	char path[PATH_MAX];
+	struct model m;
+
+	ck_assert(!mkdir("sub", 0700) || errno == EEXIST);
+	put_text("sub/telemetry.map", "# more\nWXYZ pass\n");
+	put_text("telemetry.map", "WXYZ 1\nwrong\n");
+	put_text("sub/c.yaml", example);
+	must_load("sub/c.yaml", &m);
+	judge_example(&m);
+	ck_assert_str_eq(m.file, realpath("sub/c.yaml", path));
+	comes_back(&m);
+	model_free(&m);
+
+	/* From within the directory, and by another way to the same file. */
+	ck_assert_int_eq(chdir("sub"), 0);
+	must_load("c.yaml", &m);
+	judge_example(&m);
+	model_free(&m);
+	must_load("../sub/./c.yaml", &m);
+	judge_example(&m);
+	ck_assert_str_eq(m.file, path);
+	model_free(&m);
+	ck_assert_int_eq(chdir(".."), 0);
+}
+END_TEST
+
+START_TEST(the_default_comes_back)
+{
+	struct model m;
+	struct err e;
+	char *text;
+
+	ck_assert_int_eq(model_default(&m, &e), 0);
+	comes_back(&m);
+	text = saved(&m);
+	ck_assert_str_eq(text, "version: 1\n"
+			       "services:\n"
+			       "  - name: 'default'\n"
+			       "    protocol: udp\n"
+			       "    ports: [5000]\n"
+			       "    tag: { offset: 0, length: 4 }\n"
+			       "    size: { min: 4, max: 65507 }\n"
+			       "    invalid: pass\n"
+			       "    unknown: pass\n"
+			       "    action: enforce\n");
+	free(text);
+	model_free(&m);
+}
+END_TEST
+
+/* Ways to write one model: AB'D to 6001, the four bytes a \ b blank to drop. */
+static const char *const same[] = {
+	WEB
+	"    entities:\n      - { tag: AB'D, target: 6001 }\n      - { tag: 'a\\\\b ', target: drop }\n",
+	/* block style, keys in another order, comments, blank lines */
+	"# hello \xc3\xa9\n\nservices:\n- entities:\n  - target: 6001\n    tag: \"AB'D\"\n"
+	"  - tag: 'a\\x5cb\\x20'\n    target: 'drop'\n  size:\n    max: 1400\n    min: 16\n  tag:\n"
+	"    length: 4\n    offset: 0\n  ports:\n  - 5000\n  protocol: \"udp\"\n  name: 'web'\nversion: 1\n",
+	/* JSON, in tabs, with escapes */
+	"{\n\t\"version\": 1,\n\t\"services\": [\n\t\t{\n\t\t\t\"name\": \"w\\u0065b\",\n\t\t\t\"protocol\": \"udp\",\n"
+	"\t\t\t\"ports\": [5000],\n\t\t\t\"tag\": {\"offset\": 0, \"length\": 4},\n"
+	"\t\t\t\"size\": {\"min\": 16, \"max\": 1400},\n\t\t\t\"entities\": [\n"
+	"\t\t\t\t{\"tag\": \"AB\\u0027D\", \"target\": 6001},\n"
+	"\t\t\t\t{\"tag\": \"a\\\\\\\\b\\u0020\", \"target\": \"drop\"}\n\t\t\t]\n\t\t}\n\t]\n}\n",
+	/* JSON without a blank */
+	"{\"version\":1,\"services\":[{\"name\":\"web\",\"protocol\":\"udp\",\"ports\":[5000],\"tag\":"
+	"{\"offset\":0,\"length\":4},\"size\":{\"min\":16,\"max\":1400},\"reply\":false,\"daddr\":[],"
+	"\"entities\":[{\"tag\":\"AB'D\",\"target\":6001},{\"tag\":\"0x615c6220\",\"target\":\"drop\"}]}]}",
+	/* a byte order mark, document marks, CR LF */
+	"\xef\xbb\xbf---\r\nversion: 1\r\nservices:\r\n  - name: web\r\n    protocol: udp\r\n    ports: [5000]\r\n"
+	"    tag: { offset: 0, length: 4 }\r\n    size: { min: 16, max: 1400 }\r\n    entities:\r\n"
+	"      - { tag: AB'D, target: 6001 }\r\n      - { tag: 0x615C6220, target: drop }\r\n...\r\n",
+	/* the mark alone, and keys in the first column behind it */
+	"\xef\xbb\xbf" WEB
+	"    entities:\n      - { tag: AB'D, target: 6001 }\n      - { tag: 0x615c6220, target: drop }\n",
+	/* all that is optional said */
+	WEB
+	"    daddr: []\n    saddr: []\n    invalid: pass\n    unknown: pass\n    tcp: connection\n    reply: false\n"
+	"    action: enforce\n    entities:\n      - { tag: hex:41422744, target: 6001 }\n"
+	"      - { tag: 'text:a\\\\b ', target: drop }\n",
+};
+
+START_TEST(ways_to_say_the_same)
+{
+	struct model first, m;
+
+	put_text("c.yaml", same[0]);
+	must_load("c.yaml", &first);
+	ck_assert_uint_eq(first.services[0].entity_count, 2);
+	ck_assert_mem_eq(first.services[0].entities[0].tag, "AB'D", 4);
+	ck_assert_mem_eq(first.services[0].entities[1].tag, "a\\b ", 4);
+	put_text("c.yaml", same[_i]);
+	must_load("c.yaml", &m);
+	assert_same(&first, &m);
+	comes_back(&m);
+	model_free(&first);
+	model_free(&m);
+}
+END_TEST
+
+/* ---- what is wrong ------------------------------------------------------------------------ */
+
+static const struct {
+	const char *text;
+	unsigned int line; /* 0: none */
+	const char *why;   /* part of it */
+} wrong[] = {
+	{"", 0, "it is empty"},
+	{"# only a comment\n", 0, "it is empty"},
+	{"---\n", 2, "configuration: this is nothing where a mapping belongs"},
+	{"hello\n", 1, "this is text where a mapping belongs"},
+	{"[]\n", 1, "this is a list where a mapping belongs"},
+	{"services: []\n", 1, "configuration: key 'version' is missing"},
+	{"version: 1\n", 1, "configuration: key 'services' is missing"},
+	{"version: 2\nservices: []\n", 1, "version 2 is not known to this mangle (1 is)"},
+	{"version: 0\nservices: []\n", 1, "version 0 is not known"},
+	{"version: '1'\nservices: []\n", 1,
+	 "version: this is text in quotes where a number belongs"},
+	{"version: 1.0\nservices: []\n", 1, "version: '1.0' is not a number"},
+	{"version:\nservices: []\n", 1, "version: there is no value"},
+	{"version: [1]\nservices: []\n", 1, "version: this is a list where a number belongs"},
+	{"version: 1\nversion: 1\nservices: []\n", 2,
+	 "key 'version' twice: already given in line 1"},
+	{"version: 1\nservices: []\nextra: 1\n", 3,
+	 "unknown key 'extra' (known keys: version, services)"},
+	{"version: 1\nservices: []\n'\\x41': 1\n", 3, "unknown key '\\x41'"},
+	{"version: 1\nservices: []\n\"a\\nb\": 1\n", 3, "unknown key 'a\\x0ab'"},
+	{"version: 1\nservices: []\n\"version\\0\": 1\n", 3, "NUL"},
+	{"version: 1\nservices: []\n? [a]\n: 1\n", 3, "this is a list where a key belongs"},
+	{"version: 1\nservices: {}\n", 2, "services: this is a mapping where a list belongs"},
+	{"version: 1\nservices: none\n", 2, "services: this is text where a list belongs"},
+	{"version: 1\nservices:\n", 2, "services: this is nothing where a list belongs"},
+	{"version: 1\nservices: [web]\n", 2, "services: this is text where a mapping belongs"},
+	{"version: 1\nservices: []\n---\nversion: 1\n", 3, "a second document begins here"},
+	{"version: 1\nservices: []\n--- \n", 3, "a second document begins here"},
+	{"version: &v 1\nservices: []\n", 1, "anchor '&v'"},
+	{"version: 1\nservices: &s []\n", 2, "anchor '&s'"},
+	{"version: 1\nservices: *s\n", 2, "alias '*s'"},
+	{"version: !!int 1\nservices: []\n", 1, "YAML type"},
+	{"version: ! 1\nservices: []\n", 1, "YAML type"},
+	{"version: 1\nservices: !x []\n", 2, "YAML type"},
+	{"version: 1\nservices: [\n", 3, "this is neither YAML nor JSON: "},
+	{"version: 1\n\tservices: []\n", 2, "this is neither YAML nor JSON: "},
+	{"version: 1\nservices: []\n}\n", 3, "this is neither YAML nor JSON: "},
+	{"version: 1\nservices: 'x\n", 3, "this is neither YAML nor JSON: "},
+	{"%YAML 3.0\n---\nversion: 1\n", 1, "this is neither YAML nor JSON: "},
+
+	{HEAD "  - protocol: udp\n    ports: [5000]\n" TAG4 SIZE, 3,
+	 "service: key 'name' is missing"},
+	{HEAD "  - name: web\n    ports: [5000]\n" TAG4 SIZE, 3,
+	 "service: key 'protocol' is missing"},
+	{HEAD "  - name: web\n    protocol: udp\n" TAG4 SIZE, 3, "service: key 'ports' is missing"},
+	{HEAD NAME_WEB SIZE, 3, "service: key 'tag' is missing"},
+	{HEAD NAME_WEB TAG4, 3, "service: key 'size' is missing"},
+	{HEAD "  - name: web\n    prot: udp\n", 4,
+	 "reading configuration: unknown key 'prot' (known keys: name, protocol, ports, daddr, saddr, "
+	 "interface, tag, size, invalid, unknown, tcp, reply, action, targets, entities, "
+	 "entities-file)"},
+	{WEB "    Name: x\n", 8, "unknown key 'Name'"},
+	{WEB "    <<: { name: x }\n", 8, "unknown key '<<'"},
+	{WEB "    ports: [1]\n", 8, "key 'ports' twice: already given in line 5"},
+	{WEB WEB, 8, "key 'version' twice: already given in line 1"},
+	{WEB NAME_WEB TAG4 SIZE, 8, "service 'web' twice: already given in line 3"},
+	{WEB "  - name: api\n    protocol: udp\n    ports: [1, 5000]\n" TAG4 SIZE, 3,
+	 "service 'web': matches the same packets as service 'api' on port 5000 (give one of them "
+	 "another port, prefix, interface or protocol)"},
+
+	{HEAD "  - name: [web]\n", 3, "name: this is a list where text belongs"},
+	{HEAD "  - name: {}\n", 3, "name: this is a mapping where text belongs"},
+	{HEAD "  - name:\n", 3, "name: there is no value"},
+	{HEAD "  - name: null\n", 3, "name: there is no value"},
+	{HEAD "  - name: ~\n", 3, "name: there is no value"},
+	{HEAD "  - name: ''\n", 3, "name: '' is not a name"},
+	{HEAD "  - name: a b\n", 3, "name: 'a b' is not a name"},
+	{HEAD "  - name: \"web\\0\"\n", 3, "name: there is a NUL byte in it"},
+	{HEAD "  - name: web\n    protocol: icmp\n", 4, "protocol: 'icmp' is not udp, tcp or any"},
+	{HEAD "  - name: web\n    ports: 5000\n", 4, "ports: this is text where a list belongs"},
+	{HEAD "  - name: web\n    ports: []\n", 4, "ports: the list is empty"},
+	{HEAD "  - name: web\n    ports: [0]\n", 4, "ports: '0' is not a number from 1 to 65535"},
+	{HEAD "  - name: web\n    ports:\n      - 1\n      - 65536\n", 6,
+	 "ports: '65536' is not a number"},
+	{HEAD "  - name: web\n    ports: ['80']\n", 4,
+	 "ports: this is text in quotes where a number"},
+	{HEAD "  - name: web\n    ports: [80abc]\n", 4, "ports: '80abc' is not a number"},
+	{HEAD "  - name: web\n    ports: [0x50]\n", 4, "ports: '0x50' is not a number"},
+	{HEAD "  - name: web\n    ports: [+80]\n", 4, "ports: '+80' is not a number"},
+	{HEAD "  - name: web\n    ports: [8_0]\n", 4, "ports: '8_0' is not a number"},
+	{HEAD "  - name: web\n    ports: [[80]]\n", 4, "ports: this is a list where a number"},
+	{HEAD "  - name: web\n    ports: [80, ]\n    ports: []\n", 5, "key 'ports' twice"},
+	{HEAD "  - name: web\n    ports: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]\n", 4,
+	 "ports: there are more than 16"},
+	{HEAD "  - name: web\n    protocol: udp\n    ports: [80, 80]\n" TAG4 SIZE, 3,
+	 "service 'web': has port 80 twice"},
+
+	{WEB "    daddr: 192.0.2.0/24\n", 8, "daddr: this is text where a list belongs"},
+	{WEB "    daddr: [192.0.2.1/24]\n", 8, "(write 192.0.2.0/24)"},
+	{WEB "    saddr: [host]\n", 8, "saddr: 'host' is not an IPv4 or IPv6 address"},
+	{WEB "    saddr: [~]\n", 8, "saddr: there is no value"},
+	{WEB "    saddr: [10.0.0.1, 10.0.0.1]\n", 3, "has saddr 10.0.0.1/32 twice"},
+	{WEB "    daddr: ['::1','::2','::3','::4','::5','::6','::7','::8','::9']\n", 8,
+	 "daddr: there are more than 8"},
+	{WEB "    interface: any\n", 8, "interface: 'any' is not an interface's name"},
+	{WEB "    interface: eth0/1\n", 8, "interface: 'eth0/1' is not an interface's name"},
+	{WEB "    interface: [eth0]\n", 8, "interface: this is a list where text belongs"},
+	{HEAD NAME_WEB SIZE "    tag: 0:4\n", 7, "tag: this is text where a mapping belongs"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: 0 }\n", 7, "tag: key 'length' is missing"},
+	{HEAD NAME_WEB SIZE "    tag: { length: 4 }\n", 7, "tag: key 'offset' is missing"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: 0, length: 0 }\n", 7,
+	 "length: '0' is not a number from 1 to 16"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: 0, length: 17 }\n", 7,
+	 "length: '17' is not a number"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: '0', length: 4 }\n", 7,
+	 "offset: this is text in quotes"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: -2, length: 4 }\n", 7,
+	 "reaches past the payload's end"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: 65533, length: 4 }\n", 7, "outside any payload"},
+	{HEAD NAME_WEB SIZE "    tag: { offset: 0, length: 4, len: 4 }\n", 7,
+	 "unknown key 'len' (known keys: offset, length)"},
+	{HEAD NAME_WEB TAG4 "    size: 16-1400\n", 7, "size: this is text where a mapping belongs"},
+	{HEAD NAME_WEB TAG4 "    size: { min: 5, max: 4 }\n", 7, "size: min 5 is above max 4"},
+	{HEAD NAME_WEB TAG4 "    size: { max: 4 }\n", 7, "size: key 'min' is missing"},
+	{HEAD NAME_WEB TAG4 "    size: { min: 0, max: 65536 }\n", 7,
+	 "max: '65536' is not a number"},
+	{WEB "    invalid: 6001\n", 8, "invalid: '6001' is not pass or drop"},
+	{WEB "    unknown: reject\n", 8, "unknown: 'reject' is not a port"},
+	{WEB "    unknown: '6001'\n", 8, "unknown: this is text in quotes where a number"},
+	{WEB "    unknown: 0\n", 8, "unknown: '0' is not a port"},
+	{WEB "    tcp: off\n", 8, "tcp: 'off' is not connection or segment"},
+	{WEB "    reply: yes\n", 8, "reply: 'yes' is not true or false"},
+	{WEB "    reply: 'true'\n", 8, "reply: this is text in quotes where true or false"},
+	{WEB "    reply: True\n", 8, "reply: 'True' is not true or false"},
+	{WEB "    reply: true\n", 3, "service 'web': reply is not available"},
+	{WEB "    action: block\n", 8, "action: 'block' is not enforce or observe"},
+	{WEB "    targets: 6000\n", 8, "targets: '6000' is not FIRST-LAST"},
+	{WEB "    targets: [6000, 6999]\n", 8, "targets: this is a list where text belongs"},
+	{WEB "    targets: 6999-6000\n", 8, "targets: '6999-6000' has a first port above"},
+	{WEB "    unknown: 5999\n    targets: 6000-6999\n", 8,
+	 "target 5999 is outside the service's targets 6000-6999"},
+	{HEAD "  - name: web\n    protocol: tcp\n    ports: [1]\n" TAG4 SIZE, 3,
+	 "service 'web': tcp connection mode is not available"},
+	{HEAD "  - name: web\n    protocol: any\n    ports: [1]\n" TAG4 SIZE
+	      "    tcp: connection\n",
+	 3, "service 'web': tcp connection mode is not available"},
+
+	{WEB "    entities: {}\n", 8, "entities: this is a mapping where a list belongs"},
+	{WEB "    entities:\n      - ABCD\n", 9, "entities: this is text where a mapping belongs"},
+	{WEB "    entities:\n      - { target: 1 }\n", 9, "entity: key 'tag' is missing"},
+	{WEB "    entities:\n      - { tag: ABCD }\n", 9, "entity: key 'target' is missing"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, port: 2 }\n", 9,
+	 "unknown key 'port' (known keys: tag, target, size)"},
+	{WEB "    entities:\n      - { tag: ABCD, target: '1' }\n", 9,
+	 "target: this is text in quotes"},
+	{WEB "    entities:\n      - { tag: ABCD, target: block }\n", 9,
+	 "target: 'block' is not a port"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, size: 5 }\n", 9,
+	 "size: this is text where a mapping"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, size: { min: 2, max: 1 } }\n", 9,
+	 "size: min 2 is above"},
+	{WEB "    entities:\n      - { tag: ABC, target: 1 }\n", 9,
+	 "the tag has 3 bytes, the service's tags have 4"},
+	{HEAD NAME_WEB "    entities:\n      - { tag: ABCDE, target: 1 }\n" TAG4 SIZE, 7,
+	 "the tag has 5 bytes, the service's tags have 4"},
+	{WEB "    entities:\n      - { tag: '', target: 1 }\n", 9, "tag: '' has no bytes"},
+	{WEB "    entities:\n      - { tag: null, target: 1 }\n", 9,
+	 "tag: there is no value (leave the key out, or quote"},
+	{WEB "    entities:\n      - { tag: 0x414, target: 1 }\n", 9,
+	 "tag: '0x414' has an odd number"},
+	{WEB "    entities:\n      - { tag: \"\xc3\xa9"
+	     "BC\", target: 1 }\n",
+	 9, "(write the bytes as hex:"},
+	{WEB "    entities:\n      - { tag: \"\\xe9"
+	     "ABC\", target: 1 }\n",
+	 9, "(write the bytes as hex:"},
+	{WEB "    entities:\n      - { tag: \"\\0ABC\", target: 1 }\n", 9,
+	 "tag: there is a NUL byte"},
+	{WEB "    entities:\n      - { tag: 'AB\\', target: 1 }\n", 9, "neither \\xNN nor \\\\"},
+	{WEB
+	 "    entities:\n      - { tag: ABCD, target: 1 }\n      - { tag: 0x41424344, target: 2 }\n",
+	 10, "tag ABCD: already given in line 9"},
+	{WEB "    targets: 6000-6999\n    entities:\n      - { tag: ABCD, target: 6000 }\n"
+	     "      - { tag: EFGH, target: 7000 }\n",
+	 11, "target 7000 is outside"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 7000 }\n    targets: 6000-6999\n", 9,
+	 "target 7000 is outside"},
+	{WEB "    entities-file: ''\n", 8, "entities-file: there is no file name"},
+	{WEB "    entities-file: [x]\n", 8, "entities-file: this is a list where text belongs"},
+	{WEB
+	 "    name: 12345678901234567890123456789012345678901234567890123456789012345678901234567890\n",
+	 8, "key 'name' twice"},
+	{HEAD
+	 "  - 12345678901234567890123456789012345678901234567890123456789012345678901234567890: 1\n",
+	 3,
+	 "unknown key '1234567890123456789012345678901234567890123456789012345678901234' (known"},
+};
+
+START_TEST(refuses)
+{
+	char want[64];
+	struct model m;
+	struct err e = {0};
+
+	put_text("c.yaml", wrong[_i].text);
+	model_init(&m);
+	ck_assert_msg(config_load("c.yaml", &m, &e) == -EINVAL, "took:\n%s", wrong[_i].text);
+	if (wrong[_i].line)
+		snprintf(want, sizeof(want), "c.yaml:%u: reading configuration: ", wrong[_i].line);
+	else
+		snprintf(want, sizeof(want), "c.yaml: reading configuration: ");
+	ck_assert_msg(!strncmp(e.line, want, strlen(want)), "\"%s\" does not begin \"%s\"", e.line,
+		      want);
+	ck_assert_msg(strstr(e.line, wrong[_i].why) != NULL, "\"%s\" has no \"%s\"", e.line,
+		      wrong[_i].why);
+	ck_assert_int_eq(e.status, EXIT_NOT_DONE);
+	model_free(&m);
+}
+END_TEST
+
+#define BYTES(s) s, sizeof(s) - 1
+
+static const struct {
+	const char *bytes;
+	size_t len;
+	unsigned int line;
+	const char *why;
+} no_text[] = {
+	{BYTES("version: 1\nservices: []\n# \xff\n"), 3, "not UTF-8"},
+	{BYTES("version: 1\n\n\n# \xc3(\nservices: []\n"), 4, "not UTF-8"},
+	{BYTES("version: 1\n# \xed\xa0\x80\nservices: []\n"), 2, "not UTF-8"}, /* a surrogate */
+	{BYTES("version: 1\n# \xc0\xaf\nservices: []\n"), 2, "not UTF-8"},     /* overlong */
+	{BYTES("version: 1\n# \x1b[31m\nservices: []\n"), 2, "control characters"},
+	{BYTES("version: 1\n# \0\nservices: []\n"), 2, "there is a NUL byte"},
+	{BYTES("\0"), 1, "there is a NUL byte"},
+	{BYTES("\177ELF\2\1\1\0\0\0"), 1, ""},
+	{BYTES("\xff\xfev\0e\0r\0s\0i\0o\0n\0"), 1, "NUL"},  /* UTF-16 */
+	{BYTES("version: 1\nservices: []\nx: \xc3"), 3, ""}, /* cut off */
+};
+
+START_TEST(refuses_what_is_no_text)
+{
+	char want[64];
+	struct model m;
+	struct err e = {0};
+
+	put_file("c.yaml", no_text[_i].bytes, no_text[_i].len);
+	model_init(&m);
+	ck_assert_int_eq(config_load("c.yaml", &m, &e), -EINVAL);
+	snprintf(want, sizeof(want), "c.yaml:%u: reading configuration: ", no_text[_i].line);
+	ck_assert_msg(!strncmp(e.line, want, strlen(want)), "\"%s\" does not begin \"%s\"", e.line,
+		      want);
+	ck_assert_msg(strstr(e.line, no_text[_i].why) != NULL, "%s", e.line);
+	model_free(&m);
+}
+END_TEST
+
+/* Every beginning of a good file is refused or taken, without a crash or a leak. */
+START_TEST(every_cut)
+{
+	struct model m;
+	struct err e;
+
+	put_text("telemetry.map", "WXYZ pass\n");
+	for (size_t len = 0; len < sizeof(example); len++) {
+		put_file("c.yaml", example, len);
+		model_init(&m);
+		e.line[0] = '\0';
+		if (config_load("c.yaml", &m, &e))
+			ck_assert(e.line[0] && !strchr(e.line, '\n'));
+		model_free(&m);
+	}
+}
+END_TEST
+
+/* Likewise with one byte changed. */
+START_TEST(every_flip)
+{
+	char text[sizeof(example)];
+	uint64_t state = 17;
+	struct model m;
+	struct err e;
+
+	for (int i = 0; i < 1000; i++) {
+		memcpy(text, example, sizeof(text));
+		text[draw(&state) % (sizeof(text) - 1)] = (char)draw(&state);
+		put_file("c.yaml", text, sizeof(text) - 1);
+		model_init(&m);
+		if (config_load("c.yaml", &m, &e))
+			ck_assert_ptr_null(strchr(e.line, '\n'));
+		model_free(&m);
+	}
+}
+END_TEST
+
+static void load_fails(const char *file, int errnum, const char *want)
+{
+	struct model m;
+	struct err e = {0};
+
+	model_init(&m);
+	ck_assert_int_eq(config_load(file, &m, &e), errnum);
+	ck_assert_msg(strstr(e.line, want) == e.line, "\"%s\" does not begin \"%s\"", e.line, want);
+	model_free(&m);
+}
+
+START_TEST(files_that_cannot_be_read)
+{
+	char *deep = malloc(200001);
+
+	load_fails("missing.yaml", -ENOENT,
+		   "missing.yaml: reading configuration: No such file or directory");
+	load_fails(".", -EISDIR, ".: reading configuration: it is a directory");
+	load_fails("", -ENOENT, ": reading configuration: ");
+	put_text("c.yaml", "");
+	load_fails("c.yaml/x", -ENOTDIR, "c.yaml/x: reading configuration: ");
+
+	memset(deep, '[', 200000);
+	deep[200000] = '\0';
+	put_text("c.yaml", deep);
+	load_fails("c.yaml", -EINVAL, "c.yaml:1: reading configuration: ");
+	memcpy(deep, "version: ", 9);
+	put_text("c.yaml", deep);
+	load_fails("c.yaml", -EINVAL, "c.yaml:1: reading configuration: ");
+	free(deep);
+}
+END_TEST
+
+START_TEST(paths_too_long_are_refused)
+{
+	char dir[201], path[PATH_MAX];
+
+	memset(dir, 'd', 200);
+	dir[200] = '\0';
+	mkdir(dir, 0700);
+	snprintf(path, sizeof(path), "%s/%s", dir, dir);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/%s/c.yaml", dir, dir);
+	put_text(path, WEB);
+	load_fails(path, -ENAMETOOLONG, "ddd");
+}
+END_TEST
+
+/* Runs a test's file as standard input. */
+static void with_stdin(const char *text)
+{
+	put_text("stdin", text);
+	ck_assert_ptr_nonnull(freopen("stdin", "r", stdin));
+}
+
+START_TEST(standard_input)
+{
+	struct model m;
+
+	put_text("telemetry.map", "WXYZ pass\n");
+	with_stdin(example);
+	must_load("-", &m);
+	judge_example(&m);
+	ck_assert_str_eq(m.file, "");
+	model_free(&m);
+
+	with_stdin(WEB "    prot: udp\n");
+	load_fails("-", -EINVAL, "-:8: reading configuration: unknown key 'prot'");
+	with_stdin("");
+	load_fails("-", -EINVAL, "-: reading configuration: it is empty");
+	ck_assert_ptr_nonnull(freopen(".", "r", stdin));
+	load_fails("-", -EISDIR, "-: reading configuration: it is a directory");
+}
+END_TEST
+
+/* ---- entities-file ------------------------------------------------------------------------ */
+
+#define WITH_TABLE \
+	WEB "    targets: 6000-6999\n    entities-file: t.map\n    entities:\n" \
+	    "      - { tag: ABCD, target: 6001 }\n"
+
+static const struct {
+	const char *table;
+	const char *line; /* of the error */
+} bad_tables[] = {
+	{"EFGH 6002\nABCD 6003\n",
+	 "t.map:2: reading entities: tag ABCD: already given in c.yaml:11"},
+	{"EFGH 6002\n\n0x45464748 6003\n",
+	 "t.map:3: reading entities: tag EFGH: already given in line 1"},
+	{"EFGH 7000\n",
+	 "t.map:1: reading entities: target 7000 is outside the service's targets 6000-6999"},
+	{"EFG 6000\n", "t.map:1: reading entities: the tag has 3 bytes, the service's tags have 4"},
+	{"# x\n# y\nEFGH 60000x\n", "t.map:3: reading entities: the target is not a port"},
+};
+
+START_TEST(refuses_tables)
+{
+	put_text("c.yaml", WITH_TABLE);
+	put_text("t.map", bad_tables[_i].table);
+	load_fails("c.yaml", -EINVAL, bad_tables[_i].line);
+}
+END_TEST
+
+START_TEST(tables_are_added)
+{
+	struct model m;
+
+	put_text("c.yaml", WITH_TABLE);
+	put_text("t.map", "ABCA 6002\nABCZ 6003\n");
+	must_load("c.yaml", &m);
+	ck_assert_uint_eq(m.services[0].entity_count, 3);
+	ck_assert_mem_eq(m.services[0].entities[0].tag, "ABCA", 4);
+	ck_assert_mem_eq(m.services[0].entities[1].tag, "ABCD", 4);
+	ck_assert_mem_eq(m.services[0].entities[2].tag, "ABCZ", 4);
+	comes_back(&m);
+	model_free(&m);
+
+	unlink("t.map");
+	load_fails("c.yaml", -EINVAL, "t.map: reading entities: No such file or directory");
+	mkdir("t.map", 0700);
+	load_fails("c.yaml", -EINVAL, "t.map: reading entities: it is a directory");
+	rmdir("t.map");
+
+	/* "-" is a file's name here, and an absolute name stands by itself. */
+	put_text("c.yaml", WEB "    entities-file: '-'\n");
+	load_fails("c.yaml", -EINVAL, "./-: reading entities: No such file");
+	put_text("c.yaml", WEB "    entities-file: /nonexistent/t.map\n");
+	load_fails("c.yaml", -EINVAL, "/nonexistent/t.map: reading entities: ");
+}
+END_TEST
+
+/* ---- table files -------------------------------------------------------------------------- */
+
+static void table_service(struct service *s)
+{
+	service_defaults(s);
+	strcpy(s->name, "web");
+	s->tag_len = 4;
+}
+
+static const struct {
+	const char *text;
+	size_t count;
+} tables[] = {
+	{"", 0},
+	{"\n\n# nothing\n \t \r\n", 0},
+	{"ABCD 6001", 1},
+	{"ABCD 6001\nABCE 6001\n", 2},
+	{"ABCD 6001\r\nABCE drop\r\n# x\r\n\r\nABCF pass 1:2\r\n", 3},
+	{"zzzz 1\n0x00000000 2\nAAAA 3 # \xff is fine in a comment\n", 3},
+};
+
+START_TEST(takes_table_files)
+{
+	struct service s;
+	struct err e = {0};
+
+	put_text("t.map", tables[_i].text);
+	table_service(&s);
+	ck_assert_msg(!table_load("t.map", &s, &e), "%s", e.line);
+	ck_assert_uint_eq(s.entity_count, tables[_i].count);
+	for (size_t i = 1; i < s.entity_count; i++)
+		ck_assert_int_lt(memcmp(s.entities[i - 1].tag, s.entities[i].tag, 16), 0);
+	service_free(&s);
+
+	with_stdin(tables[_i].text);
+	table_service(&s);
+	ck_assert_int_eq(table_load("-", &s, &e), 0);
+	ck_assert_uint_eq(s.entity_count, tables[_i].count);
+	service_free(&s);
+}
+END_TEST
+
+static const struct {
+	const char *bytes;
+	size_t len;
+	const char *line;
+} bad_table_files[] = {
+	{BYTES("ABCD 6001\nABCE\n"), "t.map:2: reading entities: there is no target"},
+	{BYTES("ABCD 6001\n\nABC 6001\n"),
+	 "t.map:3: reading entities: the tag has 3 bytes, the service's"},
+	{BYTES("ABCD 6001\nABCE 1\nABCD 6002\nABCE 1\n"),
+	 "t.map:3: reading entities: tag ABCD: already given in line 1"},
+	{BYTES("a\\x20\\x09b 1\n0x6120096 1\n"), "t.map:2: reading entities: the tag has an odd"},
+	{BYTES("\n\n\xc3\xa9"
+	       "AB 1\n"),
+	 "t.map:3: reading entities: the tag has a character outside ASCII (write the bytes as hex:"},
+	{BYTES("ABCD 6001\0"), "t.map:1: reading entities: there is a NUL byte"},
+	{BYTES("# \0\n"), "t.map:1: reading entities: there is a NUL byte"},
+	{BYTES("ABCD 6001\rABCE 6001\r"), "t.map:1: reading entities: the target is not a port"},
+};
+
+static void table_fails(const char *want)
+{
+	struct service s;
+	struct err e = {0};
+
+	table_service(&s);
+	ck_assert_int_lt(table_load("t.map", &s, &e), 0);
+	ck_assert_msg(strstr(e.line, want) == e.line, "\"%s\" does not begin \"%s\"", e.line, want);
+	ck_assert_int_eq(e.status, EXIT_NOT_DONE);
+	ck_assert_uint_eq(s.entity_count, 0);
+	service_free(&s);
+}
+
+START_TEST(refuses_table_files)
+{
+	put_file("t.map", bad_table_files[_i].bytes, bad_table_files[_i].len);
+	table_fails(bad_table_files[_i].line);
+}
+END_TEST
+
+START_TEST(long_lines)
+{
+	char *text = malloc(10001);
+
+	/* A comment of just the length a line may have. */
+	memset(text, '#', 10000);
+	strcpy(text + 4096, "\nABCD x\n");
+	put_text("t.map", text);
+	table_fails("t.map:2: reading entities: the target is not");
+	memset(text, '#', 10000);
+	strcpy(text + 4097, "\nABCD 1\n");
+	put_text("t.map", text);
+	table_fails("t.map:1: reading entities: the line is longer than 4096 bytes");
+	memset(text, 'A', 10000);
+	text[10000] = '\0';
+	put_text("t.map", text);
+	table_fails("t.map:1: reading entities: the line is longer than 4096 bytes");
+	free(text);
+}
+END_TEST
+
+START_TEST(tables_add_to_what_is_there)
+{
+	struct service s;
+	struct err e;
+
+	table_service(&s);
+	put_text("t.map", "MMMM 1\n");
+	ck_assert_int_eq(table_load("t.map", &s, &e), 0);
+	put_text("t.map", "ZZZZ 2\nAAAA 3\n");
+	ck_assert_int_eq(table_load("t.map", &s, &e), 0);
+	ck_assert_uint_eq(s.entity_count, 3);
+	ck_assert_mem_eq(s.entities[0].tag, "AAAA", 4);
+	ck_assert_mem_eq(s.entities[1].tag, "MMMM", 4);
+	ck_assert_mem_eq(s.entities[2].tag, "ZZZZ", 4);
+
+	/* A bad file adds nothing. */
+	put_text("t.map", "YYYY 2\nMMMM 3\n");
+	ck_assert_int_eq(table_load("t.map", &s, &e), -EINVAL);
+	ck_assert_str_eq(e.line, "t.map:2: reading entities: tag MMMM: already there");
+	ck_assert_uint_eq(s.entity_count, 3);
+	service_free(&s);
+}
+END_TEST
+
+/* Lines written are lines read, for any tag; and a large file is no trouble. */
+START_TEST(table_lines_come_back)
+{
+	enum { ROWS = 200000 };
+	struct service s, again;
+	uint64_t state = 3;
+	struct err e = {0};
+	size_t twice;
+	FILE *f = fopen("t.map", "w");
+
+	table_service(&s);
+	for (uint32_t i = 0; i < ROWS; i++) {
+		struct entity en = {.target = {ACTION_PORT, (uint16_t)(1 + draw(&state) % 65535)}};
+		uint32_t tag = i * 2654435761U;
+
+		memcpy(en.tag, &tag, sizeof(tag));
+		if (draw(&state) % 4 == 0)
+			en.target = (struct target){draw(&state) % 2 ? ACTION_DROP : ACTION_PASS,
+						    0};
+		en.has_size = draw(&state) % 2;
+		if (en.has_size) {
+			en.size.max = (uint16_t)draw(&state);
+			en.size.min = (uint16_t)(draw(&state) % (en.size.max + 1U));
+		}
+		ck_assert(!service_add_entity(&s, &en, &e));
+		table_save_line(f, &en, s.tag_len);
+	}
+	fclose(f);
+	ck_assert_int_eq(service_sort_entities(&s, &twice), 0);
+	table_service(&again);
+	ck_assert_msg(!table_load("t.map", &again, &e), "%s", e.line);
+	ck_assert_uint_eq(again.entity_count, ROWS);
+	for (size_t i = 0; i < ROWS; i++)
+		ck_assert(entity_same(&s.entities[i], &again.entities[i]));
+	service_free(&s);
+	service_free(&again);
+}
+END_TEST
+
+/* ---- there and back ----------------------------------------------------------------------- */
+
+/* Tags that YAML or parse_tag would take for something else. */
+static const char *const odd_tags[] = {
+	"'abc",
+	"\"abc",
+	"a'b\"",
+	"''''",
+	"\\x41",
+	"\\\\\\\\",
+	" abc",
+	"abc ",
+	"    ",
+	"#abc",
+	"ab#c",
+	"a: b",
+	"a #b",
+	"::::",
+	"- ab",
+	"--- ",
+	"{a,b",
+	"[ab]",
+	"&abc",
+	"*abc",
+	"!abc",
+	"|   ",
+	">abc",
+	"%abc",
+	"@abc",
+	"`abc",
+	"null",
+	"true",
+	"1234",
+	"1e10",
+	"0777",
+	"~~~~",
+	"0xab",
+	"0x\\x",
+	"hex:",
+	"text",
+	"drop",
+	"...\n",
+	"\t\t\t\t",
+	"\x7f\x7f\x7f\x7f",
+	"\xc3\xa9\xc3\xa9",
+	"\xff\xff\xff\xff",
+};
+
+START_TEST(odd_tags_come_back)
+{
+	struct model m;
+	struct service *s;
+	struct err e;
+
+	ck_assert_int_eq(model_default(&m, &e), 0);
+	s = &m.services[0];
+	for (size_t i = 0; i < COUNT_OF(odd_tags); i++) {
+		struct entity en = {.target = {ACTION_PORT, (uint16_t)(i + 1)}};
+
+		ck_assert_uint_eq(strlen(odd_tags[i]), 4);
+		memcpy(en.tag, odd_tags[i], 4);
+		ck_assert_int_eq(service_add_entity(s, &en, &e), 0);
+	}
+	ck_assert_int_eq(service_sort_entities(s, &(size_t){0}), 0);
+	comes_back(&m);
+
+	/* The special words behind which parse_tag does not read text, with something behind. */
+	service_free(s);
+	s->tag_len = 6;
+	for (int i = 0; i < 4; i++) {
+		static const char *const special[] = {"text:a", "hex:41", "0x4142", "0xzzzz"};
+		struct entity en = {.target = {ACTION_DROP, 0}};
+
+		memcpy(en.tag, special[i], 6);
+		ck_assert_int_eq(service_add_entity(s, &en, &e), 0);
+	}
+	ck_assert_int_eq(service_sort_entities(s, &(size_t){0}), 0);
+	comes_back(&m);
+	model_free(&m);
+}
+END_TEST
+
+START_TEST(entities_are_one_a_line)
+{
+	struct model m;
+	char *text;
+
+	put_text(
+		"c.yaml", WEB
+		"    entities:\n      - { tag: 'it''s', target: 6001, size: { min: 32, max: 64 } }\n"
+		"      - { tag: 0x00414243, target: drop }\n");
+	must_load("c.yaml", &m);
+	text = saved(&m);
+	ck_assert_ptr_nonnull(strstr(
+		text, "    entities:\n"
+		      "      - { tag: '0x00414243', target: drop }\n"
+		      "      - { tag: 'it''s', target: 6001, size: { min: 32, max: 64 } }\n"));
+	free(text);
+	model_free(&m);
+}
+END_TEST
+
+START_TEST(odd_names_come_back)
+{
+	static const char *const names[] = {"-",    "--",  "---",  "...", "null", "true", "no",
+					    "1234", "1e3", "0x1f", "-1",  ".inf", "_",	  "a.b-c"};
+	struct model m;
+	struct err e;
+
+	model_init(&m);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct model one;
+
+		ck_assert_int_eq(model_default(&one, &e), 0);
+		strcpy(one.services[0].name, names[i]);
+		one.services[0].ports[0] = (uint16_t)(i + 1);
+		strcpy(one.services[0].ifname, i % 2 ? "null" : "it's#0");
+		ck_assert_int_eq(model_add(&m, &one.services[0], &e), 0);
+		model_free(&one);
+	}
+	ck_assert_int_eq(model_check(&m, &e), 0);
+	comes_back(&m);
+	model_free(&m);
+}
+END_TEST
+
+START_TEST(no_services_come_back)
+{
+	struct model m;
+	char *text;
+
+	model_init(&m);
+	comes_back(&m);
+	text = saved(&m);
+	ck_assert_str_eq(text, "version: 1\nservices: []\n");
+	free(text);
+}
+END_TEST
+
+static struct target random_target(uint64_t *state)
+{
+	uint64_t r = draw(state);
+
+	if (r % 4 == 0)
+		return (struct target){ACTION_DROP, 0};
+	if (r % 4 == 1)
+		return (struct target){ACTION_PASS, 0};
+	return (struct target){ACTION_PORT, (uint16_t)(1 + (r >> 8) % 65535)};
+}
+
+static struct window random_window(uint64_t *state)
+{
+	uint16_t max = (uint16_t)draw(state);
+
+	return (struct window){.min = (uint16_t)(draw(state) % (max + 1U)), .max = max};
+}
+
+static unsigned int random_prefixes(uint64_t *state, struct prefix *out)
+{
+	unsigned int want = (unsigned int)(draw(state) % (MANGLE_MAX_PREFIXES + 1)), count = 0;
+
+	while (count < want) {
+		char text[PREFIX_TEXT_SIZE];
+		struct why why;
+
+		/* By the reader itself, so that host bits are as they must be. */
+		if (draw(state) % 2)
+			snprintf(text, sizeof(text), "%u.%u.0.0/%u",
+				 (unsigned int)(draw(state) % 256),
+				 (unsigned int)(draw(state) % 256),
+				 16 + (unsigned int)(draw(state) % 17));
+		else
+			snprintf(text, sizeof(text), "%x:%x::/%u",
+				 (unsigned int)(draw(state) % 65536),
+				 (unsigned int)(draw(state) % 65536),
+				 32 + (unsigned int)(draw(state) % 97));
+		if (!parse_prefix(text, &out[count], &why))
+			count++;
+	}
+	return count;
+}
+
+static void random_entities(uint64_t *state, struct service *s)
+{
+	unsigned int want = (unsigned int)(draw(state) % 200);
+	struct err e;
+	size_t twice;
+
+	for (unsigned int i = 0; i < want; i++) {
+		struct entity en = {.target = random_target(state)};
+		/* Readable ones and others. */
+		bool text = draw(state) % 2;
+
+		for (unsigned int j = 0; j < s->tag_len; j++)
+			en.tag[j] = (uint8_t)(text ? 0x20 + draw(state) % 0x5f : draw(state));
+		if (!target_allowed(s, &en.target))
+			en.target.port = s->targets_first;
+		en.has_size = draw(state) % 2;
+		if (en.has_size)
+			en.size = random_window(state);
+		ck_assert_int_eq(service_add_entity(s, &en, &e), 0);
+	}
+	while (service_sort_entities(s, &twice) == -EEXIST)
+		s->entities[twice] = s->entities[--s->entity_count];
+}
+
+static void random_service(uint64_t *state, unsigned int index, struct service *s)
+{
+	service_defaults(s);
+	snprintf(s->name, sizeof(s->name), "%x.%u", (unsigned int)draw(state), index);
+	s->protocols = (uint8_t)(1 + draw(state) % 3);
+	s->tcp_mode = TCP_MODE_SEGMENT;
+	if (s->protocols == MANGLE_PROTO_UDP && draw(state) % 2)
+		s->tcp_mode = TCP_MODE_CONNECTION;
+	/* Ports of its own, so that no two overlap. */
+	s->port_count = 1 + (unsigned int)(draw(state) % MANGLE_MAX_PORTS);
+	for (unsigned int i = 0; i < s->port_count; i++)
+		s->ports[i] = (uint16_t)(65535 - index * MANGLE_MAX_PORTS - i);
+	s->daddr_count = random_prefixes(state, s->daddr);
+	s->saddr_count = random_prefixes(state, s->saddr);
+	if (draw(state) % 2)
+		strcpy(s->ifname, "br-lan.100@x");
+	s->tag_len = (uint8_t)(1 + draw(state) % MANGLE_MAX_TAG);
+	s->tag_offset = (int32_t)(draw(state) % 65519);
+	if (draw(state) % 2)
+		s->tag_offset = -s->tag_offset - s->tag_len;
+	s->size = random_window(state);
+	s->invalid = draw(state) % 2 ? ACTION_PASS : ACTION_DROP;
+	s->observe = draw(state) % 2;
+	if (draw(state) % 2) {
+		s->targets_first = (uint16_t)(1 + draw(state) % 65535);
+		s->targets_last = (uint16_t)(s->targets_first +
+					     draw(state) % (65536U - s->targets_first));
+	}
+	s->unknown = random_target(state);
+	if (!target_allowed(s, &s->unknown))
+		s->unknown.port = s->targets_last;
+	random_entities(state, s);
+}
+
+START_TEST(random_models_come_back)
+{
+	uint64_t state = 1000 + (uint64_t)_i;
+	unsigned int want = (unsigned int)(draw(&state) % 12);
+	struct model m;
+	struct err e = {0};
+
+	model_init(&m);
+	for (unsigned int i = 0; i < want; i++) {
+		struct service s;
+
+		random_service(&state, i, &s);
+		ck_assert_int_eq(model_add(&m, &s, &e), 0);
+	}
+	/* A prefix drawn twice is no model. */
+	if (!model_check(&m, &e))
+		comes_back(&m);
+	else
+		ck_assert_msg(strstr(e.line, " twice") != NULL, "%s", e.line);
+	model_free(&m);
+}
+END_TEST
+
+START_TEST(saving_where_nothing_fits)
+{
+	FILE *full = fopen("/dev/full", "w");
+	struct model m;
+	struct err e;
+
+	ck_assert_int_eq(model_default(&m, &e), 0);
+	ck_assert_int_eq(config_save(&m, full), -EIO);
+	fclose(full);
+	model_free(&m);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tc = tcase_create("config");
+	char command[64];
+	int ret;
+
+	if (!mkdtemp(start_dir) || chdir(start_dir))
+		return EXIT_FAILURE;
+	tcase_add_test(tc, the_contracts_example);
+	tcase_add_test(tc, the_default_comes_back);
+	tcase_add_loop_test(tc, ways_to_say_the_same, 0, COUNT_OF(same));
+	tcase_add_loop_test(tc, refuses, 0, COUNT_OF(wrong));
+	tcase_add_loop_test(tc, refuses_what_is_no_text, 0, COUNT_OF(no_text));
+	tcase_add_test(tc, every_cut);
+	tcase_add_test(tc, every_flip);
+	tcase_add_test(tc, files_that_cannot_be_read);
+	tcase_add_test(tc, paths_too_long_are_refused);
+	tcase_add_test(tc, standard_input);
+	tcase_add_loop_test(tc, refuses_tables, 0, COUNT_OF(bad_tables));
+	tcase_add_test(tc, tables_are_added);
+	tcase_add_loop_test(tc, takes_table_files, 0, COUNT_OF(tables));
+	tcase_add_loop_test(tc, refuses_table_files, 0, COUNT_OF(bad_table_files));
+	tcase_add_test(tc, long_lines);
+	tcase_add_test(tc, tables_add_to_what_is_there);
+	tcase_add_test(tc, table_lines_come_back);
+	tcase_add_test(tc, odd_tags_come_back);
+	tcase_add_test(tc, entities_are_one_a_line);
+	tcase_add_test(tc, odd_names_come_back);
+	tcase_add_test(tc, no_services_come_back);
+	tcase_add_loop_test(tc, random_models_come_back, 0, 100);
+	tcase_add_test(tc, saving_where_nothing_fits);
+	suite_add_tcase(suite, tc);
+	ret = run_suite(suite);
+	snprintf(command, sizeof(command), "rm -rf %s", start_dir);
+	if (system(command))
+		ret = EXIT_FAILURE;
+	return ret;
+}
