@@ -1,0 +1,274 @@
+"""The command line: verbs, options in any position, help, version, exit statuses."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+from conftest import entities, service
+from mangletest import ctl
+from mangletest.ctl import assert_error, change, js, ok, run
+
+VERBS = ["attach", "detach", "status", "service add", "service set", "service del", "service list",
+         "service show", "map set", "map get", "map del", "map flush", "map list", "map show",
+         "map load", "map replace", "map save", "apply", "save", "stats", "explain", "doctor"]
+LEVELS = ["", "map", "service", *VERBS]
+
+
+@pytest.mark.parametrize("verb", LEVELS)
+def test_help_everywhere(verb):
+    for argv in ([*verb.split(), "--help"], ["--help", *verb.split()]):
+        r = ok(*argv)
+        assert r.out and r.err == "", r
+
+
+@pytest.mark.parametrize("verb", LEVELS)
+def test_version_everywhere(verb):
+    texts = set()
+    for argv in ([*verb.split(), "--version"], ["--version", *verb.split()]):
+        r = ok(*argv)
+        assert re.search(r"\d+\.\d+", r.out) and r.out.count("\n") == 1 and r.err == "", r
+        texts.add(r.out)
+    assert texts == {ok("--version").out}
+
+
+def test_help_names_every_verb():
+    text = ok("--help").out
+    for verb in {v.split()[0] for v in VERBS}:
+        assert re.search(rf"\b{verb}\b", text), f"--help lacks {verb}"
+    for noun in ("map", "service"):
+        text = ok(noun, "--help").out
+        for verb in (v.split()[1] for v in VERBS if v.startswith(noun + " ")):
+            if verb != "show":
+                assert re.search(rf"\b{verb}\b", text), f"{noun} --help lacks {verb}"
+
+
+@pytest.mark.parametrize("argv", [
+    ["map", "set", "--help"], ["map", "set", "ABCD", "--help"], ["map", "set", "ABCD", "0", "--help"],
+    ["attach", "nosuch", "--help"], ["stats", "--watch", "--help"], ["-j", "--help"]])
+def test_help_wins_and_does_nothing(one, argv):
+    before = ctl.snapshot()
+    r = ok(*argv)
+    assert r.out and r.err == "", r
+    assert ctl.snapshot() == before
+
+
+@pytest.mark.parametrize("argv", [
+    [], ["frobnicate"], ["map"], ["service"], ["map", "frobnicate"], ["service", "frobnicate"],
+    ["map", "unknown"], ["monitor"], ["upgrade"], ["stats", "--format", "openmetrics"],
+    ["--frobnicate"], ["--frobnicate", "status"], ["status", "--frobnicate"], ["-z", "status"],
+    ["map", "list", "--frobnicate"], ["map", "list", "-z"], [""], ["map", ""], ["map list"]])
+def test_unknown_words(one, argv):
+    bad = [w for w in argv if w not in ("map", "service", "status", "list", "stats")]
+    assert_error(argv, 2, re.escape(bad[0].split()[0]) if bad and bad[0] else None)
+
+
+@pytest.mark.parametrize("argv", [
+    ["attach"], ["detach"], ["service", "add"], ["service", "set"], ["service", "del"],
+    ["map", "set"], ["map", "set", "ABCD"], ["map", "get"], ["map", "del"], ["map", "load"],
+    ["map", "replace"], ["apply"], ["explain"],
+    ["status", "--netns"], ["status", "-n"], ["status", "--wait"], ["map", "list", "--service"],
+    ["map", "list", "--limit"], ["map", "set", "ABCD", "6001", "--size"], ["attach", "veth0", "--mode"],
+    ["attach", "veth0", "--config"]], ids=" ".join)
+def test_something_is_missing(one, argv):
+    assert_error(argv, 2)
+
+
+@pytest.mark.parametrize("argv", [
+    ["status", "veth0", "veth2"], ["map", "set", "ABCD", "6001", "extra"],
+    ["map", "get", "ABCD", "extra"], ["map", "list", "extra"], ["map", "save", "extra"],
+    ["map", "flush", "extra"], ["save", "extra"], ["stats", "extra"], ["apply", "/dev/null", "extra"],
+    ["map", "load", "/dev/null", "extra"], ["map", "replace", "/dev/null", "extra"]], ids=" ".join)
+def test_something_is_too_much(one, argv):
+    assert_error(argv, 2, "veth2" if "veth2" in argv else "extra")
+
+
+def test_json_option_in_any_position(one):
+    ok("map", "set", "ABCD", "6001")
+    want = js("map", "list")
+    assert want[0]["tag"] == "0x41424344"
+    for argv in ("map -j list", "map list -j", "--json map list", "map --json list", "map list --json",
+                 "map list --limit 5 -j", "map list -j --limit 5", "-j -q map list --limit=5",
+                 "map list --service telemetry --json", "map list --service=telemetry --json"):
+        assert json.loads(ok(*argv.split()).out) == want, argv
+
+
+def test_global_options_in_any_position(one, world):
+    for argv in (f"-n {world.a} status veth0", f"status -n {world.a} veth0", f"status veth0 -n {world.a}",
+                 f"status veth0 --netns {world.a}", f"status --netns={world.a} veth0",
+                 f"--wait 3 -n {world.a} status veth0", f"status --wait=3 veth0 -j -n {world.a}",
+                 f"-j -q --wait 0 --netns {world.a} status veth0"):
+        assert ok(*argv.split()).out, argv
+
+
+def test_verb_options_before_and_after_operands(one):
+    ok("map", "set", "--size", "10:20", "ABCD", "6001")
+    ok("map", "set", "ABCE", "--size=10-20", "6001")
+    ok("map", "set", "ABCF", "6001", "--size", "10:20", "--service", "telemetry")
+    assert {e["tag"]: e["size"] for e in js("map", "list")} == {
+        t: {"min": 10, "max": 20} for t in ("0x41424344", "0x41424345", "0x41424346")}
+
+
+def test_two_dashes_end_the_options(one):
+    ok("map", "set", "--", "ABCD", "6001")
+    ok("map", "set", "--", "-abc", "6002")
+    ok("map", "set", "--", "--ab", "6003")
+    ok("--", "map", "set", "-jj-", "6004")
+    assert ok("-j", "map", "get", "--", "-abc").json()["text"] == "-abc"
+    assert ok("map", "get", "-j", "--", "--ab").json()["target"] == 6003
+    assert len(js("map", "list")) == 4
+    assert_error(["map", "set", "--", "ABCD", "6005", "-j"], 2, "-j")
+    ok("map", "del", "--", "-abc", "--ab")
+    assert len(js("map", "list")) == 2
+
+
+def test_show_is_list(two):
+    for noun in ("map", "service"):
+        for options in ([], ["-j"]):
+            assert ok(noun, "show", *options).out == ok(noun, "list", *options).out
+    assert ok("map", "show", "--service", "left", "-j").json() == ok("map", "list", "--service", "left", "-j").json()
+
+
+def test_quiet_changes_are_silent(one):
+    for argv in (["map", "set", "ABCD", "6001"], ["map", "set", "ABCD", "6001"], ["map", "del", "ABCD"],
+                 ["map", "load", "/dev/null"], ["apply", str(one)]):
+        for position in ([*argv, "-q"], ["--quiet", *argv]):
+            if argv[1] == "del":
+                ok("-q", "map", "set", "ABCD", "6001")
+            r = ok(*position)
+            assert r.out == "" and r.err == "", r
+    assert ok("-q", "map", "load", "-", stdin="ABCD 6001\n").out == ""
+    assert_error(["-q", "map", "get", "WXYZ"], 1, "WXYZ")
+
+
+def test_errors_stay_one_line_with_json(one):
+    for argv, status, pattern in (
+            (["map", "get", "WXYZ"], 1, "WXYZ"), (["map", "set", "WXYZ", "0"], 2, "0"),
+            (["frobnicate"], 2, "frobnicate"), (["apply", "/nonexistent"], 1, "/nonexistent")):
+        assert_error(["-j", *argv], status, pattern)
+
+
+@pytest.mark.parametrize("option", ["-j", "--json"])
+@pytest.mark.parametrize("verb", [["status"], ["service", "list"], ["map", "list"], ["stats"], ["doctor"],
+                                  ["map", "get", "ABCD", "--service", "left"]], ids=" ".join)
+def test_every_reading_verb_prints_json(two, verb, option):
+    r = run(*verb, option)
+    assert r.status == 0 or verb == ["doctor"], r
+    assert r.json() and r.err == "", r
+
+
+@pytest.mark.parametrize("verb", [["status"], ["service", "list"], ["map", "list"], ["stats"],
+                                  ["map", "save", "--service", "left"], ["save"],
+                                  ["map", "get", "ABCD", "--service", "left"]], ids=" ".join)
+def test_every_reading_verb_prints_text(two, verb):
+    r = ok(*verb)
+    assert r.out.endswith("\n") and r.err == "", r
+    if verb[:2] not in (["map", "save"], ["map", "get"]):
+        assert verb == ["status"] or "left" in r.out
+        assert verb == ["status"] or "right" in r.out
+    if verb[0] == "map":
+        assert "ABCD" in r.out and "6001" in r.out
+
+
+@pytest.mark.parametrize("verb", [["save"], ["map", "save"], ["map", "list"], ["map", "list", "-j"], ["stats"],
+                                  ["status", "-j"]], ids=" ".join)
+def test_a_full_disk_is_not_done(one, verb):
+    ok("map", "set", "ABCD", "6001")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([ctl.BIN, *verb], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1, done
+    assert done.stderr.count(b"\n") == 1, done
+
+
+def test_doctor(world, one):
+    r = run("doctor")
+    assert r.status in (0, 1) and re.search("bpffs", r.out, re.I) and re.search("kernel", r.out, re.I), r
+    r = run("-n", world.a, "doctor", "veth0")
+    assert r.status in (0, 1) and "veth0" in r.out, r
+    assert run("-n", world.a, "doctor", "veth0", "-j").json()
+    assert run("-n", world.a, "doctor", "nosuch").status == 1
+    assert run("doctor", "-j").status == run("doctor").status
+
+
+def test_doctor_with_nothing_loaded(fresh):
+    r = run("-n", fresh.a, "doctor", "veth0")
+    assert r.status in (0, 1) and r.out, r
+    assert ctl.pins() == []
+
+
+@pytest.fixture
+def as_nobody():
+    """Runs a copy of the tool, since nobody may not be able to reach the build."""
+    with tempfile.TemporaryDirectory(prefix="mglc-") as d:
+        os.chmod(d, 0o755)
+        shutil.copy(ctl.BIN, d)
+        os.chmod(os.path.join(d, os.path.basename(ctl.BIN)), 0o755)
+
+        def call(*args):
+            done = subprocess.run(
+                ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
+                 os.path.join(d, os.path.basename(ctl.BIN)), *args],
+                input=b"", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, cwd="/")
+            return ctl.Result(args, done)
+
+        yield call
+
+
+@pytest.mark.parametrize("argv", [
+    ["status"], ["attach", "lo"], ["detach", "--all"], ["map", "list"], ["map", "set", "ABCD", "6001"],
+    ["save"], ["stats"], ["map", "replace", "-"], ["service", "list"]], ids=" ".join)
+def test_not_root(one, as_nobody, argv):
+    before = ctl.snapshot()
+    r = as_nobody(*argv)
+    assert r.status == 1, r
+    ctl.check_error_line(r)
+    assert ctl.snapshot() == before
+
+
+def test_not_root_help(as_nobody):
+    for option in ("--help", "--version"):
+        r = as_nobody(option)
+        assert r.status == 0 and r.out and not r.err, r
+
+
+def test_changing_verbs_answer_in_json(load, tmp_path):
+    """changed, added, removed, updated, generation; the same a second time changes nothing."""
+    base = load(service("base", entities=entities(("ABCD", 6001))))
+    table = tmp_path / "t.map"
+    table.write_text("AAAA 6001\nBBBB 6002\n", encoding="ascii")
+    g = ctl.generation()
+
+    def twice(added, removed, updated, *argv, counted=True, again=None):
+        nonlocal g
+        first = change(*argv)
+        g += 1
+        assert first["changed"] and first["generation"] == g, (argv, first)
+        if counted:
+            assert (first["added"], first["removed"], first["updated"]) == (added, removed, updated), (argv, first)
+        if again is not False:
+            second = change(*(again or argv))
+            assert second == {**second, "changed": False, "added": 0, "removed": 0, "updated": 0,
+                              "generation": g}, (argv, second)
+        assert ctl.generation() == g
+
+    new = ["service", "add", "new", "--proto", "udp", "--port", "5001", "--tag", "0:4", "--size", "4:100"]
+    twice(1, 0, 0, *new)
+    twice(0, 0, 1, "service", "set", "new", "--size", "4:200")
+    twice(0, 1, 0, "service", "del", "new", again=False)
+    twice(1, 0, 0, "map", "set", "WXYZ", "6009")
+    twice(0, 0, 1, "map", "set", "WXYZ", "6010")
+    twice(0, 0, 1, "map", "set", "WXYZ", "6010", "--size", "5:6")
+    twice(0, 0, 1, "map", "set", "WXYZ", "6010", "--size", "none")
+    twice(0, 1, 0, "map", "del", "WXYZ", again=["map", "del", "WXYZ", "--if-exists"])
+    twice(2, 0, 0, "map", "load", table)
+    table.write_text("AAAA 6003\nCCCC 6002\n", encoding="ascii")
+    twice(1, 2, 1, "map", "replace", table)  # ABCD and BBBB go, CCCC comes, AAAA changes
+    twice(0, 2, 0, "map", "flush")
+    twice(1, 0, 0, "apply", base)
+    base.write_text(base.read_text().replace("ABCD", "EFGH"), encoding="ascii")
+    twice(1, 1, 0, "apply", base)
+    base.write_text(base.read_text().replace("6001", "6002"), encoding="ascii")
+    twice(0, 0, 1, "apply", base)
