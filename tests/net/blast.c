@@ -1,0 +1,181 @@
+/* The paced sender and the counting receiver of the live tests.
+ *
+ *   blast send SOURCE SPORT DESTINATION PORT RATE PREFIXES   datagrams `prefix sequence(8)`; PREFIXES
+ *                                                            is a file of one hex prefix a line
+ *   blast recv ADDRESS PREFIX-LENGTH MODULO SHARED PORT…     port number i takes the sequences that
+ *                                                            are i modulo MODULO
+ *
+ * Both say "ready" and end when standard input ends; then they print JSON. IPv4.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SO_RCVBUFFORCE
+#define SO_RCVBUFFORCE 33
+#endif
+
+enum { MAX_PREFIX = 64, MAX_PORTS = 64, MAX_SEQUENCE = 1 << 24 };
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int bound(const char *address, int port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int size = 256 << 20;
+
+	inet_pton(AF_INET, address, &sa.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)))
+		die("bind");
+	return fd;
+}
+
+static bool input_ended(void)
+{
+	struct pollfd in = { .fd = 0, .events = POLLIN };
+
+	return poll(&in, 1, 0) == 1;
+}
+
+static int send_all(char **argv)
+{
+	static unsigned char prefix[1 << 16][MAX_PREFIX];
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3])) };
+	int fd = bound(argv[0], atoi(argv[1])), rate = atoi(argv[4]);
+	size_t length = 0;
+	uint32_t count = 0;
+	uint64_t seq = 0, failed = 0;
+	struct timespec next;
+	char line[2 * MAX_PREFIX + 2];
+	FILE *f = fopen(argv[5], "r");
+
+	if (!f)
+		die(argv[5]);
+	while (count < 1 << 16 && fgets(line, sizeof(line), f)) {
+		length = strcspn(line, "\n") / 2;
+		for (size_t i = 0; i < length; i++)
+			sscanf(line + 2 * i, "%2hhx", &prefix[count][i]);
+		count++;
+	}
+	fclose(f);
+	inet_pton(AF_INET, argv[2], &to.sin_addr);
+	if (!count || connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		die("connect");
+	puts("ready");
+	fflush(stdout);
+
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	while (!input_ended()) { /* a burst every millisecond */
+		for (int i = 0; i < rate / 1000 && seq < MAX_SEQUENCE; i++) {
+			unsigned char data[MAX_PREFIX + 8];
+			uint64_t be = htobe64(seq);
+
+			memcpy(data, prefix[seq % count], length);
+			memcpy(data + length, &be, 8);
+			while (send(fd, data, length + 8, 0) < 0) {
+				if (errno != ECONNREFUSED && errno != EAGAIN && errno != ENOBUFS)
+					die("send");
+				failed++;
+			}
+			seq++;
+		}
+		next.tv_nsec += 1000000;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+	}
+	printf("{\"sent\": %llu, \"send_failed\": %llu}\n", (unsigned long long)seq, (unsigned long long)failed);
+	return 0;
+}
+
+static int receive_all(int argc, char **argv)
+{
+	static unsigned char seen[MAX_SEQUENCE];
+	struct pollfd fds[MAX_PORTS];
+	unsigned long long got[MAX_PORTS] = { 0 }, unique = 0, duplicates = 0, misplaced = 0, odd = 0;
+	size_t prefix = (size_t)atoi(argv[1]);
+	int modulo = atoi(argv[2]), n = argc - 3;
+	bool ending = false;
+
+	if (n > MAX_PORTS)
+		die("too many ports");
+	for (int i = 0; i < n; i++)
+		fds[i] = (struct pollfd){ .fd = bound(argv[0], atoi(argv[3 + i])), .events = POLLIN };
+	puts("ready");
+	fflush(stdout);
+
+	for (;;) {
+		int ready = poll(fds, (nfds_t)n, 20);
+
+		if (ready <= 0) {
+			if (ending)
+				break;
+			ending = input_ended();
+			continue;
+		}
+		for (int i = 0; i < n; i++) {
+			unsigned char data[MAX_PREFIX + 64];
+			ssize_t length;
+
+			for (int burst = 0; burst < 512 && (fds[i].revents & POLLIN); burst++) {
+				uint64_t seq;
+
+				length = recv(fds[i].fd, data, sizeof(data), 0);
+				if (length < 0)
+					break;
+				got[i]++;
+				if ((size_t)length != prefix + 8) {
+					odd++;
+					continue;
+				}
+				memcpy(&seq, data + prefix, 8);
+				seq = be64toh(seq);
+				if (seq >= MAX_SEQUENCE) {
+					odd++;
+					continue;
+				}
+				if (seen[seq]++)
+					duplicates++;
+				else
+					unique++;
+				if (i && seq % (uint64_t)modulo != (uint64_t)(i - 1) % (uint64_t)modulo)
+					misplaced++;
+			}
+		}
+	}
+	printf("{\"unique\": %llu, \"duplicates\": %llu, \"misplaced\": %llu, \"odd\": %llu, \"shared\": %llu, "
+	       "\"ports\": {",
+	       unique, duplicates, misplaced, odd, got[0]);
+	for (int i = 1; i < n; i++)
+		printf("%s\"%s\": %llu", i > 1 ? ", " : "", argv[3 + i], got[i]);
+	puts("}}");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 8 && !strcmp(argv[1], "send"))
+		return send_all(argv + 2);
+	if (argc >= 7 && !strcmp(argv[1], "recv"))
+		return receive_all(argc - 2, argv + 2);
+	fprintf(stderr, "blast send|recv …\n");
+	return 2;
+}

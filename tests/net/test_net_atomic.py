@@ -1,0 +1,220 @@
+"""Changes under load: not one packet is lost, goes unmangled, or finds a mixture of old and new."""
+
+import signal
+import threading
+import time
+
+import pytest
+from mangletest import ctl, netns
+
+import live
+
+COUNT = 4096
+PORTS = list(range(6000, 6008))
+TAGS = [b"%04x" % (i * 16 + 3) for i in range(COUNT)]
+# the two tables have all tags in common; tag i leads to PORTS[i mod 4], or to PORTS[4 + i mod 4]
+TABLES = [live.table({t: PORTS[4 * half + i % 4] for i, t in enumerate(TAGS)}) for half in (0, 1)]
+RATE = 20000
+
+
+@pytest.fixture
+def loaded(line, mangle, request):
+    mode = getattr(request, "param", "native")
+    mangle.attach(line.mid, "m0", mode=mode, text=live.config())
+    ctl.ok("map", "load", "-", stdin=TABLES[0])
+    line.mangle = mangle
+    return line
+
+
+@pytest.fixture
+def stream(loaded, blast, tmp_path):
+    """Traffic over all entities; the sequence number's last two bits say which ports it may go to."""
+    made = live.Stream(blast, loaded, TAGS, PORTS, rate=RATE, modulo=4, tmp=tmp_path)
+    made.ring = made.drops[0] + made.drops[1]
+    time.sleep(0.2)
+    return made
+
+
+both_modes = pytest.mark.parametrize("loaded", live.MODES, indirect=True)
+
+
+@both_modes
+def test_replace(loaded, stream, tmp_path):
+    """50 replacements of a table of 4,096 entities; the counters go on through all of them."""
+    files = []
+    for i, text in enumerate(TABLES):
+        files.append(tmp_path / f"table{i}")
+        files[i].write_text(text, encoding="ascii")
+    generation = ctl.generation()
+    for i in range(50):
+        r = ctl.change("map", "replace", files[(i + 1) % 2])
+        assert (r["changed"], r["added"], r["removed"], r["updated"]) == (True, 0, 0, COUNT), r
+    time.sleep(0.1)
+    answer = stream.finish()
+    live.check_stream(answer, 20000)
+    assert all(answer["ports"].values()), answer
+    assert ctl.generation() == generation + 50
+    ring = loaded.snd.link_drops("s0") + loaded.mid.link_drops("m0") - stream.ring
+    reasons = loaded.mangle.reasons()
+    assert reasons["rewritten"] == answer["sent"] - ring
+    assert sum(r["packets"] for r in loaded.mangle.entities().values()) == answer["sent"] - ring
+
+
+@both_modes
+def test_apply_changes_service_and_table_together(loaded, blast, tmp_path):
+    """The service's tag place and its table change at once: of the two tags in each packet one is
+    in the old table only and one in the new one only, so that any mixture shows as unknown."""
+    prefixes = [b"o%03dn%03d" % (i, i) for i in range(512)]
+    configs = [live.config(live.service(tag=(4 * half, 4), size=(8 + half, 1000), ports=(5000, 5001 + half), entities={
+        p[4 * half:4 * half + 4]: PORTS[4 * half + i % 4] for i, p in enumerate(prefixes)})) for half in (0, 1)]
+    loaded.mangle.apply(configs[0])
+    stream = live.Stream(blast, loaded, prefixes, PORTS, rate=RATE, modulo=4, tmp=tmp_path)
+    time.sleep(0.2)
+    files = [loaded.mangle.file(c) for c in configs]
+    for i in range(40):
+        assert ctl.change("apply", files[(i + 1) % 2])["changed"]
+    time.sleep(0.1)
+    answer = stream.finish()
+    live.check_stream(answer, 10000)
+    assert all(answer["ports"].values()), answer
+
+
+def test_rows_come_and_go(loaded, stream):
+    """Other rows are set, loaded and deleted, and other services come and go."""
+    for i in range(25):
+        ctl.ok("map", "set", f"x{i:03d}", "6100")
+        ctl.ok("map", "load", "-", stdin=live.table({b"y%03d" % j: 6101 for j in range(i + 1)}))
+        ctl.ok("map", "del", f"x{i:03d}", f"y{i:03d}")
+        ctl.ok("map", "set", "0003", PORTS[4 * (i % 2)])  # one that is in use, to and fro
+    for i in range(5):
+        ctl.ok("service", "add", f"more{i}", "--proto", "udp", "--port", "5100", "--daddr", f"192.0.2.{i}/32",
+               "--tag", "0:4", "--size", "4:100")
+        ctl.ok("service", "set", f"more{i}", "--unknown", "drop")
+    for i in range(5):
+        ctl.ok("service", "del", f"more{i}")
+    live.check_stream(stream.finish(), 10000)
+
+
+def test_growing(loaded, stream):
+    """The table grows from 4,096 to 60,000 and shrinks again."""
+    more = live.table({b"\xfe" + i.to_bytes(3, "big"): 6100 for i in range(56000)})
+    for _ in range(2):
+        ctl.ok("map", "load", "-", stdin=more)
+        ctl.ok("map", "replace", "-", stdin=TABLES[0])
+    live.check_stream(stream.finish(), 5000)
+
+
+def test_upgrade(loaded, stream):
+    """The program is put in place of itself; tables and counters are kept."""
+    if ctl.run("upgrade", "--help").status == 2:
+        pytest.skip("this mangle-ctl has no upgrade")
+    for _ in range(5):
+        ctl.ok("upgrade")
+    time.sleep(0.1)
+    answer = stream.finish()
+    live.check_stream(answer, 3000)
+    ring = loaded.snd.link_drops("s0") + loaded.mid.link_drops("m0") - stream.ring
+    assert loaded.mangle.reasons()["rewritten"] == answer["sent"] - ring
+    assert len(loaded.mangle.attached()) == 1
+
+
+def test_another_interface_comes_and_goes(loaded, stream):
+    other = loaded.lab.ns("other")
+    loaded.lab.join(loaded.far, "f9", other, "m9", 9)
+    for _ in range(5):
+        loaded.mangle.attach(other, "m9")
+        ctl.ok("-n", loaded.mid.name, "attach", "m0")  # which is there already
+        ctl.ok("-n", other.name, "detach", "m9")
+    live.check_stream(stream.finish(), 3000)
+
+
+def test_bad_files_change_nothing(loaded, stream, tmp_path):
+    """Refused changes leave packets alone too."""
+    bad = tmp_path / "bad"
+    bad.write_text(TABLES[1] + "0003 70000\n", encoding="ascii")
+    for _ in range(3):
+        assert ctl.run("map", "replace", bad).status == 1
+        assert ctl.run("map", "load", bad).status == 1
+        assert ctl.run("apply", "-", stdin=live.config(live.service(entities={b"ABCD": 70000}))).status == 1
+    answer = stream.finish()
+    live.check_stream(answer, 3000)
+    assert sum(answer["ports"][str(p)] for p in PORTS[4:]) == 0, "something of a bad file has come into force"
+
+
+def rows(text):
+    """A table as `map save` or a table file has it, without its form."""
+    found = {}
+    for row in text.splitlines():
+        words = row.split("#")[0].split()
+        if words:
+            tag = words[0]
+            found[bytes.fromhex(tag[2:]) if tag.startswith("0x") else tag.encode()] = tuple(words[1:])
+    return found
+
+
+def test_killed_in_the_middle(loaded, stream, tmp_path):
+    """kill -9 at any moment of `map replace` leaves the old table or the new one, and no lock."""
+    tables = [rows(t) for t in TABLES]
+    files = []
+    for i, text in enumerate(TABLES):
+        files.append(tmp_path / f"table{i}")
+        files[i].write_text(text, encoding="ascii")
+    started = time.monotonic()
+    ctl.ok("map", "replace", files[1])
+    whole = time.monotonic() - started
+    outcomes, killed = [], 0
+    for i in range(24):
+        with live.running("map", "replace", files[i % 2]) as process:
+            time.sleep(whole * 1.1 * i / 24)
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait(10) == -signal.SIGKILL
+        now = rows(ctl.ok("map", "save").out)
+        assert now in tables, f"a mixture after the kill, {len(now)} rows"
+        outcomes.append(tables.index(now))
+    assert killed >= 8, f"only {killed} of 24 were killed in time"
+    r = ctl.ok("map", "replace", files[0])
+    assert rows(ctl.ok("map", "save").out) == tables[0], r
+    live.check_stream(stream.finish(), 3000)
+    ctl.ok("detach", "--all", "--purge")
+    assert ctl.pins() == []
+
+
+def test_killed_while_attaching(line, mangle):
+    """kill -9 while it attaches: attached or not, but the next attach and detach work."""
+    path = mangle.file(live.config(live.service(entities={b"ABCD": 6001})))
+    started = time.monotonic()
+    ctl.ok("-n", line.mid.name, "attach", "m0", "--config", path)
+    whole = time.monotonic() - started
+    for i in range(12):
+        ctl.ok("detach", "--all", "--purge")
+        assert netns.xdp_on(line.mid, "m0") is None
+        with live.running("-n", line.mid.name, "attach", "m0", "--config", path) as process:
+            time.sleep(whole * 1.1 * i / 12)
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        ctl.ok("-n", line.mid.name, "attach", "m0", "--config", path)
+        assert netns.xdp_on(line.mid, "m0") is not None and len(mangle.attached()) == 1
+        assert list(mangle.entities()) == ["41424344"]
+
+
+def test_overlapping_runs(loaded, stream):
+    """Many runs at once wait for one another, and none is lost."""
+    generation = ctl.generation()
+    failed = []
+
+    def work(n):
+        for i in range(5):
+            r = ctl.run("--wait", "60", "map", "set", f"w{n}{i:02d}", str(6100 + n))
+            if r.status:
+                failed.append(r)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed, failed[0]
+    assert ctl.generation() == generation + 30
+    found = rows(ctl.ok("map", "save").out)
+    assert all(found[b"w%d%02d" % (n, i)] == (str(6100 + n),) for n in range(6) for i in range(5))
+    live.check_stream(stream.finish(), 3000)
