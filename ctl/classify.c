@@ -13,7 +13,7 @@
 
 struct rule {
 	struct mangle_match mask, key;
-	uint32_t rank; /* precedence, higher first */
+	uint32_t rank;	  /* precedence, higher first */
 	uint32_t service; /* index + 1 */
 };
 
@@ -175,8 +175,8 @@ static int lay_port(struct cells *l, const struct model *m, const struct user *u
 		    uint32_t user_count, uint32_t *start, struct err *e)
 {
 	const char *name = m->services[users[0].service].name;
-	struct rule *rules =
-		calloc(user_count, sizeof(*rules) * MANGLE_MAX_PREFIXES * MANGLE_MAX_PREFIXES);
+	struct rule *rules = calloc(user_count,
+				    sizeof(*rules) * MANGLE_MAX_PREFIXES * MANGLE_MAX_PREFIXES);
 	uint32_t n = 0, shapes = 0, at = 0;
 	int err = 0;
 
@@ -188,9 +188,10 @@ static int lay_port(struct cells *l, const struct model *m, const struct user *u
 	for (uint32_t i = 0; i < n; i++)
 		shapes += !i || memcmp(&rules[i].mask, &rules[i - 1].mask, sizeof(rules[i].mask));
 	if (shapes > MANGLE_MAX_SHAPES) {
-		err = fail(e, -E2BIG, name,
-			   "matching port %u: %u different combinations of prefix lengths, interface and protocol, at most %d can be tried for a packet (use fewer lengths)",
-			   users[0].port, shapes, MANGLE_MAX_SHAPES);
+		err = fail(
+			e, -E2BIG, name,
+			"matching port %u: %u different combinations of prefix lengths, interface and protocol, at most %d can be tried for a packet (use fewer lengths)",
+			users[0].port, shapes, MANGLE_MAX_SHAPES);
 		goto out;
 	}
 	/* A shape without rules: the services of this port match no packet at all. */
@@ -261,7 +262,8 @@ static const struct user *same_users(const struct user *users, const struct user
 int classify(const struct model *m, struct mangle_config *config, union classifier_cell **cells,
 	     uint32_t *count, struct err *e)
 {
-	struct user *users = calloc((size_t)m->service_count + 1, sizeof(*users) * MANGLE_MAX_PORTS);
+	struct user *users = calloc((size_t)m->service_count + 1,
+				    sizeof(*users) * MANGLE_MAX_PORTS);
 	struct cells l = {0};
 	uint32_t n = 0, same;
 	int err = 0;

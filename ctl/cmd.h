@@ -149,6 +149,7 @@ int check_connections(const struct cmd *c, struct store *s, const struct model *
 
 /* What is recorded as attached, with what is known about it now. */
 struct attachment {
+	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, which services go by */
 	struct mangle_iface_key key;
 	struct mangle_iface iface; /* name: the present one where the device can be found */
 	bool attached;

@@ -258,12 +258,13 @@ static int by_name(const void *x, const void *y)
 }
 
 /* A device may have been renamed since. */
-static void refresh(struct attachment *a)
+static void refresh(struct store *s, struct attachment *a)
 {
 	char name[IF_NAMESIZE];
 	int back;
 
-	a->attached = prog_is_attached(&a->key, &a->iface);
+	a->attached = prog_locate(s, &a->key, &a->iface);
+	memcpy(a->attached_as, a->iface.name, sizeof(a->attached_as));
 	if (!a->attached || netns_enter_inode(a->key.netns, &back))
 		return;
 	if (if_indextoname(a->key.ifindex, name))
@@ -283,7 +284,7 @@ int read_attachments(struct store *s, struct attachment **out, size_t *count, st
 	for (size_t i = 0; i < *count && *out; i++) {
 		(*out)[i].key = keys[i];
 		(*out)[i].iface = ifaces[i];
-		refresh(&(*out)[i]);
+		refresh(s, &(*out)[i]);
 	}
 	free(keys);
 	free(ifaces);

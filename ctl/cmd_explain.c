@@ -308,7 +308,7 @@ static int choose_interface(const struct cmd *c, struct store *s, char name[MANG
 		return err;
 	for (size_t i = 0; i < count; i++)
 		if (a[i].attached && !attached++)
-			memcpy(name, a[i].iface.name, MANGLE_IFNAME_SIZE);
+			memcpy(name, a[i].attached_as, MANGLE_IFNAME_SIZE);
 	if (attached != 1)
 		name[0] = '\0';
 	free(a);

@@ -8,12 +8,12 @@
 
 #define EXIT_DONE 0
 #define EXIT_NOT_DONE 1 /* files, kernel or tables say no */
-#define EXIT_USAGE 2 /* the command line alone is wrong */
+#define EXIT_USAGE 2	/* the command line alone is wrong */
 #define EXIT_ANSWER_NO 3
 #define EXIT_LOCK_BUSY 4
 
 struct err {
-	int status; /* exit status */
+	int status;	 /* exit status */
 	char line[1024]; /* "OBJECT: what: why (what to do)", one line */
 };
 

@@ -14,14 +14,14 @@
 #include "err.h"
 
 struct tag {
-	uint8_t len; /* 1 .. MANGLE_MAX_TAG */
+	uint8_t len;		       /* 1 .. MANGLE_MAX_TAG */
 	uint8_t bytes[MANGLE_MAX_TAG]; /* wire order, the rest 0 */
 };
 
 /* A port, drop or pass. */
 struct target {
 	uint8_t action; /* ACTION_PORT, ACTION_DROP, ACTION_PASS */
-	uint16_t port; /* 0 unless ACTION_PORT */
+	uint16_t port;	/* 0 unless ACTION_PORT */
 };
 
 struct window {
@@ -38,14 +38,14 @@ struct entity {
 
 struct prefix {
 	uint8_t addr[16]; /* network byte order, host bits 0; IPv4 in the first 4, the rest 0 */
-	uint8_t family; /* 4 or 6 */
+	uint8_t family;	  /* 4 or 6 */
 	uint8_t len;
 };
 
 struct service {
 	char name[MANGLE_NAME_SIZE];
-	char ifname[MANGLE_IFNAME_SIZE]; /* "": any */
-	uint8_t protocols; /* MANGLE_PROTO_*, or-ed */
+	char ifname[MANGLE_IFNAME_SIZE];  /* "": any */
+	uint8_t protocols;		  /* MANGLE_PROTO_*, or-ed */
 	uint16_t ports[MANGLE_MAX_PORTS]; /* ascending */
 	unsigned int port_count;
 	struct prefix daddr[MANGLE_MAX_PREFIXES]; /* in order of prefix_compare */

@@ -13,6 +13,7 @@
 #include <netlink/route/link.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -144,6 +145,60 @@ void netns_return(int back)
 		return;
 	setns(back, CLONE_NEWNET);
 	close(back);
+}
+
+/* Namespaces that a search has been in. */
+struct visited {
+	uint64_t inode[1024];
+	size_t count;
+};
+
+static bool is_new(struct visited *v)
+{
+	uint64_t inode = netns_inode();
+
+	for (size_t i = 0; i < v->count; i++)
+		if (v->inode[i] == inode)
+			return false;
+	if (v->count == sizeof(v->inode) / sizeof(*v->inode))
+		return false;
+	v->inode[v->count++] = inode;
+	return true;
+}
+
+static int search_in(const char *dir, const char *suffix, struct visited *v,
+		     int (*here)(void *arg, const char *name), void *arg)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int found = 0;
+
+	while (d && !found && (entry = readdir(d))) {
+		if (entry->d_name[0] == '.' ||
+		    snprintf(path, PATH_MAX, "%s/%s%s", dir, entry->d_name, suffix) >= PATH_MAX)
+			continue;
+		if (!enter_path(path) && is_new(v))
+			found = here(arg, *suffix ? "" : entry->d_name);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+int netns_search(int (*here)(void *arg, const char *name), void *arg)
+{
+	struct visited *v = calloc(1, sizeof(*v));
+	int back = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	int found = 0;
+
+	if (v && back >= 0)
+		found = search_in(NAMED_NETNS, "", v, here, arg);
+	if (v && back >= 0 && !found)
+		found = search_in("/proc", "/ns/net", v, here, arg);
+	free(v);
+	netns_return(back);
+	return found;
 }
 
 /* ---- offloads ---- */

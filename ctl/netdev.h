@@ -26,13 +26,18 @@ uint64_t netns_inode(void);
  * -ENOENT without e set where it cannot be found.
  */
 int netns_enter_inode(uint64_t inode, int *back);
+/*
+ * Calls here in every network namespace that can be found, each once, until it returns other than
+ * 0, which is returned. name: as `ip netns` knows it, "" for one without a name.
+ */
+int netns_search(int (*here)(void *arg, const char *name), void *arg);
 void netns_return(int back);
 
 /* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
 struct netdev_features {
-	int lro; /* rx-lro */
-	int gro_hw; /* rx-gro-hw */
-	int rxvlan; /* rx-vlan-hw-parse: strips VLAN tags before XDP */
+	int lro;	 /* rx-lro */
+	int gro_hw;	 /* rx-gro-hw */
+	int rxvlan;	 /* rx-vlan-hw-parse: strips VLAN tags before XDP */
 	int rx_checksum; /* rx-checksum */
 	int tx_checksum; /* tx-checksum-ip-generic, -ipv4 or -ipv6 */
 };

@@ -89,8 +89,8 @@ void prog_probe(struct prog_features *f)
 {
 	quiet_libraries();
 	f->frags = probe_frags();
-	f->load_bytes =
-		libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) == 1;
+	f->load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) ==
+			1;
 	f->dispatcher = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 }
 
@@ -172,10 +172,10 @@ static void own_build(uint8_t build[8])
 
 /* ---- attaching ---- */
 
-static const char *link_path(char buf[PATH_SIZE], const struct mangle_iface_key *k)
+/* By the program, which goes where its device goes. */
+static const char *link_path(char buf[PATH_SIZE], const struct mangle_iface *i)
 {
-	snprintf(buf, PATH_SIZE, STORE_DIR "/link-%llu-%u", (unsigned long long)k->netns,
-		 k->ifindex);
+	snprintf(buf, PATH_SIZE, STORE_DIR "/link-%u", i->prog_id);
 	return buf;
 }
 
@@ -192,9 +192,10 @@ static int say_busy(const char *ifname, unsigned int ifindex, struct err *e)
 		prog_info(fd, &info);
 		close(fd);
 	}
-	return fail(e, -EBUSY, ifname,
-		    "attaching: another XDP program is on it (id %u, name %s), which cannot be shared with on this kernel or in this mode (detach it first, for instance: ip link set dev %s xdp off)",
-		    q.prog_id, info.name[0] ? info.name : "unknown", ifname);
+	return fail(
+		e, -EBUSY, ifname,
+		"attaching: another XDP program is on it (id %u, name %s), which cannot be shared with on this kernel or in this mode (detach it first, for instance: ip link set dev %s xdp off)",
+		q.prog_id, info.name[0] ? info.name : "unknown", ifname);
 }
 
 static bool other_mode_may_do(int err)
@@ -212,7 +213,7 @@ static int say_attach_error(const char *ifname, unsigned int ifindex, int mode, 
 		    mode != MODE_GENERIC && other_mode_may_do(err) ? " (try --mode generic)" : "");
 }
 
-static int attach_link(const struct mangle_iface_key *k, struct mangle_iface *i, int prog_fd)
+static int attach_link(const struct mangle_iface_key *k, const struct mangle_iface *i, int prog_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, o,
 		    .flags = i->mode == MODE_GENERIC ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
@@ -222,7 +223,7 @@ static int attach_link(const struct mangle_iface_key *k, struct mangle_iface *i,
 
 	if (fd < 0)
 		return -errno;
-	if (bpf_obj_pin(fd, link_path(path, k)))
+	if (bpf_obj_pin(fd, link_path(path, i)))
 		err = -errno;
 	close(fd);
 	return err;
@@ -240,17 +241,20 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 		return -EIO;
 	i->dispatcher = 0;
 	i->mode = mode ? (uint32_t)mode : MODE_NATIVE;
+	err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
+	if (err) {
+		fail(e, err, i->name, "attaching: %s", why(err));
+		goto out;
+	}
+	i->prog_id = info.id;
 	err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
 	if (!mode && other_mode_may_do(err)) {
 		i->mode = MODE_GENERIC;
 		err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
 	}
-	if (err) {
+	if (err)
 		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
-	} else {
-		err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
-		i->prog_id = info.id;
-	}
+out:
 	mangle_bpf__destroy(skel);
 	return err;
 }
@@ -334,6 +338,7 @@ out:
 	return err;
 }
 
+/* 1 found and attached, 0 there is none, or negative errno. A record of what is gone goes too. */
 static int find_record(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *out,
 		       struct err *e)
 {
@@ -345,15 +350,21 @@ static int find_record(struct store *s, const struct mangle_iface_key *k, struct
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < n && !found; i++) {
+	for (size_t i = 0; i < n && !err; i++) {
+		bool attached = prog_locate(s, &keys[i], &ifaces[i]);
+
 		if (keys[i].netns != k->netns || keys[i].ifindex != k->ifindex)
 			continue;
-		*out = ifaces[i];
-		found = 1;
+		if (attached) {
+			*out = ifaces[i];
+			found = 1;
+		} else { /* the device went, and came back under the same index */
+			err = prog_detach(s, &keys[i], &ifaces[i], e);
+		}
 	}
 	free(keys);
 	free(ifaces);
-	return found;
+	return err ? err : found;
 }
 
 int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode, int *got,
@@ -372,18 +383,14 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	err = find_record(s, &k, &i, e);
 	if (err < 0)
 		return err;
-	if (err && prog_is_attached(&k, &i)) {
+	if (err) {
 		*got = (int)i.mode;
 		if (mode && (uint32_t)mode != i.mode)
-			return fail(e, -EEXIST, ifname,
-				    "attaching: it is attached in %s mode already (detach it first)",
-				    i.mode == MODE_GENERIC ? "generic" : "native");
+			return fail(
+				e, -EEXIST, ifname,
+				"attaching: it is attached in %s mode already (detach it first)",
+				i.mode == MODE_GENERIC ? "generic" : "native");
 		return 0;
-	}
-	if (err) { /* the device went and came back */
-		err = prog_detach(s, &k, &i, e);
-		if (err)
-			return err;
 	}
 	memset(&i, 0, sizeof(i));
 	own_build(i.build);
@@ -409,10 +416,10 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 
 /* ---- detaching ---- */
 
-static int detach_link(const struct mangle_iface_key *k)
+static int detach_link(const struct mangle_iface *i)
 {
 	char path[PATH_SIZE];
-	int fd = bpf_obj_get(link_path(path, k));
+	int fd = bpf_obj_get(link_path(path, i));
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -450,18 +457,18 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
 	int err;
 
 	quiet_libraries();
-	err = i->dispatcher ? detach_dispatcher(k, i) : detach_link(k);
+	err = i->dispatcher ? detach_dispatcher(k, i) : detach_link(i);
 	if (err)
 		return fail(e, err, i->name, "detaching: %s", why(err));
 	return store_iface_del(s, k, e);
 }
 
-static int link_is_attached(const struct mangle_iface_key *k)
+static int link_is_attached(const struct mangle_iface *i)
 {
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
 	char path[PATH_SIZE];
-	int fd = bpf_obj_get(link_path(path, k));
+	int fd = bpf_obj_get(link_path(path, i));
 	int attached;
 
 	if (fd < 0)
@@ -471,23 +478,70 @@ static int link_is_attached(const struct mangle_iface_key *k)
 	return attached;
 }
 
-int prog_is_attached(const struct mangle_iface_key *k, const struct mangle_iface *i)
+/* Is the program on the interface of that index in the thread's namespace? */
+static bool is_on(uint32_t ifindex, const struct mangle_iface *i)
 {
 	struct xdp_multiprog *mp;
-	int back, attached = 0;
+	uint32_t id = 0;
+	bool on = false;
 
-	quiet_libraries();
 	if (!i->dispatcher)
-		return link_is_attached(k);
-	if (netns_enter_inode(k->netns, &back))
-		return 0;
-	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
+		return !bpf_xdp_query_id((int)ifindex, 0, &id) && id == i->prog_id;
+	mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	if (!libxdp_get_error(mp)) {
-		attached = has_program(mp, i->prog_id);
+		on = has_program(mp, i->prog_id);
 		xdp_multiprog__close(mp);
 	}
-	netns_return(back);
-	return attached;
+	return on;
+}
+
+struct sought {
+	struct mangle_iface_key *key;
+	struct mangle_iface *iface;
+};
+
+static int search_here(void *arg, const char *netns_name)
+{
+	struct if_nameindex *all = if_nameindex();
+	struct sought *s = arg;
+	int found = 0;
+
+	for (struct if_nameindex *at = all; at && at->if_index && !found; at++) {
+		if (!is_on(at->if_index, s->iface))
+			continue;
+		s->key->netns = netns_inode();
+		s->key->ifindex = at->if_index;
+		snprintf(s->iface->netns_name, sizeof(s->iface->netns_name), "%s", netns_name);
+		found = 1;
+	}
+	if (all)
+		if_freenameindex(all);
+	return found;
+}
+
+int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i)
+{
+	const struct mangle_iface_key before = *k;
+	struct sought sought = {k, i};
+	struct err ignored;
+	int back;
+
+	quiet_libraries();
+	if (!i->dispatcher && !link_is_attached(i))
+		return 0;
+	if (!netns_enter_inode(k->netns, &back)) {
+		bool on = is_on(k->ifindex, i);
+
+		netns_return(back);
+		if (on)
+			return 1;
+	}
+	/* A link is attached, even where we cannot see to what. */
+	if (!netns_search(search_here, &sought))
+		return !i->dispatcher;
+	if (!store_iface_put(s, k, i, &ignored))
+		store_iface_del(s, &before, &ignored);
+	return 1;
 }
 
 /* ---- running ---- */
@@ -511,8 +565,9 @@ static int check_builds(struct store *s, struct err *e)
 	own_build(build);
 	for (size_t i = 0; i < n && !err; i++)
 		if (memcmp(ifaces[i].build, build, sizeof(ifaces[i].build)))
-			err = fail(e, -EBADF, ifaces[i].name,
-				   "explaining: the program on it is of another build than this mangle-ctl (use the mangle-ctl that attached it, or detach and attach anew)");
+			err = fail(
+				e, -EBADF, ifaces[i].name,
+				"explaining: the program on it is of another build than this mangle-ctl (use the mangle-ctl that attached it, or detach and attach anew)");
 	free(keys);
 	free(ifaces);
 	return err;

@@ -10,7 +10,7 @@
 
 /* What a kernel can do, found by probing. */
 struct prog_features {
-	bool frags; /* frames larger than one buffer */
+	bool frags;	 /* frames larger than one buffer */
 	bool load_bytes; /* bpf_xdp_load_bytes, bpf_xdp_get_buff_len */
 	bool dispatcher; /* programs can replace functions of libxdp's dispatcher */
 };
@@ -25,8 +25,12 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 /* Detaches what the record names. Device or namespace gone: only the record goes. */
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		struct err *e);
-/* Does the record still tell what is? 1 attached, 0 gone. */
-int prog_is_attached(const struct mangle_iface_key *k, const struct mangle_iface *i);
+/*
+ * 1 attached, 0 gone. A device that was moved to another network namespace keeps its program: then
+ * the record, here and in the store, is made to say where it is now. Its name stays that of the
+ * time of attaching, which is what the program goes by.
+ */
+int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i);
 
 /* A second instance on the same tables, which explains instead of counting. Refused where another
  * build's program is attached. ifname: as if received there, "": on none that a service names. */

@@ -36,7 +36,8 @@ static void log_change(const struct store *s, const struct changes *c, const cha
 	if (s->private)
 		return;
 	openlog("mangle-ctl", LOG_PID, LOG_DAEMON);
-	syslog(LOG_NOTICE, "uid %u%s%s%s: %s: added %llu, removed %llu, updated %llu, generation %llu",
+	syslog(LOG_NOTICE,
+	       "uid %u%s%s%s: %s: added %llu, removed %llu, updated %llu, generation %llu",
 	       getuid(), user ? " (sudo by " : "", user ? user : "", user ? ")" : "", what,
 	       (unsigned long long)c->added, (unsigned long long)c->removed,
 	       (unsigned long long)c->updated, (unsigned long long)store_generation(s));
@@ -76,16 +77,14 @@ static int carry_one(void *arg, struct table_place at, const struct entity *en)
 static int carry_counters(struct store *s, uint32_t index, struct err *e)
 {
 	struct mangle_config *c = store_config(s);
-	struct mangle_service before = c->service[index];
 	struct inner from_in = {.fd = -1}, to_in = {.fd = -1};
 	struct table from, to;
 	struct carry carry = {&from, &to};
 	int err;
 
-	before.table = c->info[index].carry_from - 1;
-	err = store_table(s, &before, &from_in, &from, e);
+	err = table_open(s, c->info[index].carry_id, c->service[index].tag_len, &from_in, &from, e);
 	if (!err)
-		err = store_table(s, &c->service[index], &to_in, &to, e);
+		err = store_table(s, index, &to_in, &to, e);
 	if (!err) {
 		table_each(&to, carry_one, &carry);
 		__atomic_store_n(&c->info[index].carry_from, 0, __ATOMIC_RELEASE);
@@ -131,10 +130,11 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Removes what no place holds: pins of maps that were never put into force, or were in force. */
+/* Removes the pins of maps that the running configuration does not name. */
 static void sweep_pins(const struct store *s)
 {
-	uint32_t ids[MANGLE_TABLE_SLOTS + 1];
+	const struct mangle_config *c = store_config(s);
+	uint32_t ids[2 * MANGLE_MAX_SERVICES + 2];
 	size_t n = 0;
 	struct dirent *entry;
 	DIR *d;
@@ -142,9 +142,10 @@ static void sweep_pins(const struct store *s)
 	if (s->private)
 		return;
 	ids[n++] = s->config_inner.id;
-	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++) {
-		ids[n] = outer_get(s->tables, i);
-		n += ids[n] != 0;
+	ids[n++] = c->classifier_id;
+	for (uint32_t i = 0; i < c->service_count; i++) {
+		ids[n++] = c->info[i].table_id;
+		ids[n++] = c->info[i].carry_from ? c->info[i].carry_id : 0;
 	}
 	qsort(ids, n, sizeof(*ids), by_id);
 	d = opendir(STORE_DIR "/inner");
@@ -159,25 +160,20 @@ static void sweep_pins(const struct store *s)
 		closedir(d);
 }
 
-static void sweep(struct store *s)
+/*
+ * Lets go of what the running configuration does not name. filled: the places that may hold
+ * something; NULL where that is not known: to ask the kernel for each is slow before Linux 6.8.
+ */
+static void sweep(struct store *s, const bool *filled)
 {
 	bool used[MANGLE_TABLE_SLOTS];
 	uint32_t places[MANGLE_TABLE_SLOTS];
-	struct inner pin = {.fd = -1};
-	struct err ignored;
 	uint32_t n = 0;
 
 	used_places(s, used);
-	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++) {
-		uint32_t id = used[i] ? 0 : outer_get(s->tables, i);
-
-		/* A map without a pin, or of one cell, only holds the place. */
-		if (!id || inner_open(s, id, &pin, &ignored))
-			continue;
-		if (pin.size > MANGLE_CELL)
+	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++)
+		if (!used[i] && (filled ? filled[i] : outer_get(s->tables, i) != 0))
 			places[n++] = i;
-		inner_close(&pin);
-	}
 	outer_clear(s->tables, places, n);
 	sweep_pins(s);
 }
@@ -189,12 +185,12 @@ int store_recover(struct store *s, struct err *e)
 
 	if (err)
 		return err;
-	sweep(s);
+	sweep(s, NULL);
 	for (uint32_t i = 0; i < c->service_count; i++) {
 		struct inner in = {.fd = -1};
 		struct table t;
 
-		err = store_table(s, &c->service[i], &in, &t, e);
+		err = store_table(s, i, &in, &t, e);
 		if (err)
 			return err;
 		table_repair(&t);
@@ -211,7 +207,8 @@ struct plan {
 	int before; /* index in the running configuration, -1: new */
 	bool new_table;
 	struct inner table; /* where new_table */
-	uint32_t place; /* in tables */
+	uint32_t place;	    /* in tables */
+	uint32_t id;	    /* of the table's map */
 	uint32_t buckets;
 	uint64_t seed;
 };
@@ -227,12 +224,14 @@ static int build_table(struct store *s, const struct service *svc, struct plan *
 		int err;
 
 		if (cells * MANGLE_CELL > 0xffff0000ULL) /* what every kernel's array can be */
-			return fail(e, -E2BIG, svc->name,
-				    "building its table: %zu entities on %u CPUs need more than the 4 GiB a map can have (use fewer entities a service)",
-				    svc->entity_count, s->cpus.regions);
+			return fail(
+				e, -E2BIG, svc->name,
+				"building its table: %zu entities on %u CPUs need more than the 4 GiB a map can have (use fewer entities a service)",
+				svc->entity_count, s->cpus.regions);
 		err = inner_create(s, (uint32_t)cells, &p->table, e);
 		if (err)
 			return err;
+		p->id = p->table.id;
 		p->buckets = buckets;
 		p->seed = random_seed();
 		t.cells = p->table.memory;
@@ -268,8 +267,8 @@ static uint16_t take_stats(struct store *s, bool used[MANGLE_STATS_SLOTS])
 	before = &s->stats_memory[s->possible * MANGLE_STATS_SLOTS + slot];
 	memset(before, 0, sizeof(*before));
 	for (unsigned int cpu = 0; cpu < s->possible; cpu++) {
-		const uint64_t *from =
-			(const uint64_t *)&s->stats_memory[cpu * MANGLE_STATS_SLOTS + slot];
+		const uint64_t *from = (const uint64_t *)&s
+					       ->stats_memory[cpu * MANGLE_STATS_SLOTS + slot];
 
 		for (size_t i = 0; i < sizeof(*before) / sizeof(*from); i++)
 			((uint64_t *)before)[i] += from[i];
@@ -336,13 +335,16 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 
 		service_to_config(&m->services[i], c, i);
 		to->table = p->place;
+		c->info[i].table_id = p->id;
 		if (p->new_table) {
 			to->buckets = p->buckets;
 			to->seed = p->seed;
 			to->cpus = (uint16_t)s->cpus.own;
 			if (p->before >= 0 &&
-			    old->service[p->before].tag_len == m->services[i].tag_len)
+			    old->service[p->before].tag_len == m->services[i].tag_len) {
 				c->info[i].carry_from = old->service[p->before].table + 1;
+				c->info[i].carry_id = old->info[p->before].table_id;
+			}
 		} else {
 			to->buckets = old->service[p->before].buckets;
 			to->seed = old->service[p->before].seed;
@@ -400,11 +402,11 @@ static int add_pending(struct store *s, struct pending *w, uint32_t place, struc
 }
 
 static int build_classifier(struct store *s, const struct model *m, struct mangle_config *c,
-			    uint32_t place, struct pending *w, struct err *e)
+			    bool used[MANGLE_TABLE_SLOTS], struct pending *w, struct err *e)
 {
 	union classifier_cell *cells = NULL;
 	struct inner in = {.fd = -1};
-	uint32_t count = 0;
+	uint32_t count = 0, place;
 	int err = classify(m, c, &cells, &count, e);
 
 	c->classifier = MANGLE_NO_TABLE;
@@ -412,7 +414,9 @@ static int build_classifier(struct store *s, const struct model *m, struct mangl
 		err = inner_create(s, count, &in, e);
 	if (!err && count) {
 		memcpy(in.memory, cells, (size_t)count * sizeof(*cells));
+		place = free_place(used);
 		c->classifier = place;
+		c->classifier_id = in.id;
 		err = add_pending(s, w, place, &in, e);
 	}
 	free(cells);
@@ -428,6 +432,7 @@ static int build_tables(struct store *s, const struct model *m, struct plan *pla
 
 		if (!p->new_table) {
 			p->place = store_config(s)->service[p->before].table;
+			p->id = store_config(s)->info[p->before].table_id;
 			continue;
 		}
 		p->place = free_place(used);
@@ -440,11 +445,11 @@ static int build_tables(struct store *s, const struct model *m, struct plan *pla
 	return 0;
 }
 
-/* Puts the plans into force. */
-static int swap_config(struct store *s, const struct model *m, struct plan *plans, struct err *e)
+/* Puts the plans into force; used: the places of tables that are filled then. */
+static int swap_config(struct store *s, const struct model *m, struct plan *plans,
+		       bool used[MANGLE_TABLE_SLOTS], struct err *e)
 {
 	struct inner config = {.fd = -1};
-	bool used[MANGLE_TABLE_SLOTS];
 	struct pending w = {.n = 0};
 	int err;
 
@@ -455,7 +460,7 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 		err = inner_create(s, 0, &config, e);
 	if (!err) {
 		fill_config(s, m, plans, config.memory);
-		err = build_classifier(s, m, config.memory, free_place(used), &w, e);
+		err = build_classifier(s, m, config.memory, used, &w, e);
 	}
 	if (!err)
 		err = flush_pending(s, &w, e);
@@ -465,7 +470,7 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 		while (w.n)
 			close(w.fds[--w.n]);
 		inner_close(&config);
-		sweep(s);
+		sweep(s, NULL);
 		set_dirty(s, false);
 		return err;
 	}
@@ -474,13 +479,16 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 	return 0;
 }
 
-static int finish_swap(struct store *s, struct err *e)
+static int change(struct store *s, const struct model *m, struct plan *plans, struct err *e)
 {
-	int err = carry_all(s, e);
+	bool used[MANGLE_TABLE_SLOTS];
+	int err = swap_config(s, m, plans, used, e);
 
+	if (!err)
+		err = carry_all(s, e);
 	if (err)
 		return err;
-	sweep(s);
+	sweep(s, used);
 	set_dirty(s, false);
 	return 0;
 }
@@ -536,7 +544,8 @@ int store_publish(struct store *s, const struct model *m, struct changes *c, str
 	model_diff(&running, m, c, NULL, NULL);
 	if (!c->added && !c->removed && !c->updated && !store_is_fresh(s)) {
 		if (m->file[0])
-			snprintf(store_config(s)->file, sizeof(store_config(s)->file), "%s", m->file);
+			snprintf(store_config(s)->file, sizeof(store_config(s)->file), "%s",
+				 m->file);
 		goto out;
 	}
 	for (uint32_t i = 0; i < m->service_count; i++) {
@@ -549,9 +558,7 @@ int store_publish(struct store *s, const struct model *m, struct changes *c, str
 				     !same_entities(now, wished);
 	}
 	model_free(&running); /* before the tables are built: memory */
-	err = swap_config(s, m, plans, e);
-	if (!err)
-		err = finish_swap(s, e);
+	err = change(s, m, plans, e);
 	if (!err)
 		log_change(s, c, "services and tables");
 out:
@@ -590,9 +597,7 @@ static int grow(struct store *s, uint32_t index, const struct entity *en, struct
 	}
 	for (uint32_t i = 0; i < m.service_count; i++)
 		plans[i] = (struct plan){.before = (int)i, .new_table = i == index, .table.fd = -1};
-	err = swap_config(s, &m, plans, e);
-	if (!err)
-		err = finish_swap(s, e);
+	err = change(s, &m, plans, e);
 out:
 	free(plans);
 	model_free(&m);
@@ -618,9 +623,10 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 
 	memset(c, 0, sizeof(*c));
 	if (index < 0)
-		return fail(e, -ENOENT, service,
-			    "setting an entity: there is no service of that name (see service list)");
-	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+		return fail(
+			e, -ENOENT, service,
+			"setting an entity: there is no service of that name (see service list)");
+	err = store_table(s, (uint32_t)index, &in, &t, e);
 	if (err)
 		return err;
 	found = table_find(&t, en->tag, &at);
@@ -671,9 +677,10 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 	int err;
 
 	if (index < 0)
-		return fail(e, -ENOENT, service,
-			    "deleting an entity: there is no service of that name (see service list)");
-	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+		return fail(
+			e, -ENOENT, service,
+			"deleting an entity: there is no service of that name (see service list)");
+	err = store_table(s, (uint32_t)index, &in, &t, e);
 	if (err)
 		return err;
 	found = table_find(&t, tag->bytes, &at) && table_value(&t, at);

@@ -28,12 +28,17 @@ struct map_spec {
 	enum bpf_map_type type;
 	uint32_t key_size, value_size, entries, flags;
 };
-static const struct map_spec STATS = {"stats", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_stats),
-				      MANGLE_STATS_SLOTS, BPF_F_MMAPABLE};
-static const struct map_spec IFACES = {"ifaces", BPF_MAP_TYPE_HASH, sizeof(struct mangle_iface_key),
-				       sizeof(struct mangle_iface), MANGLE_MAX_IFACES, 0};
-static const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4,
-				       MANGLE_TABLE_SLOTS, 0};
+static const struct map_spec STATS = {
+	"stats",       BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_stats), MANGLE_STATS_SLOTS,
+	BPF_F_MMAPABLE};
+static const struct map_spec IFACES = {"ifaces",
+				       BPF_MAP_TYPE_HASH,
+				       sizeof(struct mangle_iface_key),
+				       sizeof(struct mangle_iface),
+				       MANGLE_MAX_IFACES,
+				       0};
+static const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
+				       4,	 MANGLE_TABLE_SLOTS,	     0};
 static const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
 
 /* ---- CPUs ---- */
@@ -144,7 +149,8 @@ static const char *inner_path(char buf[PATH_SIZE], uint32_t id)
 	return buf;
 }
 
-/* bpf(2) itself, so that a map can be made on kernels that count memory by RLIMIT_MEMLOCK (< 5.11). */
+/* bpf(2) itself, so that a map can be made on kernels that count memory by RLIMIT_MEMLOCK (< 5.11).
+ */
 static void raise_memlock(void)
 {
 	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -210,12 +216,14 @@ static int open_pin(const struct store *s, const struct map_spec *m, int *fd, st
 	struct stat st;
 
 	if (lstat(pin_path(path, m->name), &st))
-		return errno == ENOENT ? -ENOENT
-				       : fail(e, -errno, path, "opening the pin: %s", strerror(errno));
+		return errno == ENOENT
+			       ? -ENOENT
+			       : fail(e, -errno, path, "opening the pin: %s", strerror(errno));
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return fail(e, -EPERM, path,
-			    "opening the pin: it belongs to user %u, not to root (remove it if nobody needs it)",
-			    st.st_uid);
+		return fail(
+			e, -EPERM, path,
+			"opening the pin: it belongs to user %u, not to root (remove it if nobody needs it)",
+			st.st_uid);
 	*fd = bpf_obj_get(path);
 	if (*fd < 0 && (errno == EPERM || errno == EACCES))
 		return fail(e, -errno, path, "opening the pin: %s (root, or CAP_BPF, is needed)",
@@ -224,8 +232,9 @@ static int open_pin(const struct store *s, const struct map_spec *m, int *fd, st
 		if (*fd >= 0)
 			close(*fd);
 		*fd = -1;
-		return fail(e, -EBADF, path,
-			    "opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
+		return fail(
+			e, -EBADF, path,
+			"opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
 	}
 	return 0;
 }
@@ -242,7 +251,8 @@ static int open_or_create(const struct store *s, const struct map_spec *m, int *
 	*fd = create_map(s, m);
 	if (*fd < 0)
 		return fail(e, -errno, m->name, "creating the map: %s%s", strerror(errno),
-			    errno == EPERM ? " (root, or CAP_BPF and CAP_NET_ADMIN, is needed)" : "");
+			    errno == EPERM ? " (root, or CAP_BPF and CAP_NET_ADMIN, is needed)"
+					   : "");
 	if (!s->private && bpf_obj_pin(*fd, pin_path(path, m->name)))
 		return fail(e, -errno, path, "pinning the map: %s", strerror(errno));
 	return 0;
@@ -397,8 +407,9 @@ static int need_bpffs(bool mount_it, struct err *e)
 	if (is_bpffs())
 		return 0;
 	if (!in_initial_mount_ns())
-		return fail(e, -ENOTSUP, BPFFS,
-			    "looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME)");
+		return fail(
+			e, -ENOTSUP, BPFFS,
+			"looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME)");
 	if (!mount_it)
 		return -ENOENT;
 	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
@@ -451,9 +462,10 @@ static int lock_dir(struct store *s, enum store_access access, double wait, stru
 		if (fstat(s->dir, &held))
 			return fail(e, -errno, STORE_DIR, "looking at it: %s", strerror(errno));
 		if (held.st_uid != geteuid() && held.st_uid != 0)
-			return fail(e, -EPERM, STORE_DIR,
-				    "looking at it: it belongs to user %u, not to root (remove it if nobody needs it)",
-				    held.st_uid);
+			return fail(
+				e, -EPERM, STORE_DIR,
+				"looking at it: it belongs to user %u, not to root (remove it if nobody needs it)",
+				held.st_uid);
 		if (!stat(STORE_DIR, &there) && there.st_ino == held.st_ino)
 			return 0;
 		close(s->dir); /* purged while we waited */
@@ -501,17 +513,18 @@ static int open_config(struct store *s, struct err *e)
 	if (s->config_inner.size < sizeof(*c) || c->magic != MANGLE_CONFIG_MAGIC)
 		return fail(e, -EBADF, STORE_DIR "/config", "reading it: it is damaged");
 	if (c->layout != MANGLE_LAYOUT_VERSION)
-		return fail(e, -EBADF, STORE_DIR,
-			    "reading it: layout version %u, this mangle-ctl has version %d (use the mangle-ctl that made it, or detach --all --purge with that)",
-			    c->layout, MANGLE_LAYOUT_VERSION);
+		return fail(
+			e, -EBADF, STORE_DIR,
+			"reading it: layout version %u, this mangle-ctl has version %d (use the mangle-ctl that made it, or detach --all --purge with that)",
+			c->layout, MANGLE_LAYOUT_VERSION);
 	return 0;
 }
 
 static int map_stats(struct store *s, struct err *e)
 {
 	s->stats_size = (size_t)spec_entries(s, &STATS) * sizeof(struct mangle_stats);
-	s->stats_memory =
-		mmap(NULL, s->stats_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->stats, 0);
+	s->stats_memory = mmap(NULL, s->stats_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->stats,
+			       0);
 	if (s->stats_memory == MAP_FAILED) {
 		s->stats_memory = NULL;
 		return fail(e, -errno, STORE_DIR "/stats", "mapping it: %s", strerror(errno));
@@ -549,8 +562,9 @@ static int open_all(struct store *s, struct err *e)
 	if (!err)
 		err = open_pin(s, &TABLES, &s->tables, e);
 	if (err == -ENOENT)
-		err = fail(e, -EBADF, STORE_DIR,
-			   "opening the pins: one of config, stats, ifaces, tables is missing (detach what is attached and remove the directory)");
+		err = fail(
+			e, -EBADF, STORE_DIR,
+			"opening the pins: one of config, stats, ifaces, tables is missing (detach what is attached and remove the directory)");
 	if (!err && !outer_get(s->config, 0))
 		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
 	return err;
@@ -575,8 +589,9 @@ static int finish_open(struct store *s, enum store_access access, double wait, s
 		err = map_stats(s, e);
 	if (!err && store_config(s)->dirty) {
 		if (access == STORE_READ && take_lock(s->dir, LOCK_EX, wait))
-			return fail(e, -EBUSY, STORE_DIR,
-				    "finishing an interrupted change: the lock is busy (try again)");
+			return fail(
+				e, -EBUSY, STORE_DIR,
+				"finishing an interrupted change: the lock is busy (try again)");
 		err = store_recover(s, e);
 	}
 	return err;
@@ -748,34 +763,47 @@ void service_from_config(const struct mangle_config *c, uint32_t index, struct s
 	out->targets_last = info->targets_last;
 }
 
-int store_table(const struct store *s, const struct mangle_service *svc, struct inner *in,
-		struct table *t, struct err *e)
+int table_open(const struct store *s, uint32_t id, unsigned int tag_len, struct inner *in,
+	       struct table *t, struct err *e)
 {
-	uint32_t id = outer_get(s->tables, svc->table);
-	int err;
+	int err = inner_open(s, id, in, e);
 
-	if (!id)
-		return fail(e, -EBADF, STORE_DIR "/tables", "reading it: table %u is missing",
-			    svc->table);
-	err = inner_open(s, id, in, e);
 	if (err)
 		return err;
 	t->cells = in->memory;
-	if (!table_valid(t, in->size / MANGLE_CELL, svc->tag_len)) {
+	if (!table_valid(t, in->size / MANGLE_CELL, tag_len)) {
 		inner_close(in);
 		return fail(e, -EBADF, INNER_DIR, "reading table %u: it is damaged", id);
 	}
 	return 0;
 }
 
+int store_table(const struct store *s, uint32_t index, struct inner *in, struct table *t,
+		struct err *e)
+{
+	const struct mangle_config *c = store_config(s);
+
+	return table_open(s, c->info[index].table_id, c->service[index].tag_len, in, t, e);
+}
+
 struct rows {
 	const struct table *t;
 	struct row *row;
 	size_t count;
-	uint32_t seen_now; /* jiffies >> MANGLE_SEEN_SHIFT */
-	double unit; /* seconds of one step of it */
-	double now; /* seconds since 1970 */
+	uint64_t jiffies; /* now */
+	uint32_t hz;
+	double origin; /* seconds since 1970 when jiffies were 0 */
 };
+
+/* Seconds since 1970 in the middle of that step of the clock. */
+static int64_t seen_time(const struct rows *r, uint32_t seen)
+{
+	uint64_t now = r->jiffies >> MANGLE_SEEN_SHIFT;
+	uint64_t step = now - (uint64_t)(int64_t)(int32_t)((uint32_t)now - seen);
+	double jiffies = (double)((step << MANGLE_SEEN_SHIFT) + (1 << MANGLE_SEEN_SHIFT) / 2);
+
+	return (int64_t)(r->origin + jiffies / r->hz);
+}
 
 static void fill_row(const struct rows *r, struct table_place at, const struct entity *en,
 		     struct row *row)
@@ -785,10 +813,7 @@ static void fill_row(const struct rows *r, struct table_place at, const struct e
 	row->entity = *en;
 	row->packets = sum.packets;
 	row->bytes = sum.bytes;
-	/* In the middle of its step, so that the error goes either way. */
-	row->last_seen = sum.packets ? (int64_t)(r->now - r->unit * (int32_t)(r->seen_now -
-									      sum.last_seen))
-				     : -1;
+	row->last_seen = sum.packets ? seen_time(r, sum.last_seen) : -1;
 }
 
 static int add_row(void *arg, struct table_place at, const struct entity *en)
@@ -799,16 +824,31 @@ static int add_row(void *arg, struct table_place at, const struct entity *en)
 	return 0;
 }
 
+/*
+ * Jiffies begin five minutes before they need more than 32 bits, and tick with CLOCK_MONOTONIC. So
+ * the time of a packet comes out the same whenever it is asked for; what is measured only checks
+ * it.
+ */
 static int rows_init(const struct store *s, const struct table *t, struct rows *r, struct err *e)
 {
-	uint32_t hz = store_config(s)->hz;
-	int err = read_jiffies(MANGLE_SEEN_SHIFT, &r->seen_now);
+	uint32_t hz = store_config(s)->hz ? store_config(s)->hz : 250, low, high;
+	double first = 4294967296.0 - 300.0 * hz, up, offset;
+	int err = read_jiffies(0, &low);
 
+	if (!err)
+		err = read_jiffies(32, &high);
 	if (err)
 		return fail(e, err, "tables", "reading the kernel's clock: %s", strerror(-err));
+	up = (double)now_ns(CLOCK_MONOTONIC) / 1e9;
+	offset = (double)(now_ns(CLOCK_REALTIME) / 1000000) / 1e3 -
+		 (double)(now_ns(CLOCK_MONOTONIC) / 1000000) / 1e3;
 	r->t = t;
-	r->unit = (double)(1 << MANGLE_SEEN_SHIFT) / (hz ? hz : 250);
-	r->now = (double)now_ns(CLOCK_REALTIME) / 1e9;
+	r->hz = hz;
+	r->jiffies = (uint64_t)high << 32 | low;
+	r->origin = offset - first / hz;
+	if (up - ((double)r->jiffies - first) / hz > 1 ||
+	    up - ((double)r->jiffies - first) / hz < -1)
+		r->origin = offset + up - (double)r->jiffies / hz;
 	return 0;
 }
 
@@ -821,7 +861,8 @@ static int by_tag(const void *a, const void *b)
 
 static int no_service(const char *name, struct err *e)
 {
-	return fail(e, -ENOENT, name, "looking for the service: there is none of that name (see service list)");
+	return fail(e, -ENOENT, name,
+		    "looking for the service: there is none of that name (see service list)");
 }
 
 int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
@@ -835,11 +876,12 @@ int store_rows(struct store *s, const char *service, struct row **rows, size_t *
 
 	if (index < 0)
 		return no_service(service, e);
-	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	err = store_table(s, (uint32_t)index, &in, &t, e);
 	if (err)
 		return err;
 	r.row = malloc((t.cells->header.entities + 1) * sizeof(*r.row));
-	err = r.row ? rows_init(s, &t, &r, e) : fail(e, -ENOMEM, service, "reading its table: out of memory");
+	err = r.row ? rows_init(s, &t, &r, e)
+		    : fail(e, -ENOMEM, service, "reading its table: out of memory");
 	if (!err)
 		table_each(&t, add_row, &r);
 	inner_close(&in);
@@ -867,7 +909,7 @@ int store_get_row(struct store *s, const char *service, const struct tag *tag, s
 
 	if (index < 0)
 		return no_service(service, e);
-	err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	err = store_table(s, (uint32_t)index, &in, &t, e);
 	if (err)
 		return err;
 	if (table_find(&t, tag->bytes, &at) && table_value(&t, at)) {
@@ -896,7 +938,7 @@ static int read_entities(struct store *s, uint32_t index, struct service *out, s
 	struct inner in = {.fd = -1};
 	struct table t;
 	size_t twice;
-	int err = store_table(s, &store_config(s)->service[index], &in, &t, e);
+	int err = store_table(s, index, &in, &t, e);
 
 	if (err)
 		return err;
@@ -953,7 +995,7 @@ size_t store_entity_count(const struct store *s, const char *service)
 	struct table t;
 	size_t n;
 
-	if (index < 0 || store_table(s, &store_config(s)->service[index], &in, &t, &ignored))
+	if (index < 0 || store_table(s, (uint32_t)index, &in, &t, &ignored))
 		return 0;
 	n = t.cells->header.entities;
 	inner_close(&in);
@@ -972,8 +1014,8 @@ static struct mangle_stats copy_stats(const struct mangle_stats *from)
 		uint64_t reasons = 0, verdicts = 0;
 
 		for (size_t i = 0; i < sizeof(st) / sizeof(uint64_t); i++)
-			((uint64_t *)&st)[i] =
-				__atomic_load_n((const uint64_t *)from + i, __ATOMIC_RELAXED);
+			((uint64_t *)&st)[i] = __atomic_load_n((const uint64_t *)from + i,
+							       __ATOMIC_RELAXED);
 		for (unsigned int i = 0; i < MANGLE_REASON_CELLS; i++)
 			reasons += st.packets[i];
 		for (unsigned int i = 0; i < MANGLE_VERDICT_COUNT; i++)
@@ -987,7 +1029,8 @@ static struct mangle_stats copy_stats(const struct mangle_stats *from)
 static void add_stats(const struct store *s, uint32_t slot, struct stats *out)
 {
 	for (unsigned int cpu = 0; cpu < s->possible; cpu++) {
-		struct mangle_stats st = copy_stats(&s->stats_memory[cpu * MANGLE_STATS_SLOTS + slot]);
+		struct mangle_stats st = copy_stats(
+			&s->stats_memory[cpu * MANGLE_STATS_SLOTS + slot]);
 
 		for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++) {
 			out->packets[i] += st.packets[i];
@@ -1009,7 +1052,8 @@ int store_stats(struct store *s, const char *service, struct stats *out, struct 
 	(void)e;
 	memset(out, 0, sizeof(*out));
 	if (!service) {
-		for (slot = 0; slot <= store_config(s)->stats_high && slot < MANGLE_STATS_SLOTS; slot++)
+		for (slot = 0; slot <= store_config(s)->stats_high && slot < MANGLE_STATS_SLOTS;
+		     slot++)
 			add_stats(s, slot, out);
 		return 0;
 	}

@@ -13,8 +13,8 @@
 struct store;
 
 enum store_access {
-	STORE_READ, /* shared lock; -ENOENT without e set where nothing is loaded */
-	STORE_WRITE, /* exclusive lock; the same */
+	STORE_READ,   /* shared lock; -ENOENT without e set where nothing is loaded */
+	STORE_WRITE,  /* exclusive lock; the same */
 	STORE_CREATE, /* exclusive lock; empty tables are made where none are */
 };
 

@@ -10,17 +10,17 @@
 /* An inner map, mapped. */
 struct inner {
 	uint32_t id; /* of the kernel; its pin is inner/ID */
-	int fd; /* -1: none */
+	int fd;	     /* -1: none */
 	void *memory;
 	size_t size;
 };
 
 struct store {
-	bool private; /* no pins, no lock */
-	int dir; /* locked directory, -1 */
+	bool private;			   /* no pins, no lock */
+	int dir;			   /* locked directory, -1 */
 	int config, tables, stats, ifaces; /* maps */
-	unsigned int possible; /* CPUs */
-	struct table_cpus cpus; /* for new tables */
+	unsigned int possible;		   /* CPUs */
+	struct table_cpus cpus;		   /* for new tables */
 	struct inner config_inner;
 	struct mangle_stats *stats_memory;
 	size_t stats_size;
@@ -48,9 +48,11 @@ void outer_clear(int outer, const uint32_t *places, uint32_t n);
 uint32_t outer_get(int outer, uint32_t place);
 void inner_unpin(const struct store *s, uint32_t id);
 
-/* The table of a running service, open until inner_close. */
-int store_table(const struct store *s, const struct mangle_service *svc, struct inner *in,
-		struct table *t, struct err *e);
+/* The table of that id, or of a running service, open until inner_close. */
+int table_open(const struct store *s, uint32_t id, unsigned int tag_len, struct inner *in,
+	       struct table *t, struct err *e);
+int store_table(const struct store *s, uint32_t index, struct inner *in, struct table *t,
+		struct err *e);
 void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
 /* Finishes what an interrupted change left. Exclusive lock. */
 int store_recover(struct store *s, struct err *e);

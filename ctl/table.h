@@ -25,13 +25,14 @@ struct table_place {
 
 /* CPUs as a table is laid out for. */
 struct table_cpus {
-	unsigned int own; /* CPUs with a region of their own: 0 .. own - 1 */
+	unsigned int own;     /* CPUs with a region of their own: 0 .. own - 1 */
 	unsigned int regions; /* own, or one more for those that come later */
 };
 
 struct table_sums {
 	uint64_t packets, bytes;
-	uint32_t last_seen; /* newest, jiffies >> MANGLE_SEEN_SHIFT; means nothing where packets is 0 */
+	uint32_t last_seen; /* newest, jiffies >> MANGLE_SEEN_SHIFT; means nothing where packets is
+			       0 */
 };
 
 /* Buckets for so many entities. */
@@ -40,8 +41,8 @@ uint32_t table_buckets(size_t entities, unsigned int tag_len);
 uint64_t table_cells(uint32_t buckets, struct table_cpus cpus);
 
 /* Fills zeroed memory. -ENOSPC where a tag finds no room: try another seed or more buckets. */
-int table_build(struct table *t, const struct service *s, uint32_t buckets,
-		struct table_cpus cpus, uint64_t seed);
+int table_build(struct table *t, const struct service *s, uint32_t buckets, struct table_cpus cpus,
+		uint64_t seed);
 /* Is this a table of that many cells, for tags of that length? */
 bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len);
 
@@ -57,7 +58,8 @@ struct table_sums table_sum(const struct table *t, struct table_place at);
 /* What the entity had counted before it came here. */
 void table_carry(struct table *t, struct table_place at, const struct table_sums *before);
 
-/* Calls each for every entity, in no order; stops where it returns other than 0 and returns that. */
+/* Calls each for every entity, in no order; stops where it returns other than 0 and returns that.
+ */
 int table_each(const struct table *t,
 	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg);
 /* After an interrupted change: makes all regions equal to the first and counts the header anew. */

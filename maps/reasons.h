@@ -9,7 +9,8 @@
 
 #define MANGLE_REASONS(X) \
 	X(NOT_IP, not_ip, "neither IPv4 nor IPv6 behind at most two VLAN tags") \
-	X(MALFORMED_IP, malformed_ip, "an IP header or extension header that is invalid or does not fit") \
+	X(MALFORMED_IP, malformed_ip, \
+	  "an IP header or extension header that is invalid or does not fit") \
 	X(LATER_FRAGMENT, later_fragment, "a fragment that is not the first: it carries no ports") \
 	X(NOT_UDP_TCP, not_udp_tcp, "neither UDP nor TCP, or more than 8 IPv6 extension headers") \
 	X(ROUTING_HEADER, routing_header, "an IPv6 routing header with segments left") \
@@ -29,7 +30,7 @@ enum mangle_reason {
 #define MANGLE_REASON_ENUM(upper, lower, meaning) REASON_##upper,
 	MANGLE_REASONS(MANGLE_REASON_ENUM)
 #undef MANGLE_REASON_ENUM
-	MANGLE_REASON_COUNT,
+		MANGLE_REASON_COUNT,
 	REASON_NONE = 0xff, /* no stage has decided yet */
 };
 
@@ -44,7 +45,7 @@ enum mangle_verdict {
 #define MANGLE_VERDICT_ENUM(upper, lower) VERDICT_##upper,
 	MANGLE_VERDICTS(MANGLE_VERDICT_ENUM)
 #undef MANGLE_VERDICT_ENUM
-	MANGLE_VERDICT_COUNT,
+		MANGLE_VERDICT_COUNT,
 };
 
 #endif

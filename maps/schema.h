@@ -35,13 +35,13 @@
 /* Layout version of everything below; pins of another version are migrated or refused. */
 #define MANGLE_LAYOUT_VERSION 1
 #define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
-#define MANGLE_TABLE_MAGIC 0x6d746162U /* "mtab" */
+#define MANGLE_TABLE_MAGIC 0x6d746162U	/* "mtab" */
 
 #define MANGLE_MAX_SERVICES 1024
-#define MANGLE_MAX_PORTS 16 /* of a service */
+#define MANGLE_MAX_PORTS 16   /* of a service */
 #define MANGLE_MAX_PREFIXES 8 /* of a service, of either kind */
 #define MANGLE_MAX_TAG 16
-#define MANGLE_NAME_SIZE 32 /* with the NUL */
+#define MANGLE_NAME_SIZE 32   /* with the NUL */
 #define MANGLE_IFNAME_SIZE 16 /* IFNAMSIZ, with the NUL */
 #define MANGLE_CELL 128
 
@@ -63,19 +63,20 @@ enum mangle_tcp_mode {
 
 /* ---- entity tables ------------------------------------------------------------------------ */
 
-#define MANGLE_TABLE_SLOTS (2 * MANGLE_MAX_SERVICES + 8) /* every table twice, the classifier twice */
+#define MANGLE_TABLE_SLOTS \
+	(2 * MANGLE_MAX_SERVICES + 8) /* every table twice, the classifier twice */
 #define MANGLE_NO_TABLE 0xffffffffU
 
 #define MANGLE_SHORT_SLOTS 3 /* entities in a bucket, tags of 1 to 8 bytes */
-#define MANGLE_LONG_SLOTS 2 /* the same, tags of 9 to 16 bytes */
-#define MANGLE_MAX_REACH 7 /* an entity lies at most so many buckets behind its own */
+#define MANGLE_LONG_SLOTS 2  /* the same, tags of 9 to 16 bytes */
+#define MANGLE_MAX_REACH 7   /* an entity lies at most so many buckets behind its own */
 
 /*
  * An entity's value, in one word so that a packet sees all of it or nothing:
  * bits 0-15 port, 16-31 size_min, 32-47 size_max, 48-55 enum mangle_action, 56 has a size window.
  */
-#define MANGLE_VALUE(action, port, has_size, min, max)                                             \
-	((__u64)(__u16)(port) | (__u64)(__u16)(min) << 16 | (__u64)(__u16)(max) << 32 |            \
+#define MANGLE_VALUE(action, port, has_size, min, max) \
+	((__u64)(__u16)(port) | (__u64)(__u16)(min) << 16 | (__u64)(__u16)(max) << 32 | \
 	 (__u64)(__u8)(action) << 48 | (__u64)((has_size) ? 1 : 0) << 56)
 #define MANGLE_VALUE_PORT(v) ((__u16)(v))
 #define MANGLE_VALUE_MIN(v) ((__u16)((v) >> 16))
@@ -93,19 +94,20 @@ enum mangle_tcp_mode {
  */
 struct mangle_bucket {
 	__u64 word[6]; /* short: 3 keys, 3 values. long: 2 lo, 2 hi, 2 values */
-	__u64 reach; /* entities of this bucket lie in it or up to so many buckets behind it */
-	__u64 used; /* user space only: bit n: the key of slot n is set */
+	__u64 reach;   /* entities of this bucket lie in it or up to so many buckets behind it */
+	__u64 used;    /* user space only: bit n: the key of slot n is set */
 };
 
 /* Counters of one bucket's entities, by slot. */
 struct mangle_counts {
 	__u64 packets[3];
-	__u64 bytes[3]; /* frame from the Ethernet header on, without FCS */
+	__u64 bytes[3];	    /* frame from the Ethernet header on, without FCS */
 	__u32 last_seen[3]; /* jiffies, MANGLE_SEEN_SHIFT; means nothing while packets is 0 */
 	__u32 pad;
 };
 
-#define MANGLE_SEEN_SHIFT 6 /* jiffies >> 6: 0.06 s at HZ 1000, 0.64 s at HZ 100; 8 years and more */
+#define MANGLE_SEEN_SHIFT \
+	6 /* jiffies >> 6: 0.06 s at HZ 1000, 0.64 s at HZ 100; 8 years and more */
 
 struct mangle_cell {
 	struct mangle_bucket bucket;
@@ -115,12 +117,12 @@ struct mangle_cell {
 struct mangle_table_header {
 	__u32 magic; /* MANGLE_TABLE_MAGIC */
 	__u32 buckets;
-	__u32 cpus; /* regions of one CPU */
+	__u32 cpus;    /* regions of one CPU */
 	__u32 regions; /* cpus or cpus + 1 */
 	__u32 tag_len;
 	__u32 pad0;
 	__u64 seed;
-	__u64 used; /* slots whose key is set, deleted ones too */
+	__u64 used;	/* slots whose key is set, deleted ones too */
 	__u64 entities; /* slots with a value */
 	__u8 pad[80];
 };
@@ -137,7 +139,8 @@ struct mangle_match {
 	__u64 ifname[2];
 	__u64 kind; /* MANGLE_KIND */
 };
-#define MANGLE_KIND(family, proto) ((__u64)(family) | (__u64)(proto) << 8) /* family 4 or 6; MANGLE_PROTO_* */
+#define MANGLE_KIND(family, proto) \
+	((__u64)(family) | (__u64)(proto) << 8) /* family 4 or 6; MANGLE_PROTO_* */
 #define MANGLE_MATCH_WORDS 7
 
 /*
@@ -155,7 +158,7 @@ struct mangle_shape {
 
 struct mangle_rule {
 	struct mangle_match key; /* masked */
-	__u32 service; /* index + 1; 0: no rule here */
+	__u32 service;		 /* index + 1; 0: no rule here */
 	__u8 pad[68];
 };
 
@@ -163,27 +166,27 @@ struct mangle_rule {
 
 /* What the packet path reads of a service: one cache line. */
 struct mangle_service {
-	__u64 seed; /* of the table's hash */
-	__u32 table; /* slot in tables */
-	__u32 buckets; /* of the table; at least 1 */
+	__u64 seed;	  /* of the table's hash */
+	__u32 table;	  /* slot in tables */
+	__u32 buckets;	  /* of the table; at least 1 */
 	__s32 tag_offset; /* from the payload's start; below 0 from its end */
-	__u16 size_min; /* payload, inclusive */
+	__u16 size_min;	  /* payload, inclusive */
 	__u16 size_max;
 	__u16 unknown_port; /* where unknown is ACTION_PORT */
-	__u16 stats; /* slot in stats, 1 .. MANGLE_MAX_SERVICES */
-	__u16 cpus; /* regions of the table that belong to one CPU */
+	__u16 stats;	    /* slot in stats, 1 .. MANGLE_MAX_SERVICES */
+	__u16 cpus;	    /* regions of the table that belong to one CPU */
 	__u8 tag_len;
 	__u8 protocols; /* MANGLE_PROTO_*, or-ed */
-	__u8 invalid; /* enum mangle_action */
-	__u8 unknown; /* enum mangle_action */
-	__u8 observe; /* 1: decide and count, change nothing */
+	__u8 invalid;	/* enum mangle_action */
+	__u8 unknown;	/* enum mangle_action */
+	__u8 observe;	/* 1: decide and count, change nothing */
 	__u8 pad[25];
 };
 
 struct mangle_prefix {
 	__u8 addr[16]; /* network byte order; IPv4 in the first 4 */
-	__u8 family; /* 4 or 6 */
-	__u8 len; /* bits */
+	__u8 family;   /* 4 or 6 */
+	__u8 len;      /* bits */
 	__u8 pad[2];
 };
 
@@ -191,7 +194,7 @@ struct mangle_prefix {
 struct mangle_service_info {
 	char name[MANGLE_NAME_SIZE];
 	char ifname[MANGLE_IFNAME_SIZE]; /* "": any */
-	__u16 ports[MANGLE_MAX_PORTS]; /* ascending */
+	__u16 ports[MANGLE_MAX_PORTS];	 /* ascending */
 	__u8 port_count;
 	__u8 daddr_count;
 	__u8 saddr_count;
@@ -201,9 +204,12 @@ struct mangle_service_info {
 	__u16 targets_first; /* 0: any target */
 	__u16 targets_last;
 	__u8 pad1[2];
-	/* Slot + 1 of the table this one replaced, while its counters are still being carried over;
-	 * 0: none. */
+	/* Kernel's id of the table's map, whose pin is inner/ID. */
+	__u32 table_id;
+	/* Slot + 1 and id of the table this one replaced, while its counters are still being
+	 * carried over; 0: none. */
 	__u32 carry_from;
+	__u32 carry_id;
 	struct mangle_prefix daddr[MANGLE_MAX_PREFIXES];
 	struct mangle_prefix saddr[MANGLE_MAX_PREFIXES];
 };
@@ -217,22 +223,22 @@ struct mangle_config {
 	__u32 classifier; /* slot in tables or MANGLE_NO_TABLE */
 
 	/* User space only from here on. */
-	__u32 magic; /* MANGLE_CONFIG_MAGIC */
+	__u32 magic;  /* MANGLE_CONFIG_MAGIC */
 	__u32 layout; /* MANGLE_LAYOUT_VERSION */
 	__u32 service_count;
 	__u64 generation;
-	__u32 dirty; /* a change is under way, or was interrupted */
-	__u32 hz; /* jiffies a second */
-	__u32 stats_high; /* greatest slot of stats that was ever used */
-	__u32 pad;
-	char file[256]; /* configuration file last applied, absolute; "": none */
+	__u32 dirty;	     /* a change is under way, or was interrupted */
+	__u32 hz;	     /* jiffies a second */
+	__u32 stats_high;    /* greatest slot of stats that was ever used */
+	__u32 classifier_id; /* kernel's id of the classifier's map */
+	char file[256];	     /* configuration file last applied, absolute; "": none */
 	struct mangle_service_info info[MANGLE_MAX_SERVICES];
 };
 #define MANGLE_PORT_SHAPES 0x80000000U
 
 /* ---- counters ----------------------------------------------------------------------------- */
 
-#define MANGLE_REASON_CELLS 32 /* room for reasons to come */
+#define MANGLE_REASON_CELLS 32			     /* room for reasons to come */
 #define MANGLE_STATS_SLOTS (MANGLE_MAX_SERVICES + 1) /* slot 0: packets of no service */
 
 /*
@@ -244,7 +250,8 @@ struct mangle_stats {
 	__u64 packets[MANGLE_REASON_CELLS];
 	__u64 bytes[MANGLE_REASON_CELLS];
 	__u64 verdict[MANGLE_VERDICT_COUNT]; /* packets, what happened */
-	__u64 would[MANGLE_VERDICT_COUNT]; /* packets, what would have happened, under observe only */
+	__u64 would[MANGLE_VERDICT_COUNT]; /* packets, what would have happened, under observe only
+					    */
 };
 
 /* ---- attachments -------------------------------------------------------------------------- */
@@ -252,7 +259,7 @@ struct mangle_stats {
 #define MANGLE_MAX_IFACES 256
 
 struct mangle_iface_key {
-	__u64 netns; /* inode of the network namespace */
+	__u64 netns;   /* inode of the network namespace */
 	__u32 ifindex; /* there */
 	__u32 pad;
 };
@@ -264,9 +271,9 @@ enum mangle_mode {
 
 struct mangle_iface {
 	char name[MANGLE_IFNAME_SIZE]; /* when attached */
-	char netns_name[64]; /* as given to -n; "": the namespace mangle-ctl ran in */
+	char netns_name[64];	       /* as given to -n; "": the namespace mangle-ctl ran in */
 	__u32 prog_id;
-	__u32 mode; /* enum mangle_mode */
+	__u32 mode;	  /* enum mangle_mode */
 	__u32 dispatcher; /* 1: through libxdp's dispatcher; 0: a pinned link */
 	__u32 pad;
 	__u8 build[8]; /* hash of the program's object file */
@@ -276,9 +283,9 @@ struct mangle_iface {
 
 /* What the explaining instance of the program says of the one packet it was run with. */
 struct mangle_explained {
-	__u32 reason; /* enum mangle_reason */
+	__u32 reason;  /* enum mangle_reason */
 	__u32 verdict; /* enum mangle_verdict: what happens */
-	__u32 would; /* enum mangle_verdict: what would happen without observe */
+	__u32 would;   /* enum mangle_verdict: what would happen without observe */
 	__u32 service; /* index + 1; 0: none reached */
 	__u32 has_ports;
 	__u32 has_tag;
@@ -302,7 +309,7 @@ MANGLE_ASSERT(sizeof(struct mangle_shape) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_rule) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_service) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);
-MANGLE_ASSERT(sizeof(struct mangle_service_info) == 416);
+MANGLE_ASSERT(sizeof(struct mangle_service_info) == 424);
 MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
 MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
 MANGLE_ASSERT(sizeof(struct mangle_iface) == 104);

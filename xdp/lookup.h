@@ -36,7 +36,8 @@ static __always_inline __u64 bucket_find(const struct mangle_bucket *b, __u64 lo
 	return (v0 & m0) | (v1 & m1) | (v2 & m2);
 }
 
-#define FAR_ARGS(cell, reach, is_long) ((__u64)(cell) | (__u64)(reach) << 32 | (__u64)(is_long) << 40)
+#define FAR_ARGS(cell, reach, is_long) \
+	((__u64)(cell) | (__u64)(reach) << 32 | (__u64)(is_long) << 40)
 
 /*
  * The cell of the bucket behind `cell` that has the tag; 0: none has. Few tags lie there, so it may

@@ -102,7 +102,7 @@ static __always_inline bool is_ext_header(__u8 proto)
 }
 
 /* What parse_ext_headers returns. */
-#define EXT_RESULT(reason, proto, fragment, at)                                                    \
+#define EXT_RESULT(reason, proto, fragment, at) \
 	((__u64)(reason) | (__u64)(proto) << 8 | (__u64)(fragment) << 16 | (__u64)(at) << 32)
 
 /* Walks extension headers from `at`, of which the first is a `next`, to what follows them. */

@@ -15,23 +15,23 @@
 
 /* What is fixed when the program is loaded. */
 const volatile bool have_load_bytes = false; /* bpf_xdp_load_bytes and its kin, Linux 5.18 */
-const volatile bool explaining = false; /* say why instead of counting */
-const volatile __u64 own_ifname[2] = {}; /* name of the interface, struct mangle_match */
+const volatile bool explaining = false;	     /* say why instead of counting */
+const volatile __u64 own_ifname[2] = {};     /* name of the interface, struct mangle_match */
 
 /* Offsets and lengths are bytes, offsets count from the frame's first byte. */
 struct pkt {
 	struct xdp_md *ctx;
 	__u8 *data, *data_end; /* the frame, or its first part where it has several */
-	__u32 frame_len; /* all parts */
-	__u32 addr_off; /* source address; the destination address follows it */
+	__u32 frame_len;       /* all parts */
+	__u32 addr_off;	       /* source address; the destination address follows it */
 	__u32 l4_off;
 	__u32 l4_len; /* UDP: by its length field; TCP: by the IP length */
 	__u32 ip_end; /* one behind the IP packet's last byte */
 	__u32 payload_off;
 	__u32 payload_len; /* a first fragment's may be more than is here */
-	__u8 family; /* 4 or 6 */
-	__u8 proto; /* MANGLE_PROTO_* */
-	bool fragment; /* a first fragment */
+	__u8 family;	   /* 4 or 6 */
+	__u8 proto;	   /* MANGLE_PROTO_* */
+	bool fragment;	   /* a first fragment */
 	bool malformed_l4;
 	bool has_ports;
 	bool has_tag;
@@ -42,12 +42,12 @@ struct pkt {
 	__u64 noise; /* see FORGET */
 	const struct mangle_config *config;
 	const struct mangle_service *service; /* NULL: none matched */
-	__u32 service_index; /* + 1; 0: none matched */
-	__u64 tag_lo, tag_hi; /* struct mangle_bucket */
-	__u64 value; /* the entity's, MANGLE_VALUE */
+	__u32 service_index;		      /* + 1; 0: none matched */
+	__u64 tag_lo, tag_hi;		      /* struct mangle_bucket */
+	__u64 value;			      /* the entity's, MANGLE_VALUE */
 	struct mangle_counts *counts; /* of this region, for the entity's bucket; NULL: no entity */
-	bool shared_region; /* other CPUs write to counts too */
-	__u32 slot; /* of the entity in counts */
+	bool shared_region;	      /* other CPUs write to counts too */
+	__u32 slot;		      /* of the entity in counts */
 };
 
 /* All ones where a is not 0, without a branch: hidden from the compiler, which would make one. */
@@ -66,11 +66,11 @@ static __always_inline __u64 mask_if(__u64 a)
  * follows once for every state it cannot tell to be the same; where every kind of packet has
  * offsets of its own, that is once for every kind. p->noise is a number it knows nothing of.
  */
-#define FORGET(p, number)                                                                          \
-	do {                                                                                       \
-		__u64 forget_ = (number);                                                          \
-		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(forget_) : "r"((p)->noise));              \
-		(number) = forget_;                                                                \
+#define FORGET(p, number) \
+	do { \
+		__u64 forget_ = (number); \
+		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(forget_) : "r"((p)->noise)); \
+		(number) = forget_; \
 	} while (0)
 
 /* A 64-bit number's bits, for an index: also where the compiler knows them and the verifier not. */

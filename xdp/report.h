@@ -16,7 +16,7 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 
 	if (st) {
 		BOUND(at, 31); /* MANGLE_REASON_CELLS - 1 */
-		BOUND(v, 3); /* MANGLE_VERDICT_COUNT - 1 */
+		BOUND(v, 3);   /* MANGLE_VERDICT_COUNT - 1 */
 		BOUND(w, 3);
 		st->packets[at]++;
 		st->bytes[at] += p->frame_len;

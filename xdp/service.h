@@ -50,9 +50,9 @@ static __always_inline __u32 rule_service(const struct mangle_rule *r, const str
 }
 
 /*
- * The service (index + 1) of the first shape that has the packet in a CPU's notes; 0: none. Not static, so
- * that the verifier walks its loop once and not again for every way that leads here; and only with
- * numbers for arguments, as Linux 5.10 wants it of a program under libxdp's dispatcher.
+ * The service (index + 1) of the first shape that has the packet in a CPU's notes; 0: none. Not
+ * static, so that the verifier walks its loop once and not again for every way that leads here; and
+ * only with numbers for arguments, as Linux 5.10 wants it of a program under libxdp's dispatcher.
  * table: slot of the classifier. cell: of the port's first shape.
  */
 __noinline __u32 service_by_shape(__u32 table, __u32 cell)

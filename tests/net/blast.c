@@ -1,9 +1,8 @@
 /* The paced sender and the counting receiver of the live tests.
  *
- *   blast send SOURCE SPORT DESTINATION PORT RATE PREFIXES   datagrams `prefix sequence(8)`; PREFIXES
- *                                                            is a file of one hex prefix a line
- *   blast recv ADDRESS PREFIX-LENGTH MODULO SHARED PORT…     port number i takes the sequences that
- *                                                            are i modulo MODULO
+ *   blast send SOURCE SPORT DESTINATION PORT RATE PREFIXES   datagrams `prefix sequence(8)`;
+ * PREFIXES is a file of one hex prefix a line blast recv ADDRESS PREFIX-LENGTH MODULO SHARED PORT…
+ * port number i takes the sequences that are i modulo MODULO
  *
  * Both say "ready" and end when standard input ends; then they print JSON. IPv4.
  */
@@ -35,7 +34,7 @@ static void die(const char *what)
 
 static int bound(const char *address, int port)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	int size = 256 << 20;
 
@@ -48,7 +47,7 @@ static int bound(const char *address, int port)
 
 static bool input_ended(void)
 {
-	struct pollfd in = { .fd = 0, .events = POLLIN };
+	struct pollfd in = {.fd = 0, .events = POLLIN};
 
 	return poll(&in, 1, 0) == 1;
 }
@@ -56,7 +55,7 @@ static bool input_ended(void)
 static int send_all(char **argv)
 {
 	static unsigned char prefix[1 << 16][MAX_PREFIX];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3])) };
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3]))};
 	int fd = bound(argv[0], atoi(argv[1])), rate = atoi(argv[4]);
 	size_t length = 0;
 	uint32_t count = 0;
@@ -102,7 +101,8 @@ static int send_all(char **argv)
 		}
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 	}
-	printf("{\"sent\": %llu, \"send_failed\": %llu}\n", (unsigned long long)seq, (unsigned long long)failed);
+	printf("{\"sent\": %llu, \"send_failed\": %llu}\n", (unsigned long long)seq,
+	       (unsigned long long)failed);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ static int receive_all(int argc, char **argv)
 {
 	static unsigned char seen[MAX_SEQUENCE];
 	struct pollfd fds[MAX_PORTS];
-	unsigned long long got[MAX_PORTS] = { 0 }, unique = 0, duplicates = 0, misplaced = 0, odd = 0;
+	unsigned long long got[MAX_PORTS] = {0}, unique = 0, duplicates = 0, misplaced = 0, odd = 0;
 	size_t prefix = (size_t)atoi(argv[1]);
 	int modulo = atoi(argv[2]), n = argc - 3;
 	bool ending = false;
@@ -118,7 +118,7 @@ static int receive_all(int argc, char **argv)
 	if (n > MAX_PORTS)
 		die("too many ports");
 	for (int i = 0; i < n; i++)
-		fds[i] = (struct pollfd){ .fd = bound(argv[0], atoi(argv[3 + i])), .events = POLLIN };
+		fds[i] = (struct pollfd){.fd = bound(argv[0], atoi(argv[3 + i])), .events = POLLIN};
 	puts("ready");
 	fflush(stdout);
 
@@ -156,7 +156,8 @@ static int receive_all(int argc, char **argv)
 					duplicates++;
 				else
 					unique++;
-				if (i && seq % (uint64_t)modulo != (uint64_t)(i - 1) % (uint64_t)modulo)
+				if (i &&
+				    seq % (uint64_t)modulo != (uint64_t)(i - 1) % (uint64_t)modulo)
 					misplaced++;
 			}
 		}

@@ -185,11 +185,11 @@ def test_killed_while_attaching(line, mangle):
     started = time.monotonic()
     ctl.ok("-n", line.mid.name, "attach", "m0", "--config", path)
     whole = time.monotonic() - started
-    for i in range(12):
+    for i in range(6):
         ctl.ok("detach", "--all", "--purge")
         assert netns.xdp_on(line.mid, "m0") is None
         with live.running("-n", line.mid.name, "attach", "m0", "--config", path) as process:
-            time.sleep(whole * 1.1 * i / 12)
+            time.sleep(whole * 1.1 * i / 6)
             process.send_signal(signal.SIGKILL)
             process.wait(10)
         ctl.ok("-n", line.mid.name, "attach", "m0", "--config", path)

@@ -133,3 +133,20 @@ def test_added_and_deleted_live(line, mangle):
     assert to(5002) == [5002] and to(5001) == [6001]
     ctl.ok("service", "set", "default", "--port", "5001")
     assert to(5000) == [5000] and to(5001) == [6001]
+
+
+def test_segment_mode_warns(line, mangle):
+    """Segment by segment breaks connections: attach and status say so, the program works all the same."""
+    r = mangle.attach(line.mid, "m0", text=live.config(
+        live.service(protocol="tcp", tcp="segment", entities={b"ABCD": 6001})))
+    assert "segment" in r.err, r
+    assert any("segment" in w for w in ctl.js("status")["warnings"])
+    src, dst = netns.addresses(1, 4)
+    capture, raw = netns.Capture(line.mid, "m0"), line.snd.raw("s0")
+    for payload, flags in ((b"", 0x02), (b"", 0x10), (b"ABCD", 0x18), (b"", 0x11), (b"ABCDE", 0x19), (b"none", 0x18)):
+        raw.send(netns.craft(payload, src=src, dst=dst, proto=netns.TCP, flags=flags))
+    came = [(p.dport, p.payload) for p in capture.wait(6, lambda p: p.sport == 40000)]
+    assert came == [(5000, b""), (5000, b""), (6001, b"ABCD"), (5000, b""), (6001, b"ABCDE"), (5000, b"none")]
+    reasons = mangle.reasons()
+    assert {k: reasons[k] for k in ("no_payload", "rewritten", "unknown_tag")} == {
+        "no_payload": 3, "rewritten": 2, "unknown_tag": 1}

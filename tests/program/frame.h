@@ -39,7 +39,7 @@ struct ext {
 #define DST_LIES(n) ((struct ext){.used = 1, .type = EXT_DESTINATION, .len = OPT(n)})
 #define HBH_LIES(n) ((struct ext){.used = 1, .type = EXT_HOPBYHOP, .len = OPT(n)})
 #define ROUTE(left) ((struct ext){.used = 1, .type = EXT_ROUTING, .units = 2, .segleft = (left)})
-#define ROUTE_LIES(left, n)                                                                        \
+#define ROUTE_LIES(left, n) \
 	((struct ext){.used = 1, .type = EXT_ROUTING, .segleft = (left), .len = OPT(n)})
 #define FRAG(f) ((struct ext){.used = 1, .type = EXT_FRAGMENT, .frag = (f)})
 #define OTHER(t) ((struct ext){.used = 1, .type = (t)})

@@ -148,7 +148,8 @@ static int compare(const struct snapshot *a, const struct snapshot *b, size_t le
 	}
 	if ((action == XDP_DROP) != (verdict == VERDICT_DROPPED) ||
 	    (action != XDP_DROP && action != XDP_PASS)) {
-		snprintf(text, size, "XDP action %d with verdict %s", action, verdict_names[verdict]);
+		snprintf(text, size, "XDP action %d with verdict %s", action,
+			 verdict_names[verdict]);
 		return -EPROTO;
 	}
 	res->reason = reason_names[reason];
@@ -177,7 +178,8 @@ static int check_explained(const struct mangle_explained *said, const struct h_r
 	if (said->service)
 		name = running.services[said->service - 1].name;
 	if (said->reason >= MANGLE_REASON_COUNT || said->verdict >= MANGLE_VERDICT_COUNT ||
-	    said->would >= MANGLE_VERDICT_COUNT || strcmp(reason_names[said->reason], res->reason) ||
+	    said->would >= MANGLE_VERDICT_COUNT ||
+	    strcmp(reason_names[said->reason], res->reason) ||
 	    strcmp(verdict_names[said->verdict], res->verdict) || strcmp(name, res->service) ||
 	    (res->would && strcmp(verdict_names[said->would], res->would))) {
 		snprintf(text, size, "explained otherwise: reason %u, verdict %u, service '%s'",

@@ -10,16 +10,16 @@
 
 #include "vectors.h"
 
-#define SERVICE(name, port, offset, length, tag, target)                                           \
-	"  - name: " name "\n"                                                                     \
-	"    protocol: any\n"                                                                      \
-	"    ports: [" port "]\n"                                                                  \
-	"    tag: { offset: " offset ", length: " length " }\n"                                    \
-	"    size: { min: 4, max: 65507 }\n"                                                       \
-	"    invalid: drop\n"                                                                      \
-	"    unknown: drop\n"                                                                      \
-	"    tcp: segment\n"                                                                       \
-	"    entities:\n"                                                                          \
+#define SERVICE(name, port, offset, length, tag, target) \
+	"  - name: " name "\n" \
+	"    protocol: any\n" \
+	"    ports: [" port "]\n" \
+	"    tag: { offset: " offset ", length: " length " }\n" \
+	"    size: { min: 4, max: 65507 }\n" \
+	"    invalid: drop\n" \
+	"    unknown: drop\n" \
+	"    tcp: segment\n" \
+	"    entities:\n" \
 	"      - { tag: \"" tag "\", target: " target " }\n"
 
 #define TAG16 "Q#7xK!2vZ@9pM&5w"

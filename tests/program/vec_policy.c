@@ -251,16 +251,16 @@ static void default_sets(void)
 }
 
 /* Windows of services: one for each port. */
-#define WINDOW(port, min, max)                                                                     \
-	"  - name: from" min "to" max "\n"                                                         \
-	"    protocol: any\n"                                                                      \
-	"    ports: [" port "]\n"                                                                  \
-	"    tag: { offset: 0, length: 4 }\n"                                                      \
-	"    size: { min: " min ", max: " max " }\n"                                               \
-	"    invalid: drop\n"                                                                      \
-	"    unknown: drop\n"                                                                      \
-	"    tcp: segment\n"                                                                       \
-	"    entities:\n"                                                                          \
+#define WINDOW(port, min, max) \
+	"  - name: from" min "to" max "\n" \
+	"    protocol: any\n" \
+	"    ports: [" port "]\n" \
+	"    tag: { offset: 0, length: 4 }\n" \
+	"    size: { min: " min ", max: " max " }\n" \
+	"    invalid: drop\n" \
+	"    unknown: drop\n" \
+	"    tcp: segment\n" \
+	"    entities:\n" \
 	"      - { tag: \"ABCD\", target: 6001 }\n"
 
 static const char windows[] = "version: 1\n"

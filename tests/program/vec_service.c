@@ -17,14 +17,14 @@
 #define IFACE "lo"
 
 #define BEGIN "version: 1\nservices:\n"
-#define SERVICE(name, protocol, ports, where, target)                                              \
-	"  - name: " name "\n"                                                                     \
-	"    protocol: " protocol "\n"                                                             \
-	"    ports: [" ports "]\n" where "    tag: { offset: 0, length: 4 }\n"                     \
-	"    size: { min: 4, max: 1400 }\n"                                                        \
-	"    invalid: drop\n"                                                                      \
-	"    unknown: drop\n"                                                                      \
-	"    entities:\n"                                                                          \
+#define SERVICE(name, protocol, ports, where, target) \
+	"  - name: " name "\n" \
+	"    protocol: " protocol "\n" \
+	"    ports: [" ports "]\n" where "    tag: { offset: 0, length: 4 }\n" \
+	"    size: { min: 4, max: 1400 }\n" \
+	"    invalid: drop\n" \
+	"    unknown: drop\n" \
+	"    entities:\n" \
 	"      - { tag: \"ABCD\", target: " target " }\n"
 #define TO(prefixes) "    daddr: [" prefixes "]\n"
 #define FROM(prefixes) "    saddr: [" prefixes "]\n"

@@ -33,14 +33,14 @@ struct vector {
 };
 
 /* What is expected. Rows 1 to 5 and 7: no service, always passed. */
-#define REWRITTEN(svc, to)                                                                         \
+#define REWRITTEN(svc, to) \
 	.reason = "rewritten", .verdict = "rewritten", .service = (svc), .port = (to)
-#define GIVEN(svc, to)                                                                             \
+#define GIVEN(svc, to) \
 	.reason = "unknown_tag", .verdict = "rewritten", .service = (svc), .port = (to)
 #define NOT_OURS(why) .reason = (why), .verdict = "passed"
 #define PASSED(why, svc) .reason = (why), .verdict = "passed", .service = (svc)
 #define DROPPED(why, svc) .reason = (why), .verdict = "dropped", .service = (svc)
-#define OBSERVED(why, what, svc)                                                                   \
+#define OBSERVED(why, what, svc) \
 	.reason = (why), .verdict = "passed", .would = (what), .service = (svc)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -60,24 +60,24 @@ void vector_table46(const char *prefix, const struct vector *t, size_t n);
  *   ABCD → 6001   DROP → drop   PASS → pass
  *   SIZE → 6002, DSIZ → drop, PSIZ → pass: each only from 16 to 32 bytes
  */
-#define BASE_SET(invalid, unknown, action)                                                         \
-	"version: 1\n"                                                                             \
-	"services:\n"                                                                              \
-	"  - name: base\n"                                                                         \
-	"    protocol: any\n"                                                                      \
-	"    ports: [5000]\n"                                                                      \
-	"    tag: { offset: 0, length: 4 }\n"                                                      \
-	"    size: { min: 2, max: 64 }\n"                                                          \
-	"    invalid: " invalid "\n"                                                               \
-	"    unknown: " unknown "\n"                                                               \
-	"    tcp: segment\n"                                                                       \
-	"    action: " action "\n"                                                                 \
-	"    entities:\n"                                                                          \
-	"      - { tag: \"ABCD\", target: 6001 }\n"                                                \
-	"      - { tag: \"DROP\", target: drop }\n"                                                \
-	"      - { tag: \"PASS\", target: pass }\n"                                                \
-	"      - { tag: \"SIZE\", target: 6002, size: { min: 16, max: 32 } }\n"                    \
-	"      - { tag: \"DSIZ\", target: drop, size: { min: 16, max: 32 } }\n"                    \
+#define BASE_SET(invalid, unknown, action) \
+	"version: 1\n" \
+	"services:\n" \
+	"  - name: base\n" \
+	"    protocol: any\n" \
+	"    ports: [5000]\n" \
+	"    tag: { offset: 0, length: 4 }\n" \
+	"    size: { min: 2, max: 64 }\n" \
+	"    invalid: " invalid "\n" \
+	"    unknown: " unknown "\n" \
+	"    tcp: segment\n" \
+	"    action: " action "\n" \
+	"    entities:\n" \
+	"      - { tag: \"ABCD\", target: 6001 }\n" \
+	"      - { tag: \"DROP\", target: drop }\n" \
+	"      - { tag: \"PASS\", target: pass }\n" \
+	"      - { tag: \"SIZE\", target: 6002, size: { min: 16, max: 32 } }\n" \
+	"      - { tag: \"DSIZ\", target: drop, size: { min: 16, max: 32 } }\n" \
 	"      - { tag: \"PSIZ\", target: pass, size: { min: 16, max: 32 } }\n"
 
 /* Both policies drop: what passes, passes because it is not ours. */
