@@ -800,9 +800,9 @@ static int64_t seen_time(const struct rows *r, uint32_t seen)
 {
 	uint64_t now = r->jiffies >> MANGLE_SEEN_SHIFT;
 	uint64_t step = now - (uint64_t)(int64_t)(int32_t)((uint32_t)now - seen);
-	double jiffies = (double)((step << MANGLE_SEEN_SHIFT) + (1 << MANGLE_SEEN_SHIFT) / 2);
+	uint64_t jiffies = (step << MANGLE_SEEN_SHIFT) + (1U << (MANGLE_SEEN_SHIFT - 1));
 
-	return (int64_t)(r->origin + jiffies / r->hz);
+	return (int64_t)(r->origin + (double)jiffies / r->hz);
 }
 
 static void fill_row(const struct rows *r, struct table_place at, const struct entity *en,
@@ -833,6 +833,7 @@ static int rows_init(const struct store *s, const struct table *t, struct rows *
 {
 	uint32_t hz = store_config(s)->hz ? store_config(s)->hz : 250, low, high;
 	double first = 4294967296.0 - 300.0 * hz, up, offset;
+	int64_t offset_ms;
 	int err = read_jiffies(0, &low);
 
 	if (!err)
@@ -840,8 +841,8 @@ static int rows_init(const struct store *s, const struct table *t, struct rows *
 	if (err)
 		return fail(e, err, "tables", "reading the kernel's clock: %s", strerror(-err));
 	up = (double)now_ns(CLOCK_MONOTONIC) / 1e9;
-	offset = (double)(now_ns(CLOCK_REALTIME) / 1000000) / 1e3 -
-		 (double)(now_ns(CLOCK_MONOTONIC) / 1000000) / 1e3;
+	offset_ms = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC)) / 1000000;
+	offset = (double)offset_ms / 1e3;
 	r->t = t;
 	r->hz = hz;
 	r->jiffies = (uint64_t)high << 32 | low;
