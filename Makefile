@@ -100,7 +100,7 @@ run-check: build-tests
 
 .PHONY: demo run-demo
 demo:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-demo
 	$(Q)$(MAKE) --no-print-directory run-demo
 
 run-demo: all

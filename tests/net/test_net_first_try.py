@@ -165,10 +165,12 @@ def test_observe(line, mangle, mode):
             sockets = live.receivers(line, 4, "local", (live.SHARED, 6001, 6002, 6010))
             live.send_udp(line, 4, "local", datagrams)
             live.expect_equal(live.by_port(sockets, len(datagrams)), {live.SHARED: datagrams})
-            assert [c.memory for c in came.frames()] == [c.memory for c in sent.frames()]
+            frames = [c.memory for c in sent.frames()]
+            assert [c.memory for c in came.frames()] == frames
         verdicts, got = live.change(before, mangle.stats())
-        assert {k: v[0] for k, v in got.items()} == reasons
-        assert verdicts["seen"] == sum(v for k, v in verdicts.items() if k != "seen") == len(datagrams)
+        icmp = {"not_udp_tcp": len(frames) - len(datagrams)}  # a multicast report, some day
+        assert {k: v[0] for k, v in got.items()} == reasons + Counter(icmp)
+        assert verdicts["seen"] == sum(v for k, v in verdicts.items() if k != "seen") == len(frames)
     rows = mangle.entities()
     assert rows["41424344"]["packets"] == 2 * sum(d[:4] == b"ABCD" for d in datagrams[:200])
     ctl.ok("service", "set", "default", "--action", "enforce")

@@ -132,6 +132,7 @@ def test_tag_beyond_the_first_fragment(line, mangle, mode):
         live.send_udp(line, version, "local", [*fits, bytes(5001)])
         live.expect_equal(live.by_port(sockets, 3), {live.SHARED: [*fits, bytes(5001)]})
         _, reasons = live.change(before, mangle.stats())
+        reasons.pop("not_udp_tcp", None)  # a multicast report, some day
         assert {k: v[0] for k, v in reasons.items()} == {"no_tag": 2, "too_long": 1, "later_fragment": 2 + 3}
 
 
