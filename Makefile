@@ -107,8 +107,10 @@ run-demo: all
 	$(Q)MANGLE_CTL=$(B)/mangle-ctl tests/demo/demo
 
 .PHONY: vm-smoke fresh
-vm-smoke: all vectors
-	$(Q)deploy/install-packages tests/vm/packages
+vm-smoke:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test \
+		tests/vm/packages
+	$(Q)$(MAKE) --no-print-directory all vectors
 	$(Q)BUILD=$(B) tests/vm/smoke $(SUITES)
 
 fresh:
@@ -132,8 +134,12 @@ $(B)/bench/quick: $(BENCH_SRC) $(wildcard bench/*.h) $(BENCH_SKEL)
 	$(call say,CC,$@)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -I$(B)/bench -Ibench -o $@ $(BENCH_SRC) -lbpf -lm
 
-.PHONY: bench-quick
-bench-quick: all $(B)/bench/quick
+.PHONY: bench-quick run-bench-quick
+bench-quick:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-bench-quick
+
+run-bench-quick: all $(B)/bench/quick
 	$(Q)MANGLE_CTL=$(B)/mangle-ctl $(B)/bench/quick
 
 # ---- lint ----
@@ -141,8 +147,12 @@ bench-quick: all $(B)/bench/quick
 C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
 SHELL_FILES := $(shell grep -lsE '^\#!.*bash' .ci/* deploy/* tests/* tests/*/* bench/* 2>/dev/null | sort -u)
 
-.PHONY: lint
-lint: all
+.PHONY: lint run-lint
+lint:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-lint
+
+run-lint: all
 	$(call say,LINT,format)
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(call say,LINT,includes)
