@@ -320,7 +320,7 @@ static int judge_entities(const struct service *s, struct why *why)
 	return 0;
 }
 
-/* What the contract promises and this version does not do yet. */
+/* What the manual promises for later and this version does not do. */
 static int judge_not_built(const struct service *s, struct why *why)
 {
 	if (s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_CONNECTION)

@@ -1,4 +1,4 @@
-"""The control tool, seen from outside: what the contract promises, no more.
+"""The control tool, seen from outside: what the manual promises, no more.
 
 Run as root: `/usr/bin/python3 -m pytest tests/ctl`; MANGLE_CTL names another build of the tool.
 Tests run one after the other, since pins have one fixed place. Interfaces are veth pairs between

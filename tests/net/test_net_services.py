@@ -31,7 +31,7 @@ DESTINATIONS = {
 
 
 def best(src, dst, dev):
-    """The service that should win, by the contract's order, told anew."""
+    """The service that should win, by the manual's order, told anew."""
     def longest(prefixes, address):
         if not prefixes:
             return -1

@@ -20,7 +20,7 @@ struct h_result {
 int h_open(void); /* loads the program with its own private maps; 0 or negative errno */
 void h_close(void);
 int h_have_frags(void); /* 1 where the kernel runs frames larger than one buffer */
-/* Makes services and tables equal to a configuration (the YAML text of the contract); returns 0,
+/* Makes services and tables equal to a configuration (the YAML text of the manual); returns 0,
  * or negative errno and one line in err. */
 int h_config(const char *yaml, char *err, size_t err_size);
 /* Runs one frame as if received on interface ifname (NULL: an interface no service names).

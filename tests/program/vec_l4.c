@@ -234,7 +234,7 @@ static void tcp_flags(int ip)
 		v.service = NULL;
 		vector_add(&v, "l4/v%d no payload, %s, no service", ip, flags[i].name);
 		if (flags[i].bits & FLAG_SYN)
-			continue; /* what a SYN with payload is, the contract does not say */
+			continue; /* what a SYN with payload is, the manual does not say */
 		v = (struct vector){
 			.set = set_base,
 			.f = {.ip = (uint8_t)ip, .l4 = TCP, .flags = OPT(flags[i].bits)},

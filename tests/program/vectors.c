@@ -218,7 +218,7 @@ static void expect_bytes(const uint8_t *got, size_t got_len, const uint8_t *expe
 	say("\n    bytes from %zu: got     %s", at, line);
 }
 
-/* Ports are part of the explanation, and the contract says where they are not reached. */
+/* Ports are part of the explanation, and the manual says where they are not reached. */
 static void expect_ports(const struct vector *v, const struct h_result *res)
 {
 	static const char *const unread[] = {"not_ip", "malformed_ip", "later_fragment",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The program vectors: frame in, service set → reason, verdict, frame out. The expectations are
- * the contract's; no vector knows anything of the program.
+ * the manual's; no vector knows anything of the program.
  *
  *   vectors.c      the runner: every vector is one check
  *   vec_link.c     VLAN tags, ethertypes, frames cut at every byte

@@ -87,7 +87,7 @@ static void comes_back(const struct model *m)
 /* 7 lines */
 #define WEB HEAD NAME_WEB TAG4 SIZE
 
-/* The contract's own example, but for connection mode, which udp has no use for. */
+/* The manual's own example, but for connection mode, which udp has no use for. */
 static const char example[] =
 	"version: 1\n"
 	"services:\n"
@@ -147,7 +147,7 @@ static void judge_example(const struct model *m)
 	ck_assert_uint_eq(s->entities[3].target.action, ACTION_DROP);
 }
 
-START_TEST(the_contracts_example)
+START_TEST(the_manuals_example)
 {
 	char path[PATH_MAX];
 	struct model m;
@@ -1122,7 +1122,7 @@ int main(void)
 
 	if (!mkdtemp(start_dir) || chdir(start_dir))
 		return EXIT_FAILURE;
-	tcase_add_test(tc, the_contracts_example);
+	tcase_add_test(tc, the_manuals_example);
 	tcase_add_test(tc, the_default_comes_back);
 	tcase_add_loop_test(tc, ways_to_say_the_same, 0, COUNT_OF(same));
 	tcase_add_loop_test(tc, refuses, 0, COUNT_OF(wrong));
