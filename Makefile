@@ -18,7 +18,7 @@ CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow
 CTL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMANGLE_VERSION='"$(VERSION)"' $(WARN) -I$(B) \
 	$(shell pkg-config --cflags libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
-CTL_LIBS = -lxdp -lbpf -lelf -lz -lyaml -ljansson -lpcap \
+CTL_LIBS = -lxdp -lbpf -lelf -lz -lyaml -ljansson -lpcap -lm \
 	$(shell pkg-config --libs libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
 BPF_CFLAGS = -target bpf -O2 -g $(WARN) -mcpu=v3 \
 	-I/usr/include/$(shell $(CC) -print-multiarch)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -802,7 +803,7 @@ static int64_t seen_time(const struct rows *r, uint32_t seen)
 	uint64_t step = now - (uint64_t)(int64_t)(int32_t)((uint32_t)now - seen);
 	uint64_t jiffies = (step << MANGLE_SEEN_SHIFT) + (1U << (MANGLE_SEEN_SHIFT - 1));
 
-	return (int64_t)(r->origin + (double)jiffies / r->hz);
+	return llround(r->origin + (double)jiffies / r->hz);
 }
 
 static void fill_row(const struct rows *r, struct table_place at, const struct entity *en,
@@ -825,31 +826,24 @@ static int add_row(void *arg, struct table_place at, const struct entity *en)
 }
 
 /*
- * Jiffies begin five minutes before they need more than 32 bits, and tick with CLOCK_MONOTONIC. So
- * the time of a packet comes out the same whenever it is asked for; what is measured only checks
- * it.
+ * Jiffies tick with the clock, but from when is not said, so it is measured; and rounded to more
+ * than a tick, so that the time of a packet comes out the same whenever it is asked for.
  */
 static int rows_init(const struct store *s, const struct table *t, struct rows *r, struct err *e)
 {
-	uint32_t hz = store_config(s)->hz ? store_config(s)->hz : 250, low, high;
-	double first = 4294967296.0 - 300.0 * hz, up, offset;
-	int64_t offset_ms;
-	int err = read_jiffies(0, &low);
+	const double step = 20; /* 1/20 s */
+	uint32_t low, high;
+	int err = read_jiffies(32, &high);
 
 	if (!err)
-		err = read_jiffies(32, &high);
+		err = read_jiffies(0, &low);
 	if (err)
 		return fail(e, err, "tables", "reading the kernel's clock: %s", strerror(-err));
-	up = (double)now_ns(CLOCK_MONOTONIC) / 1e9;
-	offset_ms = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC)) / 1000000;
-	offset = (double)offset_ms / 1e3;
 	r->t = t;
-	r->hz = hz;
+	r->hz = store_config(s)->hz ? store_config(s)->hz : 250;
 	r->jiffies = (uint64_t)high << 32 | low;
-	r->origin = offset - first / hz;
-	if (up - ((double)r->jiffies - first) / hz > 1 ||
-	    up - ((double)r->jiffies - first) / hz < -1)
-		r->origin = offset + up - (double)r->jiffies / hz;
+	r->origin = (double)now_ns(CLOCK_REALTIME) / 1e9 - (double)r->jiffies / r->hz;
+	r->origin = (double)llround(r->origin * step) / step;
 	return 0;
 }
 

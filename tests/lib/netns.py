@@ -55,13 +55,16 @@ def command(*argv, check=True, stdin=None, timeout=60):
 class Namespace:
     """One network namespace."""
 
-    def __init__(self, lab, name):
-        self.lab, self.name = lab, name
-        command("ip", "netns", "add", name)
-        self.fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    def __init__(self, lab, short):
+        self.lab, self.name = lab, lab.prefix + short
+        command("ip", "netns", "add", self.name)
+        self.fd = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        lab.namespaces[short] = self  # so that it goes, whatever happens
         for key, value in {
                 "ipv6/conf/all/accept_dad": 0, "ipv6/conf/default/accept_dad": 0,
                 "ipv6/conf/default/accept_ra": 0, "ipv6/conf/default/router_solicitations": 0,
+                # multicast reports at once, not some time during the test
+                "ipv6/conf/default/mldv2_unsolicited_report_interval": 1,
                 "ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0}.items():
             self.sysctl(key, value)
         self.ip("link set lo up")
@@ -210,8 +213,7 @@ class Lab:
             self.stack = outer
 
     def ns(self, short):
-        made = self.namespaces[short] = Namespace(self, self.prefix + short)
-        return made
+        return Namespace(self, short)
 
     def veth(self, a, dev_a, b, dev_b, mtu=1500):
         """A pair, up, with fixed MAC addresses (mac_of(dev)) and nothing that sends by itself."""

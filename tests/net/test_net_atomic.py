@@ -161,17 +161,18 @@ def test_killed_in_the_middle(loaded, stream, tmp_path):
         files[i].write_text(text, encoding="ascii")
     started = time.monotonic()
     ctl.ok("map", "replace", files[1])
-    whole = time.monotonic() - started
-    outcomes, killed = [], 0
-    for i in range(24):
+    whole = time.monotonic() - started  # this time one run took, another may be much faster
+    killed = 0
+    for i in range(100):
         with live.running("map", "replace", files[i % 2]) as process:
-            time.sleep(whole * 1.1 * i / 24)
+            time.sleep(whole * (i % 24) / 24)
             process.send_signal(signal.SIGKILL)
             killed += process.wait(10) == -signal.SIGKILL
         now = rows(ctl.ok("map", "save").out)
         assert now in tables, f"a mixture after the kill, {len(now)} rows"
-        outcomes.append(tables.index(now))
-    assert killed >= 8, f"only {killed} of 24 were killed in time"
+        if killed >= 16:
+            break
+    assert killed >= 16, f"only {killed} were killed in time"
     r = ctl.ok("map", "replace", files[0])
     assert rows(ctl.ok("map", "save").out) == tables[0], r
     live.check_stream(stream.finish(), 3000)

@@ -61,9 +61,10 @@ def test_counters(line, mangle, mode):
     mangle.attach(line.mid, "m0", mode=mode, text=live.config(live.service(entities=ENTITIES)))
     src, dst, _, _ = line.ends(4, "local")
     src6, dst6, _, _ = line.ends(6, "local")
-    before, rows = mangle.stats(), mangle.entities()
-    sent = netns.Capture(line.snd, "s0", outgoing=True)
     sockets = live.receivers(line, 4, "local", (live.SHARED, *TARGETS.values()))
+    rows = mangle.entities()
+    sent = netns.Capture(line.snd, "s0", outgoing=True)
+    before = mangle.stats()
     started = time.time()
 
     datagrams = netns.payloads(300, [*ENTITIES, b"none"], seed=3) + [b"", b"A", b"ABC", b"ABCD"]
@@ -158,11 +159,11 @@ def test_observe(line, mangle, mode):
             d[:4].decode(), "rewritten")] += 1
     for sender in (True, False):
         line.offload(sender)
-        before = mangle.stats()
         with line.lab.sockets():
+            sockets = live.receivers(line, 4, "local", (live.SHARED, 6001, 6002, 6010))
             sent = netns.Capture(line.snd, "s0", outgoing=True)
             came = netns.Capture(line.mid, "m0")
-            sockets = live.receivers(line, 4, "local", (live.SHARED, 6001, 6002, 6010))
+            before = mangle.stats()
             live.send_udp(line, 4, "local", datagrams)
             live.expect_equal(live.by_port(sockets, len(datagrams)), {live.SHARED: datagrams})
             frames = [c.memory for c in sent.frames()]
