@@ -131,14 +131,11 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 }
 
 static struct mangle_bpf *load_instance(const struct store *s, const char *ifname, bool explaining,
-					struct err *e)
+					const struct prog_features *f, struct err *e)
 {
-	struct prog_features f;
-	struct mangle_bpf *skel;
+	struct mangle_bpf *skel = open_instance(s, ifname, explaining, f, e);
 	int err;
 
-	prog_probe(&f);
-	skel = open_instance(s, ifname, explaining, &f, e);
 	if (!skel)
 		return NULL;
 	err = mangle_bpf__load(skel);
@@ -231,9 +228,9 @@ static int attach_link(const struct mangle_iface_key *k, const struct mangle_ifa
 
 /* 0 attached by the pinned link; the program's instance is loaded here. */
 static int attach_plain(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-			int mode, struct err *e)
+			int mode, const struct prog_features *f, struct err *e)
 {
-	struct mangle_bpf *skel = load_instance(s, i->name, false, e);
+	struct mangle_bpf *skel = load_instance(s, i->name, false, f, e);
 	struct bpf_prog_info info;
 	int err;
 
@@ -259,14 +256,14 @@ out:
 	return err;
 }
 
-static bool has_program(struct xdp_multiprog *mp, uint32_t id)
+static struct xdp_program *find_program(struct xdp_multiprog *mp, uint32_t id)
 {
 	struct xdp_program *p = NULL;
 
 	while ((p = xdp_multiprog__next_prog(p, mp)))
 		if (xdp_program__id(p) == id)
-			return true;
-	return false;
+			break;
+	return p;
 }
 
 static int attach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint32_t mode)
@@ -399,7 +396,7 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	prog_probe(&f);
 	err = f.dispatcher ? attach_dispatcher(s, &k, &i, mode, &f, e) : -EOPNOTSUPP;
 	if (err == -EOPNOTSUPP)
-		err = attach_plain(s, &k, &i, mode, e);
+		err = attach_plain(s, &k, &i, mode, &f, e);
 	if (err)
 		return err;
 	err = store_iface_put(s, &k, &i, e);
@@ -432,16 +429,14 @@ static int detach_link(const struct mangle_iface *i)
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	struct xdp_multiprog *mp;
-	struct xdp_program *p = NULL;
+	struct xdp_program *p;
 	int back, err = netns_enter_inode(k->netns, &back);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
 	if (!libxdp_get_error(mp)) {
-		while ((p = xdp_multiprog__next_prog(p, mp)))
-			if (xdp_program__id(p) == i->prog_id)
-				break;
+		p = find_program(mp, i->prog_id);
 		if (p)
 			err = xdp_program__detach(p, (int)k->ifindex,
 						  xdp_multiprog__attach_mode(mp), 0);
@@ -489,7 +484,7 @@ static bool is_on(uint32_t ifindex, const struct mangle_iface *i)
 		return !bpf_xdp_query_id((int)ifindex, 0, &id) && id == i->prog_id;
 	mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	if (!libxdp_get_error(mp)) {
-		on = has_program(mp, i->prog_id);
+		on = find_program(mp, i->prog_id) != NULL;
 		xdp_multiprog__close(mp);
 	}
 	return on;
@@ -575,6 +570,7 @@ static int check_builds(struct store *s, struct err *e)
 
 int explainer_open(struct explainer **out, struct store *s, const char *ifname, struct err *e)
 {
+	struct prog_features f;
 	struct explainer *x;
 	int err = check_builds(s, e);
 
@@ -584,7 +580,8 @@ int explainer_open(struct explainer **out, struct store *s, const char *ifname, 
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return fail(e, -ENOMEM, "explain", "loading the program: out of memory");
-	x->skel = load_instance(s, ifname ? ifname : "", true, e);
+	prog_probe(&f);
+	x->skel = load_instance(s, ifname ? ifname : "", true, &f, e);
 	if (!x->skel) {
 		free(x);
 		return -EIO;
@@ -642,11 +639,13 @@ struct runner {
 int runner_open(struct runner **out, struct store *s, const char *ifname, struct err *e)
 {
 	struct runner *r = calloc(1, sizeof(*r));
+	struct prog_features f;
 
 	*out = NULL;
 	if (!r)
 		return fail(e, -ENOMEM, "program", "loading it: out of memory");
-	r->skel = load_instance(s, ifname, false, e);
+	prog_probe(&f);
+	r->skel = load_instance(s, ifname, false, &f, e);
 	if (!r->skel) {
 		free(r);
 		return -EIO;

@@ -613,20 +613,16 @@ static void done_in_place(struct store *s)
 int store_set_row(struct store *s, const char *service, const struct entity *en, bool set_size,
 		  struct changes *c, struct err *e)
 {
-	int index = store_index(s, service);
 	struct inner in = {.fd = -1};
 	struct entity wished = *en;
 	struct table_place at;
 	struct table t;
+	uint32_t index;
 	bool found;
 	int err;
 
 	memset(c, 0, sizeof(*c));
-	if (index < 0)
-		return fail(
-			e, -ENOENT, service,
-			"setting an entity: there is no service of that name (see service list)");
-	err = store_table(s, (uint32_t)index, &in, &t, e);
+	err = store_table_of(s, service, &index, &in, &t, e);
 	if (err)
 		return err;
 	found = table_find(&t, en->tag, &at);
@@ -655,7 +651,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		err = table_claim(&t, wished.tag, &at);
 	if (err == -ENOSPC) {
 		inner_close(&in);
-		err = grow(s, (uint32_t)index, &wished, e);
+		err = grow(s, index, &wished, e);
 	} else {
 		table_store(&t, at, entity_value(&wished));
 		inner_close(&in);
@@ -669,18 +665,14 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 int store_del_row(struct store *s, const char *service, const struct tag *tag, struct err *e)
 {
 	const struct changes c = {.removed = 1};
-	int index = store_index(s, service);
 	struct inner in = {.fd = -1};
 	struct table_place at;
 	struct table t;
+	uint32_t index;
 	int found;
 	int err;
 
-	if (index < 0)
-		return fail(
-			e, -ENOENT, service,
-			"deleting an entity: there is no service of that name (see service list)");
-	err = store_table(s, (uint32_t)index, &in, &t, e);
+	err = store_table_of(s, service, &index, &in, &t, e);
 	if (err)
 		return err;
 	found = table_find(&t, tag->bytes, &at) && table_value(&t, at);
@@ -693,9 +685,4 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 	if (found)
 		log_change(s, &c, "map del");
 	return found;
-}
-
-void store_set_file(struct store *s, const char *file)
-{
-	snprintf(store_config(s)->file, sizeof(store_config(s)->file), "%s", file);
 }

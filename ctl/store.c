@@ -787,6 +787,23 @@ int store_table(const struct store *s, uint32_t index, struct inner *in, struct 
 	return table_open(s, c->info[index].table_id, c->service[index].tag_len, in, t, e);
 }
 
+static int no_service(const char *name, struct err *e)
+{
+	return fail(e, -ENOENT, name,
+		    "looking for the service: there is none of that name (see service list)");
+}
+
+int store_table_of(const struct store *s, const char *service, uint32_t *index, struct inner *in,
+		   struct table *t, struct err *e)
+{
+	int found = store_index(s, service);
+
+	if (found < 0)
+		return no_service(service, e);
+	*index = (uint32_t)found;
+	return store_table(s, *index, in, t, e);
+}
+
 struct rows {
 	const struct table *t;
 	struct row *row;
@@ -854,24 +871,16 @@ static int by_tag(const void *a, const void *b)
 	return memcmp(x->entity.tag, y->entity.tag, MANGLE_MAX_TAG);
 }
 
-static int no_service(const char *name, struct err *e)
-{
-	return fail(e, -ENOENT, name,
-		    "looking for the service: there is none of that name (see service list)");
-}
-
 int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
 	       struct err *e)
 {
-	int index = store_index(s, service);
 	struct inner in = {.fd = -1};
 	struct rows r = {0};
 	struct table t;
+	uint32_t index;
 	int err;
 
-	if (index < 0)
-		return no_service(service, e);
-	err = store_table(s, (uint32_t)index, &in, &t, e);
+	err = store_table_of(s, service, &index, &in, &t, e);
 	if (err)
 		return err;
 	r.row = malloc((t.cells->header.entities + 1) * sizeof(*r.row));
@@ -893,18 +902,16 @@ int store_rows(struct store *s, const char *service, struct row **rows, size_t *
 int store_get_row(struct store *s, const char *service, const struct tag *tag, struct row *out,
 		  struct err *e)
 {
-	int index = store_index(s, service);
 	struct inner in = {.fd = -1};
 	struct entity en = {0};
 	struct table_place at;
 	struct rows r = {0};
 	struct table t;
+	uint32_t index;
 	int found = 0;
 	int err;
 
-	if (index < 0)
-		return no_service(service, e);
-	err = store_table(s, (uint32_t)index, &in, &t, e);
+	err = store_table_of(s, service, &index, &in, &t, e);
 	if (err)
 		return err;
 	if (table_find(&t, tag->bytes, &at) && table_value(&t, at)) {

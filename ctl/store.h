@@ -30,7 +30,6 @@ int store_purge(struct store *s, struct err *e);
 int store_is_fresh(const struct store *s);
 uint64_t store_generation(const struct store *s);
 const char *store_file(const struct store *s); /* configuration file last applied, "" none */
-void store_set_file(struct store *s, const char *file);
 
 /* The running services; entities too where with_entities, else keep_entities is set in each. */
 int store_read(struct store *s, struct model *m, bool with_entities, struct err *e);

@@ -53,6 +53,9 @@ int table_open(const struct store *s, uint32_t id, unsigned int tag_len, struct 
 	       struct table *t, struct err *e);
 int store_table(const struct store *s, uint32_t index, struct inner *in, struct table *t,
 		struct err *e);
+/* The same by the service's name, and its index; -ENOENT with e set where there is none. */
+int store_table_of(const struct store *s, const char *service, uint32_t *index, struct inner *in,
+		   struct table *t, struct err *e);
 void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
 /* Finishes what an interrupted change left. Exclusive lock. */
 int store_recover(struct store *s, struct err *e);
