@@ -88,7 +88,7 @@ unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
 .PHONY: build-tests check run-check
-build-tests: all unit vectors
+build-tests: all unit vectors $(B)/bench/generate
 
 # Installs what is missing, builds, runs everything.
 check:
@@ -118,8 +118,10 @@ fresh:
 
 # ---- bench ----
 
-BENCH_SRC := $(addprefix bench/,quick.c lab.c generator.c rounds.c report.c frame.c)
-BENCH_SKEL := $(B)/bench/draw.skel.h $(B)/bench/reference.skel.h
+BENCH_SKEL := $(addprefix $(B)/bench/,draw.skel.h reference.skel.h tc.skel.h)
+BENCH_CORE := $(addprefix bench/,setup.c lab.c generator.c rounds.c report.c frame.c)
+BENCH_SECTIONS := $(addprefix bench/,bench.c quick.c paths.c tables.c wires.c cpus.c peers.c relay.c)
+BENCH_CC = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -I$(B)/bench -Ibench
 
 $(B)/bench/%.bpf.o: bench/%.bpf.c
 	$(call say,BPF,$@)
@@ -130,17 +132,21 @@ $(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
-$(B)/bench/quick: $(BENCH_SRC) $(wildcard bench/*.h) $(BENCH_SKEL)
+$(B)/bench/bench: $(BENCH_SECTIONS) $(BENCH_CORE) $(wildcard bench/*.h) $(BENCH_SKEL)
 	$(call say,CC,$@)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -I$(B)/bench -Ibench -o $@ $(BENCH_SRC) -lbpf -lm
+	$(Q)$(BENCH_CC) -o $@ $(BENCH_SECTIONS) $(BENCH_CORE) -lbpf -lm
+
+$(B)/bench/generate: bench/generate.c $(BENCH_CORE) $(wildcard bench/*.h) $(BENCH_SKEL)
+	$(call say,CC,$@)
+	$(Q)$(BENCH_CC) -o $@ bench/generate.c $(BENCH_CORE) -lbpf -lm
 
 .PHONY: bench-quick run-bench-quick
 bench-quick:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
 	$(Q)$(MAKE) --no-print-directory run-bench-quick
 
-run-bench-quick: all $(B)/bench/quick
-	$(Q)MANGLE_CTL=$(B)/mangle-ctl $(B)/bench/quick
+run-bench-quick: all $(B)/bench/bench
+	$(Q)MANGLE_CTL=$(B)/mangle-ctl $(B)/bench/bench quick
 
 # ---- lint ----
 

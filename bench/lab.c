@@ -12,16 +12,20 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
+#include "frame.h"
 #include "report.h"
 
 #define PINS "/sys/fs/bpf/mangle"
 #define BPFFS "/sys/fs/bpf"
 #define BPFFS_MAGIC 0xcafe4a11
 
-const char *const lab_ns_name[] = {NULL, "mglb-tx", "mglb-rx"};
-const char *const lab_tx_name[WIRES] = {"mglb-n0", "mglb-m0"};
-const char *const lab_rx_name[WIRES] = {"mglb-n1", "mglb-m1"};
+const char lab_tx_netns[] = "mglb-tx";
+const char lab_rx_name[] = "in0";
 
+static struct lab_wire wires[LAB_WIRES];
+static int wire_count;
 static bool bpffs_was_mounted;
 
 /* Runs a shell command; its output goes to OUT, if that is not NULL. Its exit status, or -1. */
@@ -42,8 +46,7 @@ static int run(char *out, size_t size, const char *command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static int sh(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int sh(const char *format, ...)
+int lab_sh(const char *format, ...)
 {
 	char command[1024];
 	va_list args;
@@ -61,7 +64,7 @@ static bool bpffs_is_mounted(void)
 	return !statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPFFS_MAGIC;
 }
 
-int lab_enter(enum lab_ns ns)
+int lab_enter(const char *netns)
 {
 	char path[64];
 	static int host = -1;
@@ -69,14 +72,24 @@ int lab_enter(enum lab_ns ns)
 
 	if (host < 0)
 		host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/run/netns/%s", ns ? lab_ns_name[ns] : "");
-	fd = ns ? open(path, O_RDONLY | O_CLOEXEC) : host;
+	snprintf(path, sizeof(path), "/run/netns/%s", netns ?: "");
+	fd = netns ? open(path, O_RDONLY | O_CLOEXEC) : host;
 	ret = setns(fd, CLONE_NEWNET);
 	if (ret)
 		complain("%s: enter: %s", path, strerror(errno));
-	if (ns && fd >= 0)
+	if (netns && fd >= 0)
 		close(fd);
 	return ret;
+}
+
+int lab_enter_rx(int wire)
+{
+	return lab_enter(wires[wire].netns);
+}
+
+const struct lab_wire *lab_get(int wire)
+{
+	return &wires[wire];
 }
 
 int lab_ctl(char *out, size_t size, const char *format, ...)
@@ -112,45 +125,67 @@ int lab_refuse(void)
 	if (!access(PINS, F_OK))
 		return complain("mangle is loaded here (" PINS
 				"): it would lose its tables (detach --all --purge)");
-	if (!access("/run/netns/mglb-rx", F_OK) || !access("/run/netns/mglb-tx", F_OK))
+	if (!system("ls /run/netns 2>/dev/null | grep -q '^mglb-'"))
 		return complain(
-			"namespaces mglb-tx, mglb-rx exist: another run, or what one left (ip netns del)");
+			"namespaces mglb-… exist: another run, or what one left (ip netns del)");
 	bpffs_was_mounted = bpffs_is_mounted();
 	return 0;
 }
 
-static int wire_up(enum lab_wire w)
+/* Nothing but the benchmark's frames shall be on the wires. */
+static int netns_up(const char *name)
 {
-	const char *tx = lab_tx_name[w], *rx = lab_rx_name[w];
+	return lab_sh("ip netns add %s && ip -n %s link set lo up && ip netns exec %s sysctl -qw "
+		      "net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 "
+		      "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0",
+		      name, name, name);
+}
 
-	return sh("ip -n mglb-tx link add %s type veth peer name %s address 02:00:00:00:00:02 netns mglb-rx",
-		  tx, rx) ||
-	       sh("ip -n mglb-tx link set %s up && ip -n mglb-rx link set %s up", tx, rx) ||
-	       sh("ip netns exec mglb-rx nft 'table netdev mglb { counter %s { }; chain %s { "
-		  "type filter hook ingress device %s priority 0; counter name %s drop; }; }'",
-		  rx, rx, rx, rx);
+int lab_sink(int wire)
+{
+	const struct lab_wire *w = &wires[wire];
+	static const char *const where[] = {
+		[SINK_INGRESS] = "netdev mglb { chain sink { type filter hook ingress device in0 "
+				 "priority 100; ",
+		[SINK_INPUT] = "ip mglb { chain sink { type filter hook input priority 0; ",
+		[SINK_LOOP] = "ip mglb { chain sink { type filter hook input priority 0; "
+			      "iif != lo accept; ",
+	};
+
+	/* As little as tells them apart: each comparison costs nanoseconds. */
+	return lab_sh("ip netns exec %s nft 'table %sudp dport >= %d counter drop; counter drop; "
+		      "}; }'",
+		      w->netns, where[w->sink], FRAME_FIRST_PORT);
 }
 
 int lab_up(void)
 {
-	for (enum lab_ns ns = NS_TX; ns <= NS_RX; ns++) {
-		/* Nothing but the benchmark's frames shall be on the wires. */
-		if (sh("ip netns add %s && ip -n %s link set lo up && ip netns exec %s sysctl -qw "
-		       "net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1",
-		       lab_ns_name[ns], lab_ns_name[ns], lab_ns_name[ns]))
-			return -1;
-	}
-	for (enum lab_wire w = 0; w < WIRES; w++) {
-		if (wire_up(w))
-			return -1;
-	}
-	return 0;
+	return netns_up(lab_tx_netns);
+}
+
+int lab_wire(const char *name, enum lab_sink sink)
+{
+	struct lab_wire *w = &wires[wire_count];
+
+	if (wire_count == LAB_WIRES)
+		return complain("%s: more than %d wires", name, LAB_WIRES);
+	snprintf(w->name, sizeof(w->name), "%s", name);
+	snprintf(w->netns, sizeof(w->netns), "mglb-%s", name);
+	w->sink = sink;
+	if (netns_up(w->netns) ||
+	    lab_sh("ip -n %s link add %s type veth peer name %s address 02:00:00:00:00:02 netns %s",
+		   lab_tx_netns, w->name, lab_rx_name, w->netns) ||
+	    lab_sh("ip -n %s link set %s up && ip -n %s link set %s up && "
+		   "ip -n %s addr add 198.51.100.1/24 dev %s",
+		   lab_tx_netns, w->name, w->netns, lab_rx_name, w->netns, lab_rx_name))
+		return -1;
+	return wire_count++;
 }
 
 void lab_down(void)
 {
 	lab_ctl(NULL, 0, "--quiet detach --all --purge --force");
-	run(NULL, 0, "ip netns del mglb-tx 2>/dev/null; ip netns del mglb-rx 2>/dev/null");
+	run(NULL, 0, "for ns in $(ls /run/netns | grep '^mglb-'); do ip netns del $ns; done");
 	/* mangle mounts it, libxdp leaves an empty directory; what else is there is somebody's. */
 	if (!bpffs_was_mounted && bpffs_is_mounted())
 		run(NULL, 0,
@@ -158,13 +193,50 @@ void lab_down(void)
 		    "test -n \"$(ls -A " BPFFS ")\" || umount " BPFFS);
 }
 
-int lab_arrived(enum lab_wire w, __u64 *frames)
+/* The sink's rules in their order: right, other. */
+int lab_arrived(int wire, __u64 *right, __u64 *other)
 {
-	char command[256], out[4096];
+	const struct lab_wire *w = &wires[wire];
+	char command[256], out[8192], *at;
 
-	snprintf(command, sizeof(command),
-		 "ip netns exec mglb-rx nft -j list counter netdev mglb %s", lab_rx_name[w]);
+	snprintf(command, sizeof(command), "ip netns exec %s nft -j list table %s mglb", w->netns,
+		 w->sink == SINK_INGRESS ? "netdev" : "ip");
 	if (run(out, sizeof(out), command))
 		return complain("failed: %s", command);
-	return lab_json(out, lab_rx_name[w], "packets", frames);
+	if (lab_json(out, "\"counter\"", "packets", right))
+		return -1;
+	at = strstr(out, "\"counter\"") + 1;
+	return lab_json(at, "\"counter\"", "packets", other);
+}
+
+/* ---- mangle ---------------------------------------------------------------------------------- */
+
+int lab_attach(const int *to, int n, const char *config)
+{
+	static char status[1 << 20];
+	char quoted[40];
+	__u64 id;
+	int fd;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", wires[to[0]].netns);
+	for (int i = 0; i < n; i++) {
+		if (lab_ctl(NULL, 0, "--quiet -n %s attach %s --mode native --config %s",
+			    wires[to[i]].netns, lab_rx_name, config))
+			return -1;
+	}
+	if (lab_ctl(status, sizeof(status), "-j status") ||
+	    lab_json(status, quoted, "prog_id", &id))
+		return -1;
+	fd = bpf_prog_get_fd_by_id(id);
+	return fd < 0 ? complain("program %llu: open: %s", id, strerror(errno)) : fd;
+}
+
+int lab_reason(const char *reason, __u64 *packets)
+{
+	static char stats[4 << 20];
+	char key[64];
+
+	snprintf(key, sizeof(key), "\"%s\"", reason);
+	return lab_ctl(stats, sizeof(stats), "-j stats") ||
+	       lab_json(strstr(stats, "\"reasons\"") ?: "", key, "packets", packets);
 }

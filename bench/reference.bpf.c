@@ -25,6 +25,8 @@ struct {
 	__type(value, __u64);
 } reference_count SEC(".maps");
 
+const volatile __be16 reference_port = 0; /* of the service */
+
 struct frame {
 	struct ethhdr eth;
 	struct iphdr ip;
@@ -52,7 +54,7 @@ static __always_inline int reference(struct xdp_md *ctx)
 	if ((void *)(f + 1) > (void *)(long)ctx->data_end ||
 	    f->eth.h_proto != bpf_htons(ETH_P_IP) || f->ip.version != 4 || f->ip.ihl != 5 ||
 	    f->ip.protocol != IPPROTO_UDP || f->ip.frag_off & bpf_htons(0x1fff) ||
-	    f->udp.dest != bpf_htons(5000))
+	    f->udp.dest != reference_port)
 		return XDP_PASS;
 	key.tag = f->tag;
 	entity = bpf_map_lookup_elem(&reference_table, &key);
@@ -77,6 +79,12 @@ SEC("xdp.frags")
 int bench_noop(struct xdp_md *ctx __attribute__((unused)))
 {
 	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int bench_drop(struct xdp_md *ctx __attribute__((unused)))
+{
+	return XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";
