@@ -148,6 +148,14 @@ bench-quick:
 run-bench-quick: all $(B)/bench/bench
 	$(Q)MANGLE_CTL=$(B)/mangle-ctl $(B)/bench/bench quick
 
+# What the sections in Python run.
+BENCH_TOOLS := $(addprefix $(B)/bench/,pingpong noop.bpf.o)
+
+$(B)/bench/pingpong: $(B)/bench/%: bench/%.c bench/station.c bench/station.h bench/frame.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Ibench -o $@ $< bench/station.c
+
 # ---- lint ----
 
 C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
