@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# mangle: make | check | demo | lint | bench-quick | vm-smoke | install | clean. V=1 shows commands.
+# mangle: make | check | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
@@ -155,6 +155,15 @@ $(B)/bench/pingpong $(B)/bench/stream: $(B)/bench/%: bench/%.c bench/station.c b
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Ibench -o $@ $< bench/station.c
+
+.PHONY: bench run-bench
+# SECTIONS="paths latency": only these. KEEP=NAME: keeps the figures as bench/results/NAME.json.
+bench:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-bench
+	$(Q)$(MAKE) --no-print-directory run-bench
+
+run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
+	$(Q)BUILD=$(B) MANGLE_CTL=$(B)/mangle-ctl bench/run $(addprefix --keep ,$(KEEP)) $(SECTIONS)
 
 # ---- lint ----
 
