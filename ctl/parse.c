@@ -525,34 +525,3 @@ const char *format_protocol(uint8_t protocols)
 		return "udp";
 	return protocols == MANGLE_PROTO_TCP ? "tcp" : "any";
 }
-
-/* ---- keys --------------------------------------------------------------------------------- */
-
-static uint64_t load_le(const uint8_t *bytes, unsigned int len)
-{
-	uint64_t value = 0;
-
-	while (len--)
-		value = value << 8 | bytes[len];
-	return value;
-}
-
-static void store_le(uint64_t value, uint8_t *bytes)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++, value >>= 8)
-		bytes[i] = (uint8_t)value;
-}
-
-void tag_to_key(const uint8_t *tag, unsigned int len, uint64_t *lo, uint64_t *hi)
-{
-	*lo = load_le(tag, len < 8 ? len : 8);
-	*hi = len > 8 ? load_le(tag + 8, len - 8) : 0;
-}
-
-void tag_from_key(uint64_t lo, uint64_t hi, uint8_t tag[MANGLE_MAX_TAG])
-{
-	store_le(lo, tag);
-	store_le(hi, tag + 8);
-}

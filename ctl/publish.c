@@ -213,36 +213,52 @@ struct plan {
 	uint64_t seed;
 };
 
+/* A few seeds, then more room, until every tag lies near its bucket. */
+static int arrange(const struct store *s, const struct service *svc, uint64_t seed,
+		   struct arrangement *a, struct err *e)
+{
+	size_t room = svc->entity_count;
+	int err = -ENOSPC;
+
+	for (int attempt = 0; attempt < 16; attempt++) {
+		err = table_arrange(a, svc, table_buckets(room, svc->tag_len, s->cpus), seed);
+		if (err != -ENOSPC)
+			break;
+		arrangement_free(a);
+		seed = random_seed();
+		if (attempt % 4 == 3)
+			room += room / 2;
+	}
+	if (err == -ENOSPC || err == -E2BIG)
+		return fail(
+			e, -E2BIG, svc->name,
+			"building its table: %zu entities on %u CPUs need more than the 4 GiB a map can have (use fewer entities a service)",
+			svc->entity_count, s->cpus.regions);
+	if (err)
+		return fail(e, err, svc->name, "building its table: out of memory");
+	return 0;
+}
+
 static int build_table(struct store *s, const struct service *svc, struct plan *p, struct err *e)
 {
-	uint32_t buckets = table_buckets(svc->entity_count, svc->tag_len);
+	/* With the seed it had, the tags of old and new table lie in the same order, and counters
+	 * are carried over from one end to the other, not to and fro. */
+	uint64_t seed = p->before >= 0 ? store_config(s)->service[p->before].seed : random_seed();
+	struct arrangement a;
+	struct table t;
+	int err = arrange(s, svc, seed, &a, e);
 
-	/* A few seeds, then more room, until every tag lies near its bucket. */
-	for (int attempt = 0; attempt < 64; attempt++) {
-		uint64_t cells = table_cells(buckets, s->cpus);
-		struct table t;
-		int err;
-
-		if (cells * MANGLE_CELL > 0xffff0000ULL) /* what every kernel's array can be */
-			return fail(
-				e, -E2BIG, svc->name,
-				"building its table: %zu entities on %u CPUs need more than the 4 GiB a map can have (use fewer entities a service)",
-				svc->entity_count, s->cpus.regions);
-		err = inner_create(s, (uint32_t)cells, &p->table, e);
-		if (err)
-			return err;
+	if (!err)
+		err = inner_create(s, (uint32_t)table_cells(a.buckets, s->cpus), &p->table, e);
+	if (!err) {
 		p->id = p->table.id;
-		p->buckets = buckets;
-		p->seed = random_seed();
+		p->buckets = a.buckets;
+		p->seed = a.seed;
 		t.cells = p->table.memory;
-		if (!table_build(&t, svc, buckets, s->cpus, p->seed))
-			return 0;
-		inner_unpin(s, p->table.id);
-		inner_close(&p->table);
-		if (attempt % 4 == 3)
-			buckets += buckets / 2;
+		table_build(&t, svc, &a, s->cpus);
 	}
-	return fail(e, -ENOSPC, svc->name, "building its table: no arrangement of its tags found");
+	arrangement_free(&a);
+	return err;
 }
 
 static uint32_t free_place(bool used[MANGLE_TABLE_SLOTS])

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../maps/hash.h"
@@ -13,7 +14,7 @@
 #endif
 
 #define MIN_BUCKETS 4
-#define LARGE 50000 /* entities; from here on memory is worth more than the last probe */
+#define AHEAD 16 /* entities fetched before they are needed */
 /* A table is built anew when so much of it is used, deleted entities counted. */
 #define MAX_USED(slots) ((slots) / 10 * 8 + 1)
 
@@ -22,7 +23,7 @@ static unsigned int slots_of(unsigned int tag_len)
 	return tag_len <= 8 ? MANGLE_SHORT_SLOTS : MANGLE_LONG_SLOTS;
 }
 
-static uint32_t stride(const struct table *t)
+uint32_t table_stride(const struct table *t)
 {
 	return t->cells->header.buckets + MANGLE_MAX_REACH;
 }
@@ -32,17 +33,6 @@ static bool is_long(const struct table *t)
 	return t->cells->header.tag_len > 8;
 }
 
-uint32_t table_buckets(size_t entities, unsigned int tag_len)
-{
-	/* A half of the slots is used, of a large table two thirds. */
-	size_t slots = entities >= LARGE ? entities / 2 * 3 : entities * 2;
-	size_t buckets = slots / slots_of(tag_len) + 1;
-
-	if (buckets < MIN_BUCKETS)
-		return MIN_BUCKETS;
-	return buckets > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)buckets;
-}
-
 uint64_t table_cells(uint32_t buckets, struct table_cpus cpus)
 {
 	uint64_t a_region = (uint64_t)buckets + MANGLE_MAX_REACH;
@@ -50,9 +40,20 @@ uint64_t table_cells(uint32_t buckets, struct table_cpus cpus)
 	return 1 + a_region * cpus.regions + (a_region + 1) / 2;
 }
 
+uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus)
+{
+	/* A half of the slots is used, if a map can have so many. */
+	uint64_t buckets = (uint64_t)entities * 2 / slots_of(tag_len) + 1;
+	uint64_t most = (2 * (TABLE_MAX_CELLS - 2)) / (2 * cpus.regions + 1) - MANGLE_MAX_REACH;
+
+	if (buckets < MIN_BUCKETS)
+		return MIN_BUCKETS;
+	return (uint32_t)(buckets < most ? buckets : most);
+}
+
 static struct mangle_cell *cell_of(const struct table *t, uint32_t bucket, unsigned int region)
 {
-	return &t->cells[1 + (uint64_t)stride(t) * region + bucket].cell;
+	return &t->cells[1 + (uint64_t)table_stride(t) * region + bucket].cell;
 }
 
 /* Region 0 stands for all: they differ only while a change is written. */
@@ -63,7 +64,7 @@ static struct mangle_bucket *bucket_of(const struct table *t, uint32_t bucket)
 
 static struct mangle_counts *carried(const struct table *t, struct table_place at)
 {
-	uint64_t first = 1 + (uint64_t)stride(t) * t->cells->header.regions;
+	uint64_t first = 1 + (uint64_t)table_stride(t) * t->cells->header.regions;
 
 	return &t->cells[first + at.bucket / 2].carried[at.bucket % 2];
 }
@@ -84,7 +85,7 @@ bool table_find(const struct table *t, const uint8_t *tag, struct table_place *a
 	uint32_t home, reach;
 	uint64_t lo, hi;
 
-	tag_to_key(tag, h->tag_len, &lo, &hi);
+	tag_to_key(tag, MANGLE_MAX_TAG, &lo, &hi);
 	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
 	reach = (uint32_t)bucket_of(t, home)->reach;
 	for (uint32_t bucket = home; bucket <= home + reach; bucket++) {
@@ -118,6 +119,7 @@ static void publish_barrier(void)
 #endif
 }
 
+/* Takes a slot; nobody finds it before it has a value. */
 static void claim_slot(struct table *t, uint32_t home, uint32_t far, unsigned int slot, uint64_t lo,
 		       uint64_t hi)
 {
@@ -135,37 +137,27 @@ static void claim_slot(struct table *t, uint32_t home, uint32_t far, unsigned in
 	t->cells->header.used++;
 }
 
-/* Takes a slot; nobody finds it before it has a value. */
-static int claim(struct table *t, uint64_t lo, uint64_t hi, struct table_place *at)
+int table_claim(struct table *t, const uint8_t *tag, struct table_place *at)
 {
 	const struct mangle_table_header *h = &t->cells->header;
-	uint32_t home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
+	uint64_t lo, hi;
+	uint32_t home;
 
+	if (h->used >= MAX_USED((uint64_t)h->buckets * slots_of(h->tag_len)))
+		return -ENOSPC;
+	tag_to_key(tag, MANGLE_MAX_TAG, &lo, &hi);
+	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
 	for (uint32_t far = 0; far <= MANGLE_MAX_REACH; far++) {
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
 			if (slot_used(bucket_of(t, home + far), slot))
 				continue;
 			claim_slot(t, home, far, slot, lo, hi);
+			publish_barrier();
 			*at = (struct table_place){.bucket = home + far, .slot = slot};
 			return 0;
 		}
 	}
 	return -ENOSPC;
-}
-
-int table_claim(struct table *t, const uint8_t *tag, struct table_place *at)
-{
-	const struct mangle_table_header *h = &t->cells->header;
-	uint64_t lo, hi;
-	int err;
-
-	if (h->used >= MAX_USED((uint64_t)h->buckets * slots_of(h->tag_len)))
-		return -ENOSPC;
-	tag_to_key(tag, h->tag_len, &lo, &hi);
-	err = claim(t, lo, hi, at);
-	if (!err)
-		publish_barrier();
-	return err;
 }
 
 struct table_sums table_sum(const struct table *t, struct table_place at)
@@ -225,28 +217,93 @@ void table_store(struct table *t, struct table_place at, uint64_t value)
 	write_value(t, at, value);
 }
 
-int table_build(struct table *t, const struct service *s, uint32_t buckets, struct table_cpus cpus,
-		uint64_t seed)
+static uint32_t home_of(const struct service *s, size_t entity, const struct arrangement *a)
 {
+	uint64_t lo, hi;
+
+	tag_to_key(s->entities[entity].tag, MANGLE_MAX_TAG, &lo, &hi);
+	return mangle_bucket_of(lo, hi, a->seed, a->buckets);
+}
+
+/* Where the first slot of a bucket's entities is: behind all that were placed before. */
+static uint64_t place_from(uint64_t end, uint32_t home, unsigned int slots)
+{
+	return end > (uint64_t)home * slots ? end : (uint64_t)home * slots;
+}
+
+/*
+ * In the order of their buckets, each entity behind the one before: so none lies farther from its
+ * bucket than need be, while first come, first served leaves the last of a large table no room.
+ */
+int table_arrange(struct arrangement *a, const struct service *s, uint32_t buckets, uint64_t seed)
+{
+	unsigned int slots = slots_of(s->tag_len);
+	uint64_t end = 0;
+	uint32_t sum = 0;
+
+	*a = (struct arrangement){.buckets = buckets, .seed = seed};
+	if (s->entity_count > (uint64_t)buckets * slots)
+		return -E2BIG;
+	a->first = calloc((size_t)buckets + 1, sizeof(*a->first));
+	a->entity = malloc((s->entity_count + 1) * sizeof(*a->entity));
+	if (!a->first || !a->entity)
+		return -ENOMEM;
+	/* A counting sort: how many each bucket has, then where they end ... */
+	for (size_t i = 0; i < s->entity_count; i++)
+		a->first[home_of(s, i, a)]++;
+	for (uint32_t home = 0; home <= buckets; home++) {
+		uint32_t count = a->first[home];
+
+		end = place_from(end, home, slots) + count;
+		if (count && (end - 1) / slots > home + MANGLE_MAX_REACH)
+			return -ENOSPC;
+		sum += count;
+		a->first[home] = sum;
+	}
+	/* ... which counts down to where they begin as they are put there. */
+	for (size_t i = s->entity_count; i-- > 0;)
+		a->entity[--a->first[home_of(s, i, a)]] = (uint32_t)i;
+	return 0;
+}
+
+void arrangement_free(struct arrangement *a)
+{
+	free(a->first);
+	free(a->entity);
+	*a = (struct arrangement){0};
+}
+
+void table_build(struct table *t, const struct service *s, const struct arrangement *a,
+		 struct table_cpus cpus)
+{
+	unsigned int slots = slots_of(s->tag_len);
+	uint64_t end = 0;
+
 	t->cells->header = (struct mangle_table_header){
 		.magic = MANGLE_TABLE_MAGIC,
-		.buckets = buckets,
+		.buckets = a->buckets,
 		.cpus = cpus.own,
 		.regions = cpus.regions,
 		.tag_len = s->tag_len,
-		.seed = seed,
+		.seed = a->seed,
+		.entities = s->entity_count,
 	};
-	for (size_t i = 0; i < s->entity_count; i++) {
-		struct table_place at;
-		uint64_t lo, hi;
+	for (uint32_t home = 0; home < a->buckets; home++) {
+		end = place_from(end, home, slots);
+		for (uint32_t i = a->first[home]; i < a->first[home + 1]; i++, end++) {
+			const struct entity *en = &s->entities[a->entity[i]];
+			struct table_place at = {.bucket = (uint32_t)(end / slots),
+						 .slot = (uint32_t)(end % slots)};
+			uint64_t lo, hi;
 
-		tag_to_key(s->entities[i].tag, s->tag_len, &lo, &hi);
-		if (claim(t, lo, hi, &at))
-			return -ENOSPC;
-		write_value(t, at, entity_value(&s->entities[i]));
+			/* They lie anywhere: half of the time is waiting for them otherwise. */
+			if (i + AHEAD < s->entity_count)
+				__builtin_prefetch(&s->entities[a->entity[i + AHEAD]]);
+			tag_to_key(en->tag, MANGLE_MAX_TAG, &lo, &hi);
+			claim_slot(t, home, at.bucket - home, at.slot, lo, hi);
+			write_value(t, at, entity_value(en));
+		}
 	}
-	t->cells->header.entities = s->entity_count;
-	return 0;
 }
 
 bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len)
@@ -262,7 +319,7 @@ bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len)
 int table_each(const struct table *t,
 	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg)
 {
-	for (uint32_t bucket = 0; bucket < stride(t); bucket++) {
+	for (uint32_t bucket = 0; bucket < table_stride(t); bucket++) {
 		const struct mangle_bucket *b = bucket_of(t, bucket);
 
 		for (unsigned int slot = 0; slot < slots_of(t->cells->header.tag_len); slot++) {
@@ -288,7 +345,7 @@ void table_repair(struct table *t)
 	struct mangle_table_header *h = &t->cells->header;
 
 	h->used = h->entities = 0;
-	for (uint32_t bucket = 0; bucket < stride(t); bucket++) {
+	for (uint32_t bucket = 0; bucket < table_stride(t); bucket++) {
 		const struct mangle_bucket *b = bucket_of(t, bucket);
 
 		for (unsigned int region = 1; region < h->regions; region++) {

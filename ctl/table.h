@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Entity tables as they lie in memory (maps/schema.h), whoever owns that memory. Changes in place
- * are safe beside packets that read: one 8-byte store makes or ends an entity.
+ * are safe beside packets that read: one 8-byte store makes or ends an entity. Tags are
+ * MANGLE_MAX_TAG bytes, those behind the service's tag length 0.
  */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
@@ -35,16 +36,31 @@ struct table_sums {
 			       0 */
 };
 
-/* Buckets for so many entities. */
-uint32_t table_buckets(size_t entities, unsigned int tag_len);
-/* Cells of a table with so many buckets; may be more than a map can have. */
+/* What every kernel's array can be, 4 GiB less a little. */
+#define TABLE_MAX_CELLS (0xffff0000U / MANGLE_CELL)
+/* Buckets for so many entities; fewer than wished where a map cannot have more. */
+uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus);
+/* Cells of a table with so many buckets. */
 uint64_t table_cells(uint32_t buckets, struct table_cpus cpus);
 
-/* Fills zeroed memory. -ENOSPC where a tag finds no room: try another seed or more buckets. */
-int table_build(struct table *t, const struct service *s, uint32_t buckets, struct table_cpus cpus,
-		uint64_t seed);
+/* Which entities belong to which bucket, found out before there is a table. */
+struct arrangement {
+	uint32_t buckets;
+	uint64_t seed;
+	uint32_t *first;  /* by bucket, and one more at the end: its first place in entity */
+	uint32_t *entity; /* indices of the service's entities */
+};
+/* -E2BIG: never; -ENOSPC: a tag finds no room, try another seed or more buckets; -ENOMEM. To be
+ * freed in any case. */
+int table_arrange(struct arrangement *a, const struct service *s, uint32_t buckets, uint64_t seed);
+void arrangement_free(struct arrangement *a);
+/* Fills zeroed memory. */
+void table_build(struct table *t, const struct service *s, const struct arrangement *a,
+		 struct table_cpus cpus);
 /* Is this a table of that many cells, for tags of that length? */
 bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len);
+
+uint32_t table_stride(const struct table *t); /* buckets of a region */
 
 /* Where a tag's slot is, also one whose entity was deleted. */
 bool table_find(const struct table *t, const uint8_t *tag, struct table_place *at);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "../../ctl/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../ctl/parse.h"
+#include "../../maps/hash.h"
+#include "unit.h"
+
+#define SEED UINT64_C(0x0123456789abcdef)
+
+static const struct table_cpus cpus = {.own = 2, .regions = 3};
+
+/* ---- making them -------------------------------------------------------------------------- */
+
+static void add(struct service *s, const void *tag, size_t len, uint16_t port)
+{
+	struct entity en = {.target = {ACTION_PORT, port}};
+	struct err e;
+
+	memcpy(en.tag, tag, len);
+	if (service_add_entity(s, &en, &e))
+		ck_abort_msg("%s", e.line);
+}
+
+/* Tags 0, 1, 2 … or at random, the all-zero tag among them. */
+static struct service make(size_t n, uint8_t tag_len, bool random)
+{
+	uint64_t state = 11;
+	struct service s;
+	size_t twice;
+
+	service_defaults(&s);
+	s.tag_len = tag_len;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t tag[2] = {i, 0};
+
+		for (int j = 0; random && i && j < 2; j++)
+			tag[j] = draw(&state);
+		add(&s, tag, tag_len, (uint16_t)(1 + i % 65535));
+	}
+	ck_assert_int_eq(service_sort_entities(&s, &twice), 0);
+	return s;
+}
+
+static struct table build(const struct service *s, uint32_t buckets)
+{
+	struct arrangement a;
+	struct table t;
+
+	ck_assert_int_eq(table_arrange(&a, s, buckets, SEED), 0);
+	t.cells = calloc(table_cells(buckets, cpus), MANGLE_CELL);
+	ck_assert_ptr_nonnull(t.cells);
+	table_build(&t, s, &a, cpus);
+	arrangement_free(&a);
+	return t;
+}
+
+static int arranged(const struct service *s, uint32_t buckets)
+{
+	struct arrangement a;
+	int ret = table_arrange(&a, s, buckets, SEED);
+
+	arrangement_free(&a);
+	return ret;
+}
+
+/* As the program looks: in a region of its own, the home bucket, and as far behind as it says. */
+static uint64_t look(const struct table *t, unsigned int region, const uint8_t *tag)
+{
+	const struct mangle_table_header *h = &t->cells->header;
+	bool is_long = h->tag_len > 8;
+	struct mangle_cell *cell;
+	uint64_t lo, hi;
+
+	tag_to_key(tag, h->tag_len, &lo, &hi);
+	cell = &t->cells[1 + table_stride(t) * region +
+			 mangle_bucket_of(lo, hi, h->seed, h->buckets)]
+			.cell;
+	for (uint64_t far = 0, reach = cell->bucket.reach; far <= reach; far++, cell++) {
+		const uint64_t *word = (const uint64_t *)cell->bucket.word;
+
+		for (int slot = 0; slot < (is_long ? 2 : 3); slot++)
+			if (word[slot] == lo && (!is_long || word[2 + slot] == hi) &&
+			    word[(is_long ? 4 : 3) + slot])
+				return word[(is_long ? 4 : 3) + slot];
+	}
+	return 0;
+}
+
+/* How many of the first n are not found as they should (an assertion each would take minutes). */
+static size_t missing(const struct table *t, const struct service *s, size_t n)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct entity *en = &s->entities[i];
+		struct table_place at;
+
+		for (unsigned int region = 0; region < cpus.regions; region++)
+			wrong += look(t, region, en->tag) != entity_value(en);
+		wrong += !table_find(t, en->tag, &at) || table_value(t, at) != entity_value(en);
+	}
+	return wrong;
+}
+
+static int count_one(void *arg, struct table_place at, const struct entity *en)
+{
+	(void)at;
+	(void)en;
+	++*(size_t *)arg;
+	return 0;
+}
+
+/* ---- the tests ---------------------------------------------------------------------------- */
+
+static const struct {
+	size_t n;
+	uint8_t tag_len;
+	bool random;
+} sizes[] = {{0, 4, false},	 {1, 1, false},	    {256, 1, false},   {3, 4, true},
+	     {1000, 4, false},	 {1000, 4, true},   {1000, 8, true},   {1000, 9, true},
+	     {1000, 16, false},	 {1000, 16, true},  {49999, 4, true},  {50000, 4, false},
+	     {100000, 4, false}, {100000, 4, true}, {100000, 16, true}};
+
+/* At the usual size the first arrangement is one, and every CPU finds every row in its region. */
+START_TEST(each_is_found_everywhere)
+{
+	struct service s = make(sizes[_i].n, sizes[_i].tag_len, sizes[_i].random);
+	uint32_t buckets = table_buckets(s.entity_count, s.tag_len, cpus);
+	struct table t = build(&s, buckets);
+	size_t n = 0;
+
+	ck_assert(table_valid(&t, table_cells(buckets, cpus), s.tag_len));
+	ck_assert_uint_eq(t.cells->header.entities, s.entity_count);
+	ck_assert_uint_eq(t.cells->header.used, s.entity_count);
+	ck_assert_uint_eq(missing(&t, &s, s.entity_count), 0);
+	ck_assert_int_eq(table_each(&t, count_one, &n), 0);
+	ck_assert_uint_eq(n, s.entity_count);
+	free(t.cells);
+	service_free(&s);
+}
+END_TEST
+
+/* So many in one bucket as lie within reach, and not one more. */
+START_TEST(colliding_tags)
+{
+	enum { BUCKETS = 1000, MOST = (MANGLE_MAX_REACH + 1) * MANGLE_SHORT_SLOTS };
+	struct service s = make(0, 4, false);
+	struct table t;
+	size_t twice;
+
+	for (uint64_t tag = 0; s.entity_count < MOST + 1; tag++) {
+		if (mangle_bucket_of(tag, 0, SEED, BUCKETS) != BUCKETS - 1)
+			continue;
+		if (s.entity_count == MOST) {
+			t = build(&s, BUCKETS);
+			ck_assert_uint_eq(missing(&t, &s, MOST), 0);
+			free(t.cells);
+		}
+		add(&s, &tag, 4, 1);
+		ck_assert_int_eq(service_sort_entities(&s, &twice), 0);
+	}
+	ck_assert_int_eq(arranged(&s, BUCKETS), -ENOSPC);
+	ck_assert_int_eq(arranged(&s, 2), -E2BIG);
+	service_free(&s);
+}
+END_TEST
+
+/* Two thirds full there is still an arrangement: what a map can have is worth that much. */
+START_TEST(nearly_full)
+{
+	struct service s = make(200000, 8, true);
+
+	ck_assert_int_eq(arranged(&s, 100000), 0);
+	ck_assert_int_eq(arranged(&s, 60000), -E2BIG);
+	service_free(&s);
+}
+END_TEST
+
+START_TEST(no_larger_than_a_map)
+{
+	for (unsigned int own = 1; own <= 8192; own *= 2) {
+		struct table_cpus many = {.own = own, .regions = own + 1};
+		uint32_t most = table_buckets(SIZE_MAX / 4, 16, many);
+
+		ck_assert_uint_le(table_cells(most, many), TABLE_MAX_CELLS);
+		ck_assert_uint_gt(table_cells(most + 2, many), TABLE_MAX_CELLS);
+		ck_assert_uint_lt(table_buckets(1000, 4, many), 700);
+	}
+}
+END_TEST
+
+/* A row more and more in place, until there is no room; built anew it has room for all. */
+START_TEST(grows_in_place)
+{
+	struct service s = make(3000, 4, true);
+	struct table t = build(&s, table_buckets(s.entity_count, 4, cpus));
+	uint64_t state = 77;
+	struct table_place at;
+	size_t twice;
+	int ret = 0;
+
+	while (!ret) {
+		uint32_t tag = (uint32_t)draw(&state);
+		uint8_t padded[MANGLE_MAX_TAG] = {0};
+
+		memcpy(padded, &tag, sizeof(tag));
+		if (table_find(&t, padded, &at))
+			continue;
+		add(&s, &tag, sizeof(tag), 7);
+		ret = table_claim(&t, padded, &at);
+		if (ret)
+			break;
+		ck_assert_uint_eq(look(&t, 1, padded), 0);
+		table_store(&t, at, entity_value(&s.entities[s.entity_count - 1]));
+	}
+	ck_assert_int_eq(ret, -ENOSPC);
+	ck_assert_uint_gt(s.entity_count, 3010);
+	ck_assert_uint_eq(missing(&t, &s, s.entity_count - 1), 0);
+	ck_assert_int_eq(service_sort_entities(&s, &twice), 0);
+	ck_assert_int_eq(arranged(&s, t.cells->header.buckets), 0);
+	free(t.cells);
+	service_free(&s);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("table");
+	TCase *tc = tcase_create("table");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, each_is_found_everywhere, 0, COUNT_OF(sizes));
+	tcase_add_test(tc, colliding_tags);
+	tcase_add_test(tc, nearly_full);
+	tcase_add_test(tc, no_larger_than_a_map);
+	tcase_add_test(tc, grows_in_place);
+	suite_add_tcase(suite, tc);
+	return run_suite(suite);
+}
