@@ -82,9 +82,10 @@ static int carry_counters(struct store *s, uint32_t index, struct err *e)
 	struct carry carry = {&from, &to};
 	int err;
 
-	err = table_open(s, c->info[index].carry_id, c->service[index].tag_len, &from_in, &from, e);
+	err = table_open(s, c->info[index].carry_id, c->service[index].tag_len, TABLE_ALL, &from_in,
+			 &from, e);
 	if (!err)
-		err = store_table(s, index, &to_in, &to, e);
+		err = store_table(s, index, TABLE_CARRIED, &to_in, &to, e);
 	if (!err) {
 		table_each(&to, carry_one, &carry);
 		__atomic_store_n(&c->info[index].carry_from, 0, __ATOMIC_RELEASE);
@@ -190,7 +191,7 @@ int store_recover(struct store *s, struct err *e)
 		struct inner in = {.fd = -1};
 		struct table t;
 
-		err = store_table(s, i, &in, &t, e);
+		err = store_table(s, i, TABLE_ALL, &in, &t, e);
 		if (err)
 			return err;
 		table_repair(&t);
@@ -638,7 +639,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 	int err;
 
 	memset(c, 0, sizeof(*c));
-	err = store_table_of(s, service, &index, &in, &t, e);
+	err = store_table_row(s, service, en->tag, &index, &in, &t, e);
 	if (err)
 		return err;
 	found = table_find(&t, en->tag, &at);
@@ -688,7 +689,7 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 	int found;
 	int err;
 
-	err = store_table_of(s, service, &index, &in, &t, e);
+	err = store_table_row(s, service, tag->bytes, &index, &in, &t, e);
 	if (err)
 		return err;
 	found = table_find(&t, tag->bytes, &at) && table_value(&t, at);

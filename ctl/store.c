@@ -305,11 +305,22 @@ int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err 
 		return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
 	}
 	in->size = (size_t)info.max_entries * info.value_size;
-	in->memory = mmap(NULL, in->size, PROT_READ | PROT_WRITE, MAP_SHARED, in->fd, 0);
+	in->memory = mmap(NULL, in->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (in->memory == MAP_FAILED) {
 		inner_close(in);
 		return fail(e, -errno, path, "mapping it: %s", strerror(errno));
 	}
+	return 0;
+}
+
+int inner_map(const struct inner *in, size_t from, size_t size, struct err *e)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t first = from / page * page;
+
+	if (mmap((char *)in->memory + first, from + size - first, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, in->fd, (off_t)first) == MAP_FAILED)
+		return fail(e, -errno, INNER_DIR, "mapping %u: %s", in->id, strerror(errno));
 	return 0;
 }
 
@@ -508,6 +519,8 @@ static int open_config(struct store *s, struct err *e)
 		return fail(e, -EBADF, STORE_DIR "/config",
 			    "reading it: there is no configuration in it (detach --all --purge)");
 	err = inner_open(s, id, &s->config_inner, e);
+	if (!err)
+		err = inner_map(&s->config_inner, 0, s->config_inner.size, e);
 	if (err)
 		return err;
 	c = store_config(s);
@@ -764,27 +777,40 @@ void service_from_config(const struct mangle_config *c, uint32_t index, struct s
 	out->targets_last = info->targets_last;
 }
 
-int table_open(const struct store *s, uint32_t id, unsigned int tag_len, struct inner *in,
-	       struct table *t, struct err *e)
+static int map_buckets(const struct inner *in, const struct table *t, unsigned int region,
+		       uint32_t bucket, uint32_t count, struct err *e)
+{
+	struct table_range r = table_range(t, region, bucket, count);
+
+	return inner_map(in, r.cell * MANGLE_CELL, r.count * MANGLE_CELL, e);
+}
+
+int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum table_part part,
+	       struct inner *in, struct table *t, struct err *e)
 {
 	int err = inner_open(s, id, in, e);
 
 	if (err)
 		return err;
 	t->cells = in->memory;
-	if (!table_valid(t, in->size / MANGLE_CELL, tag_len)) {
+	err = inner_map(in, 0, part == TABLE_ALL ? in->size : MANGLE_CELL, e);
+	if (!err && !table_valid(t, in->size / MANGLE_CELL, tag_len))
+		err = fail(e, -EBADF, INNER_DIR, "reading table %u: it is damaged", id);
+	if (!err && (part == TABLE_ENTITIES || part == TABLE_CARRIED))
+		err = map_buckets(in, t, 0, 0, table_stride(t), e);
+	if (!err && part == TABLE_CARRIED)
+		err = map_buckets(in, t, t->cells->header.regions, 0, table_stride(t), e);
+	if (err)
 		inner_close(in);
-		return fail(e, -EBADF, INNER_DIR, "reading table %u: it is damaged", id);
-	}
-	return 0;
+	return err;
 }
 
-int store_table(const struct store *s, uint32_t index, struct inner *in, struct table *t,
-		struct err *e)
+int store_table(const struct store *s, uint32_t index, enum table_part part, struct inner *in,
+		struct table *t, struct err *e)
 {
 	const struct mangle_config *c = store_config(s);
 
-	return table_open(s, c->info[index].table_id, c->service[index].tag_len, in, t, e);
+	return table_open(s, c->info[index].table_id, c->service[index].tag_len, part, in, t, e);
 }
 
 static int no_service(const char *name, struct err *e)
@@ -793,15 +819,23 @@ static int no_service(const char *name, struct err *e)
 		    "looking for the service: there is none of that name (see service list)");
 }
 
-int store_table_of(const struct store *s, const char *service, uint32_t *index, struct inner *in,
-		   struct table *t, struct err *e)
+int store_table_row(const struct store *s, const char *service, const uint8_t *tag, uint32_t *index,
+		    struct inner *in, struct table *t, struct err *e)
 {
 	int found = store_index(s, service);
+	int err;
 
 	if (found < 0)
 		return no_service(service, e);
 	*index = (uint32_t)found;
-	return store_table(s, *index, in, t, e);
+	err = store_table(s, *index, TABLE_HEADER, in, t, e);
+	if (err)
+		return err;
+	for (unsigned int region = 0; region <= t->cells->header.regions && !err; region++)
+		err = map_buckets(in, t, region, table_home(t, tag), MANGLE_MAX_REACH + 1, e);
+	if (err)
+		inner_close(in);
+	return err;
 }
 
 struct rows {
@@ -875,12 +909,14 @@ int store_rows(struct store *s, const char *service, struct row **rows, size_t *
 	       struct err *e)
 {
 	struct inner in = {.fd = -1};
+	int index = store_index(s, service);
 	struct rows r = {0};
 	struct table t;
-	uint32_t index;
 	int err;
 
-	err = store_table_of(s, service, &index, &in, &t, e);
+	if (index < 0)
+		return no_service(service, e);
+	err = store_table(s, (uint32_t)index, TABLE_ALL, &in, &t, e);
 	if (err)
 		return err;
 	r.row = malloc((t.cells->header.entities + 1) * sizeof(*r.row));
@@ -911,7 +947,7 @@ int store_get_row(struct store *s, const char *service, const struct tag *tag, s
 	int found = 0;
 	int err;
 
-	err = store_table_of(s, service, &index, &in, &t, e);
+	err = store_table_row(s, service, tag->bytes, &index, &in, &t, e);
 	if (err)
 		return err;
 	if (table_find(&t, tag->bytes, &at) && table_value(&t, at)) {
@@ -940,7 +976,7 @@ static int read_entities(struct store *s, uint32_t index, struct service *out, s
 	struct inner in = {.fd = -1};
 	struct table t;
 	size_t twice;
-	int err = store_table(s, index, &in, &t, e);
+	int err = store_table(s, index, TABLE_ENTITIES, &in, &t, e);
 
 	if (err)
 		return err;
@@ -997,7 +1033,7 @@ size_t store_entity_count(const struct store *s, const char *service)
 	struct table t;
 	size_t n;
 
-	if (index < 0 || store_table(s, (uint32_t)index, &in, &t, &ignored))
+	if (index < 0 || store_table(s, (uint32_t)index, TABLE_HEADER, &in, &t, &ignored))
 		return 0;
 	n = t.cells->header.entities;
 	inner_close(&in);

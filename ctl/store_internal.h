@@ -34,7 +34,9 @@ static inline struct mangle_config *store_config(const struct store *s)
 /* The running service of that name, -1: none. */
 int store_index(const struct store *s, const char *name);
 
+/* Opens it; its memory has its place, but nothing of it is there before inner_map. */
 int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err *e);
+int inner_map(const struct inner *in, size_t from, size_t size, struct err *e);
 void inner_close(struct inner *in);
 /* Makes, pins and maps an inner map of zeros: entries cells of a table, or (0) a configuration. */
 int inner_create(const struct store *s, uint32_t entries, struct inner *in, struct err *e);
@@ -48,14 +50,25 @@ void outer_clear(int outer, const uint32_t *places, uint32_t n);
 uint32_t outer_get(int outer, uint32_t place);
 void inner_unpin(const struct store *s, uint32_t id);
 
+/*
+ * What of a table is mapped: that of a million entities takes long, and counts as memory of the
+ * process. The header always is.
+ */
+enum table_part {
+	TABLE_HEADER,
+	TABLE_ENTITIES, /* the first region, which stands for all */
+	TABLE_CARRIED,	/* the same, and what entities had counted before */
+	TABLE_ALL,
+};
 /* The table of that id, or of a running service, open until inner_close. */
-int table_open(const struct store *s, uint32_t id, unsigned int tag_len, struct inner *in,
-	       struct table *t, struct err *e);
-int store_table(const struct store *s, uint32_t index, struct inner *in, struct table *t,
-		struct err *e);
-/* The same by the service's name, and its index; -ENOENT with e set where there is none. */
-int store_table_of(const struct store *s, const char *service, uint32_t *index, struct inner *in,
-		   struct table *t, struct err *e);
+int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum table_part part,
+	       struct inner *in, struct table *t, struct err *e);
+int store_table(const struct store *s, uint32_t index, enum table_part part, struct inner *in,
+		struct table *t, struct err *e);
+/* What there is of one tag in a service's table, and the service's index; -ENOENT with e set where
+ * there is no such service. */
+int store_table_row(const struct store *s, const char *service, const uint8_t *tag, uint32_t *index,
+		    struct inner *in, struct table *t, struct err *e);
 void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
 /* Finishes what an interrupted change left. Exclusive lock. */
 int store_recover(struct store *s, struct err *e);

@@ -69,6 +69,26 @@ static struct mangle_counts *carried(const struct table *t, struct table_place a
 	return &t->cells[first + at.bucket / 2].carried[at.bucket % 2];
 }
 
+uint32_t table_home(const struct table *t, const uint8_t *tag)
+{
+	const struct mangle_table_header *h = &t->cells->header;
+	uint64_t lo, hi;
+
+	tag_to_key(tag, MANGLE_MAX_TAG, &lo, &hi);
+	return mangle_bucket_of(lo, hi, h->seed, h->buckets);
+}
+
+struct table_range table_range(const struct table *t, unsigned int region, uint32_t bucket,
+			       uint32_t count)
+{
+	uint64_t first = 1 + (uint64_t)table_stride(t) * region;
+
+	if (region < t->cells->header.regions)
+		return (struct table_range){.cell = first + bucket, .count = count};
+	return (struct table_range){.cell = first + bucket / 2,
+				    .count = (bucket + count + 1) / 2 - bucket / 2};
+}
+
 static bool slot_used(const struct mangle_bucket *b, unsigned int slot)
 {
 	return b->used >> slot & 1;

@@ -60,7 +60,18 @@ void table_build(struct table *t, const struct service *s, const struct arrangem
 /* Is this a table of that many cells, for tags of that length? */
 bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len);
 
+/*
+ * For those who have not all of a table in memory: buckets of a region (0 stands for all), from
+ * the one a tag belongs to as far as MANGLE_MAX_REACH behind it; region number `regions`: what was
+ * carried over.
+ */
+struct table_range {
+	uint64_t cell, count;
+};
 uint32_t table_stride(const struct table *t); /* buckets of a region */
+uint32_t table_home(const struct table *t, const uint8_t *tag);
+struct table_range table_range(const struct table *t, unsigned int region, uint32_t bucket,
+			       uint32_t count);
 
 /* Where a tag's slot is, also one whose entity was deleted. */
 bool table_find(const struct table *t, const uint8_t *tag, struct table_place *at);

@@ -193,6 +193,42 @@ START_TEST(no_larger_than_a_map)
 }
 END_TEST
 
+/* With the header and a tag's ranges of each region one sees of it what is in the whole table. */
+START_TEST(ranges_hold_a_row)
+{
+	struct service s = make(500, _i ? 16 : 4, true);
+	struct table t = build(&s, table_buckets(s.entity_count * 2 / 3, s.tag_len, cpus));
+	size_t size = table_cells(t.cells->header.buckets, cpus) * MANGLE_CELL;
+	struct table part = {.cells = malloc(size)};
+
+	for (size_t i = 0; i < s.entity_count; i++) {
+		const uint8_t *tag = s.entities[i].tag;
+		struct table_place at, again;
+		struct table_sums sums = {.packets = i + 1, .bytes = i + 2, .last_seen = 3};
+
+		ck_assert(table_find(&t, tag, &at));
+		table_carry(&t, at, &sums);
+		memset(part.cells, 0xa5, size);
+		part.cells[0] = t.cells[0];
+		for (unsigned int region = 0; region <= cpus.regions; region++) {
+			struct table_range r = table_range(&t, region, table_home(&t, tag),
+							   MANGLE_MAX_REACH + 1);
+
+			ck_assert_uint_le((r.cell + r.count) * MANGLE_CELL, size);
+			memcpy(&part.cells[r.cell], &t.cells[r.cell], r.count * MANGLE_CELL);
+		}
+		ck_assert(table_find(&part, tag, &again));
+		ck_assert_mem_eq(&again, &at, sizeof(at));
+		ck_assert_uint_eq(table_value(&part, at), table_value(&t, at));
+		ck_assert_uint_eq(table_sum(&part, at).packets, i + 1);
+		ck_assert_uint_eq(table_sum(&part, at).bytes, i + 2);
+	}
+	free(part.cells);
+	free(t.cells);
+	service_free(&s);
+}
+END_TEST
+
 /* A row more and more in place, until there is no room; built anew it has room for all. */
 START_TEST(grows_in_place)
 {
@@ -237,6 +273,7 @@ int main(void)
 	tcase_add_test(tc, colliding_tags);
 	tcase_add_test(tc, nearly_full);
 	tcase_add_test(tc, no_larger_than_a_map);
+	tcase_add_loop_test(tc, ranges_hold_a_row, 0, 2);
 	tcase_add_test(tc, grows_in_place);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
