@@ -526,7 +526,8 @@ static int merge(struct service *into, const struct service *more, struct err *e
 	return 0;
 }
 
-static int load(const struct cmd *c, struct store *s, const struct service *file, bool replace,
+/* Takes the file's entities. */
+static int load(const struct cmd *c, struct store *s, struct service *file, bool replace,
 		struct err *e)
 {
 	struct model from, to;
@@ -535,19 +536,26 @@ static int load(const struct cmd *c, struct store *s, const struct service *file
 
 	model_init(&from);
 	model_init(&to);
-	ret = read_picked(c, s, &from, &svc, e);
+	ret = store_read(s, &from, false, e);
+	if (!ret)
+		ret = pick_service(c, &from, &svc, e);
 	/* Somebody may have changed it while the file was read. */
 	if (!ret && (svc->tag_len != file->tag_len || strcmp(svc->name, file->name)))
 		ret = fail(e, -EAGAIN, svc->name,
 			   "loading %.200s: the service was changed meanwhile (try again)",
 			   c->argv[0]);
+	/* Those that make place are of interest only where they are told. */
+	if (!ret && (!replace || given(c, OPT(CHECK))))
+		ret = read_entities_of(s, svc, e);
 	if (!ret)
 		ret = model_copy(&to, &from, e);
 	if (!ret) {
 		svc = model_find(&to, file->name);
+		svc->keep_entities = false;
 		if (replace)
-			svc->entity_count = 0;
-		ret = merge(svc, file, e);
+			service_move_entities(svc, file);
+		else
+			ret = merge(svc, file, e);
 	}
 	if (!ret)
 		ret = make_so(c, s, &from, &to, false, e);

@@ -191,11 +191,7 @@ static int merge_table(struct service *s, struct service *from, const char *file
 		return fail_at(e, file, en->line, READING_TABLE "tag %s: already there", text);
 	}
 	if (!s->entity_count) {
-		free(s->entities);
-		s->entities = from->entities;
-		s->entity_count = from->entity_count;
-		s->entity_room = from->entity_room;
-		from->entities = NULL;
+		service_move_entities(s, from);
 		return 0;
 	}
 	for (i = 0; i < from->entity_count && !ret; i++)

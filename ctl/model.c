@@ -140,6 +140,16 @@ void model_remove(struct model *m, const char *name)
 	m->service_count--;
 }
 
+void service_move_entities(struct service *to, struct service *from)
+{
+	service_free(to);
+	to->entities = from->entities;
+	to->entity_count = from->entity_count;
+	to->entity_room = from->entity_room;
+	from->entities = NULL;
+	service_free(from);
+}
+
 int service_add_entity(struct service *s, const struct entity *en, struct err *e)
 {
 	size_t room = s->entity_room ? 2 * s->entity_room : 16;

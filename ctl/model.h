@@ -97,6 +97,8 @@ int model_add(struct model *m, struct service *s, struct err *e);
 struct service *model_find(const struct model *m, const char *name);
 void model_remove(struct model *m, const char *name);
 
+/* Gives `to` the entities of `from`, in place of its own. */
+void service_move_entities(struct service *to, struct service *from);
 /* Appends one entity, in any order; service_sort_entities must follow. */
 int service_add_entity(struct service *s, const struct entity *en, struct err *e);
 /* Sorts by tag, then line; returns 0, or -EEXIST with the index of an entity whose tag the one
