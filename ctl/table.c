@@ -14,13 +14,21 @@
 #endif
 
 #define MIN_BUCKETS 4
-#define AHEAD 16 /* entities fetched before they are needed */
+#define SMALL_TABLE 50000 /* entities: its buckets fit into a CPU's caches */
+#define AHEAD 16	  /* entities fetched before they are needed */
 /* A table is built anew when so much of it is used, deleted entities counted. */
 #define MAX_USED(slots) ((slots) / 10 * 8 + 1)
 
+static bool in_lines(unsigned int tag_len)
+{
+	return tag_len <= MANGLE_LINE_TAG;
+}
+
 static unsigned int slots_of(unsigned int tag_len)
 {
-	return tag_len <= 8 ? MANGLE_SHORT_SLOTS : MANGLE_LONG_SLOTS;
+	return in_lines(tag_len) ? MANGLE_LINE_SLOTS
+	       : tag_len <= 8	 ? MANGLE_SHORT_SLOTS
+				 : MANGLE_LONG_SLOTS;
 }
 
 uint32_t table_stride(const struct table *t)
@@ -28,45 +36,139 @@ uint32_t table_stride(const struct table *t)
 	return t->cells->header.buckets + MANGLE_MAX_REACH;
 }
 
+static bool has_lines(const struct table *t)
+{
+	return in_lines(t->cells->header.tag_len);
+}
+
 static bool is_long(const struct table *t)
 {
 	return t->cells->header.tag_len > 8;
 }
 
-uint64_t table_cells(uint32_t buckets, struct table_cpus cpus)
+/* Cells of a region of so many buckets. */
+static uint64_t region_cells(uint64_t stride, unsigned int tag_len)
 {
-	uint64_t a_region = (uint64_t)buckets + MANGLE_MAX_REACH;
+	return in_lines(tag_len) ? (stride + 1) / 2 : stride;
+}
 
-	return 1 + a_region * cpus.regions + (a_region + 1) / 2;
+uint64_t table_cells(uint32_t buckets, unsigned int tag_len, struct table_cpus cpus)
+{
+	const uint64_t stride = (uint64_t)buckets + MANGLE_MAX_REACH;
+
+	return 1 + region_cells(stride, tag_len) * cpus.regions + (stride + 1) / 2;
+}
+
+/*
+ * Slots for 100 entities. A half full is best where a cache miss is what a packet waits for;
+ * lines, of which each holds fewer, overflow more often. Where all lies in the caches, it is the
+ * entities outside their bucket that cost, by branches not foreseen; room is cheap there.
+ */
+static unsigned int slots_for_100(size_t entities, unsigned int tag_len)
+{
+	if (!in_lines(tag_len))
+		return 200;
+	return entities <= SMALL_TABLE ? 400 : 250;
 }
 
 uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus)
 {
-	/* A half of the slots is used, if a map can have so many. */
-	uint64_t buckets = (uint64_t)entities * 2 / slots_of(tag_len) + 1;
-	uint64_t most = (2 * (TABLE_MAX_CELLS - 2)) / (2 * cpus.regions + 1) - MANGLE_MAX_REACH;
+	uint64_t slots = (uint64_t)entities * slots_for_100(entities, tag_len) / 100;
+	uint64_t buckets = slots / slots_of(tag_len) + 1;
+	/* Half cells that a bucket takes in all regions, and beside them; what rounding may add. */
+	uint64_t halves = (in_lines(tag_len) ? 1 : 2) * cpus.regions + 1;
+	uint64_t rounded = in_lines(tag_len) ? cpus.regions : 0;
+	uint64_t most = 2 * (TABLE_MAX_CELLS - 2 - rounded) / halves - MANGLE_MAX_REACH;
 
 	if (buckets < MIN_BUCKETS)
 		return MIN_BUCKETS;
 	return (uint32_t)(buckets < most ? buckets : most);
 }
 
-static struct mangle_cell *cell_of(const struct table *t, uint32_t bucket, unsigned int region)
+/* ---- one bucket, in either form ---- */
+
+/* The first cell of a region; of region number `regions`: of what was carried over. */
+static union table_cell *region_of(const struct table *t, unsigned int region)
 {
-	return &t->cells[1 + (uint64_t)table_stride(t) * region + bucket].cell;
+	return &t->cells[1 + region_cells(table_stride(t), t->cells->header.tag_len) * region];
 }
 
-/* Region 0 stands for all: they differ only while a change is written. */
-static struct mangle_bucket *bucket_of(const struct table *t, uint32_t bucket)
+static struct mangle_bucket *bucket_of(const struct table *t, uint32_t bucket, unsigned int region)
 {
-	return &cell_of(t, bucket, 0)->bucket;
+	return &region_of(t, region)[bucket].cell.bucket;
+}
+
+static struct mangle_line *line_of(const struct table *t, uint32_t bucket, unsigned int region)
+{
+	return &region_of(t, region)[bucket / 2].lines[bucket % 2];
+}
+
+static const struct mangle_counts *counts_of(const struct table *t, uint32_t bucket,
+					     unsigned int region)
+{
+	return has_lines(t) ? (const struct mangle_counts *)line_of(t, bucket, region)
+			    : &region_of(t, region)[bucket].cell.counts;
 }
 
 static struct mangle_counts *carried(const struct table *t, struct table_place at)
 {
-	uint64_t first = 1 + (uint64_t)table_stride(t) * t->cells->header.regions;
+	return &region_of(t, t->cells->header.regions)[at.bucket / 2].carried[at.bucket % 2];
+}
 
-	return &t->cells[first + at.bucket / 2].carried[at.bucket % 2];
+/* The word that has the value of a slot. */
+static __u64 *value_word(const struct table *t, struct table_place at, unsigned int region)
+{
+	if (has_lines(t)) {
+		struct mangle_line *line = line_of(t, at.bucket, region);
+
+		return at.slot ? &line->value1 : &line->value0;
+	}
+	return &bucket_of(t, at.bucket, region)->word[(is_long(t) ? 4 : 3) + at.slot];
+}
+
+/* Region 0 stands for all: they differ only while a change is written. */
+static bool slot_used(const struct table *t, struct table_place at)
+{
+	if (has_lines(t))
+		return *value_word(t, at, 0) & MANGLE_LINE_USED;
+	return bucket_of(t, at.bucket, 0)->used >> at.slot & 1;
+}
+
+static void slot_key(const struct table *t, struct table_place at, uint64_t *lo, uint64_t *hi)
+{
+	const struct mangle_bucket *b;
+
+	*hi = 0;
+	if (has_lines(t)) {
+		*lo = line_of(t, at.bucket, 0)->key[at.slot];
+		return;
+	}
+	b = bucket_of(t, at.bucket, 0);
+	*lo = b->word[at.slot];
+	if (is_long(t))
+		*hi = b->word[2 + at.slot];
+}
+
+static uint32_t bucket_reach(const struct table *t, uint32_t bucket)
+{
+	if (has_lines(t))
+		return MANGLE_LINE_REACH(line_of(t, bucket, 0)->value0);
+	return (uint32_t)bucket_of(t, bucket, 0)->reach;
+}
+
+static void set_reach(struct table *t, uint32_t bucket, unsigned int region, uint32_t reach)
+{
+	struct mangle_line *line;
+
+	if (!has_lines(t)) {
+		__atomic_store_n(&bucket_of(t, bucket, region)->reach, reach, __ATOMIC_RELEASE);
+		return;
+	}
+	line = line_of(t, bucket, region);
+	__atomic_store_n(&line->value0,
+			 (line->value0 & ~MANGLE_LINE_REACH_BITS(MANGLE_MAX_REACH)) |
+				 MANGLE_LINE_REACH_BITS(reach),
+			 __ATOMIC_RELEASE);
 }
 
 uint32_t table_home(const struct table *t, const uint8_t *tag)
@@ -81,22 +183,12 @@ uint32_t table_home(const struct table *t, const uint8_t *tag)
 struct table_range table_range(const struct table *t, unsigned int region, uint32_t bucket,
 			       uint32_t count)
 {
-	uint64_t first = 1 + (uint64_t)table_stride(t) * region;
+	uint64_t first = (uint64_t)(region_of(t, region) - t->cells);
 
-	if (region < t->cells->header.regions)
+	if (region < t->cells->header.regions && !has_lines(t))
 		return (struct table_range){.cell = first + bucket, .count = count};
 	return (struct table_range){.cell = first + bucket / 2,
 				    .count = (bucket + count + 1) / 2 - bucket / 2};
-}
-
-static bool slot_used(const struct mangle_bucket *b, unsigned int slot)
-{
-	return b->used >> slot & 1;
-}
-
-static unsigned int value_word(const struct table *t, unsigned int slot)
-{
-	return (is_long(t) ? 4 : 3) + slot;
 }
 
 bool table_find(const struct table *t, const uint8_t *tag, struct table_place *at)
@@ -107,16 +199,15 @@ bool table_find(const struct table *t, const uint8_t *tag, struct table_place *a
 
 	tag_to_key(tag, MANGLE_MAX_TAG, &lo, &hi);
 	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
-	reach = (uint32_t)bucket_of(t, home)->reach;
+	reach = bucket_reach(t, home);
 	for (uint32_t bucket = home; bucket <= home + reach; bucket++) {
-		const struct mangle_bucket *b = bucket_of(t, bucket);
-
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
-			if (!slot_used(b, slot) || b->word[slot] != lo ||
-			    (is_long(t) && b->word[2 + slot] != hi))
-				continue;
+			uint64_t key_lo, key_hi;
+
 			*at = (struct table_place){.bucket = bucket, .slot = slot};
-			return true;
+			slot_key(t, *at, &key_lo, &key_hi);
+			if (slot_used(t, *at) && key_lo == lo && key_hi == hi)
+				return true;
 		}
 	}
 	return false;
@@ -124,7 +215,7 @@ bool table_find(const struct table *t, const uint8_t *tag, struct table_place *a
 
 uint64_t table_value(const struct table *t, struct table_place at)
 {
-	return bucket_of(t, at.bucket)->word[value_word(t, at.slot)];
+	return MANGLE_LINE_VALUE(*value_word(t, at, 0));
 }
 
 /*
@@ -139,20 +230,26 @@ static void publish_barrier(void)
 #endif
 }
 
-/* Takes a slot; nobody finds it before it has a value. */
-static void claim_slot(struct table *t, uint32_t home, uint32_t far, unsigned int slot, uint64_t lo,
+/* Takes a slot, as far behind the tag's bucket; nobody finds it before it has a value. */
+static void claim_slot(struct table *t, struct table_place at, uint32_t far, uint64_t lo,
 		       uint64_t hi)
 {
-	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
-		struct mangle_bucket *b = &cell_of(t, home + far, region)->bucket;
-		struct mangle_bucket *first = &cell_of(t, home, region)->bucket;
+	uint32_t reach = bucket_reach(t, at.bucket - far);
 
-		b->word[slot] = lo;
-		if (is_long(t))
-			b->word[2 + slot] = hi;
-		b->used |= 1ULL << slot;
-		if (first->reach < far)
-			__atomic_store_n(&first->reach, far, __ATOMIC_RELEASE);
+	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
+		if (has_lines(t)) {
+			line_of(t, at.bucket, region)->key[at.slot] = (uint32_t)lo;
+			*value_word(t, at, region) |= MANGLE_LINE_USED;
+		} else {
+			struct mangle_bucket *b = bucket_of(t, at.bucket, region);
+
+			b->word[at.slot] = lo;
+			if (is_long(t))
+				b->word[2 + at.slot] = hi;
+			b->used |= 1ULL << at.slot;
+		}
+		if (reach < far)
+			set_reach(t, at.bucket - far, region, far);
 	}
 	t->cells->header.used++;
 }
@@ -169,11 +266,11 @@ int table_claim(struct table *t, const uint8_t *tag, struct table_place *at)
 	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
 	for (uint32_t far = 0; far <= MANGLE_MAX_REACH; far++) {
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
-			if (slot_used(bucket_of(t, home + far), slot))
-				continue;
-			claim_slot(t, home, far, slot, lo, hi);
-			publish_barrier();
 			*at = (struct table_place){.bucket = home + far, .slot = slot};
+			if (slot_used(t, *at))
+				continue;
+			claim_slot(t, *at, far, lo, hi);
+			publish_barrier();
 			return 0;
 		}
 	}
@@ -190,7 +287,7 @@ struct table_sums table_sum(const struct table *t, struct table_place at)
 	};
 
 	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
-		const struct mangle_counts *c = &cell_of(t, at.bucket, region)->counts;
+		const struct mangle_counts *c = counts_of(t, at.bucket, region);
 
 		sum.packets += __atomic_load_n(&c->packets[at.slot], __ATOMIC_RELAXED);
 		sum.bytes += __atomic_load_n(&c->bytes[at.slot], __ATOMIC_RELAXED);
@@ -211,11 +308,11 @@ void table_carry(struct table *t, struct table_place at, const struct table_sums
 
 static void write_value(struct table *t, struct table_place at, uint64_t value)
 {
-	unsigned int word = value_word(t, at.slot);
+	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
+		__u64 *word = value_word(t, at, region);
 
-	for (unsigned int region = 0; region < t->cells->header.regions; region++)
-		__atomic_store_n(&cell_of(t, at.bucket, region)->bucket.word[word], value,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(word, *word - MANGLE_LINE_VALUE(*word) + value, __ATOMIC_RELEASE);
+	}
 }
 
 void table_store(struct table *t, struct table_place at, uint64_t value)
@@ -320,7 +417,7 @@ void table_build(struct table *t, const struct service *s, const struct arrangem
 			if (i + AHEAD < s->entity_count)
 				__builtin_prefetch(&s->entities[a->entity[i + AHEAD]]);
 			tag_to_key(en->tag, MANGLE_MAX_TAG, &lo, &hi);
-			claim_slot(t, home, at.bucket - home, at.slot, lo, hi);
+			claim_slot(t, at, at.bucket - home, lo, hi);
 			write_value(t, at, entity_value(en));
 		}
 	}
@@ -333,24 +430,24 @@ bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len)
 
 	return h->magic == MANGLE_TABLE_MAGIC && h->buckets && h->buckets <= UINT32_MAX / 2 &&
 	       h->cpus && (h->regions == h->cpus || h->regions == h->cpus + 1) &&
-	       h->tag_len == tag_len && table_cells(h->buckets, cpus) == cells;
+	       h->tag_len == tag_len && table_cells(h->buckets, tag_len, cpus) == cells;
 }
 
 int table_each(const struct table *t,
 	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg)
 {
 	for (uint32_t bucket = 0; bucket < table_stride(t); bucket++) {
-		const struct mangle_bucket *b = bucket_of(t, bucket);
-
 		for (unsigned int slot = 0; slot < slots_of(t->cells->header.tag_len); slot++) {
 			struct table_place at = {.bucket = bucket, .slot = slot};
 			uint64_t value = table_value(t, at);
 			struct entity en = {0};
+			uint64_t lo, hi;
 			int err;
 
 			if (!value)
 				continue;
-			tag_from_key(b->word[slot], is_long(t) ? b->word[2 + slot] : 0, en.tag);
+			slot_key(t, at, &lo, &hi);
+			tag_from_key(lo, hi, en.tag);
 			entity_from_value(value, &en);
 			err = each(arg, at, &en);
 			if (err)
@@ -360,28 +457,41 @@ int table_each(const struct table *t,
 	return 0;
 }
 
+/* Keys and reach before values, as when they were first written. */
+static void repair_bucket(struct table *t, uint32_t bucket, unsigned int region)
+{
+	if (has_lines(t)) {
+		const struct mangle_line *from = line_of(t, bucket, 0);
+		struct mangle_line *to = line_of(t, bucket, region);
+
+		memcpy(to->key, from->key, sizeof(to->key));
+		__atomic_store_n(&to->value0, from->value0, __ATOMIC_RELEASE);
+		__atomic_store_n(&to->value1, from->value1, __ATOMIC_RELEASE);
+	} else {
+		const struct mangle_bucket *from = bucket_of(t, bucket, 0);
+		struct mangle_bucket *to = bucket_of(t, bucket, region);
+
+		memcpy(to->word, from->word, 3 * sizeof(*to->word));
+		to->reach = from->reach;
+		to->used = from->used;
+		for (unsigned int i = 3; i < 6; i++)
+			__atomic_store_n(&to->word[i], from->word[i], __ATOMIC_RELEASE);
+	}
+}
+
 void table_repair(struct table *t)
 {
 	struct mangle_table_header *h = &t->cells->header;
 
 	h->used = h->entities = 0;
 	for (uint32_t bucket = 0; bucket < table_stride(t); bucket++) {
-		const struct mangle_bucket *b = bucket_of(t, bucket);
-
-		for (unsigned int region = 1; region < h->regions; region++) {
-			struct mangle_bucket *copy = &cell_of(t, bucket, region)->bucket;
-
-			/* Keys and reach before values, as when they were first written. */
-			for (unsigned int i = 0; i < 3; i++)
-				copy->word[i] = b->word[i];
-			copy->reach = b->reach;
-			copy->used = b->used;
-			for (unsigned int i = 3; i < 6; i++)
-				__atomic_store_n(&copy->word[i], b->word[i], __ATOMIC_RELEASE);
-		}
+		for (unsigned int region = 1; region < h->regions; region++)
+			repair_bucket(t, bucket, region);
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
-			h->used += slot_used(b, slot);
-			h->entities += !!b->word[value_word(t, slot)];
+			const struct table_place at = {.bucket = bucket, .slot = slot};
+
+			h->used += slot_used(t, at);
+			h->entities += !!table_value(t, at);
 		}
 	}
 }

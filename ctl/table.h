@@ -12,6 +12,7 @@
 union table_cell {
 	struct mangle_table_header header;
 	struct mangle_cell cell;
+	struct mangle_line lines[2];
 	struct mangle_counts carried[2];
 };
 
@@ -41,7 +42,7 @@ struct table_sums {
 /* Buckets for so many entities; fewer than wished where a map cannot have more. */
 uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus);
 /* Cells of a table with so many buckets. */
-uint64_t table_cells(uint32_t buckets, struct table_cpus cpus);
+uint64_t table_cells(uint32_t buckets, unsigned int tag_len, struct table_cpus cpus);
 
 /* Which entities belong to which bucket, found out before there is a table. */
 struct arrangement {

@@ -12,9 +12,11 @@
 /* The bucket, 0 .. buckets - 1, that a tag's key belongs to. */
 static inline __u32 mangle_bucket_of(__u64 lo, __u64 hi, __u64 seed, __u32 buckets)
 {
-	__u64 h = lo ^ seed;
+	__u64 h = (hi ^ seed) * 0x9e3779b97f4a7c15ULL;
 
-	h += hi * 0x9e3779b97f4a7c15ULL;
+	/* Folded first, or what is high in both halves would meet, with any seed. */
+	h ^= h >> 32;
+	h ^= lo;
 	h ^= h >> 29;
 	h *= 0xff51afd7ed558ccdULL;
 	/* The high half is the well mixed one; scale it instead of dividing (Lemire 2016). */

@@ -18,10 +18,13 @@
  *   cells 1 + B*r + b            struct mangle_cell: region r's copy of bucket b and its counters
  *   from cell 1 + B*R on         struct mangle_counts, two a cell, by bucket, user space only: what
  *                                an entity had counted before it came to this place
+ * or, where tags have at most MANGLE_LINE_TAG bytes, with H = (B + 1) / 2,
+ *   cells 1 + H*r + b/2          struct mangle_line, two a cell: bucket b with its counters
+ *   from cell 1 + H*R on         as above
  * Region r < cpus is CPU r's alone; a CPU that came later shares region `cpus` with its like and
  * counts there with atomic adds (no such region where every possible CPU has its own). So a packet
- * needs one lookup, its two cache lines lie side by side in one page, and no other CPU writes
- * there. All regions have the same buckets.
+ * needs one lookup, its one or two cache lines lie side by side in one page, and no other CPU
+ * writes there. All regions have the same buckets.
  *
  * Byte order is the machine's unless a name ends in _be. Sizes and offsets are bytes.
  */
@@ -33,7 +36,7 @@
 #include "reasons.h"
 
 /* Layout version of everything below; pins of another version are migrated or refused. */
-#define MANGLE_LAYOUT_VERSION 1
+#define MANGLE_LAYOUT_VERSION 2
 #define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
 #define MANGLE_TABLE_MAGIC 0x6d746162U	/* "mtab" */
 
@@ -67,7 +70,9 @@ enum mangle_tcp_mode {
 	(2 * MANGLE_MAX_SERVICES + 8) /* every table twice, the classifier twice */
 #define MANGLE_NO_TABLE 0xffffffffU
 
-#define MANGLE_SHORT_SLOTS 3 /* entities in a bucket, tags of 1 to 8 bytes */
+#define MANGLE_LINE_TAG 4    /* tags of 1 to so many bytes are in struct mangle_line */
+#define MANGLE_LINE_SLOTS 2  /* entities in a bucket there */
+#define MANGLE_SHORT_SLOTS 3 /* the same, tags of 5 to 8 bytes */
 #define MANGLE_LONG_SLOTS 2  /* the same, tags of 9 to 16 bytes */
 #define MANGLE_MAX_REACH 7   /* an entity lies at most so many buckets behind its own */
 
@@ -98,7 +103,7 @@ struct mangle_bucket {
 	__u64 used;    /* user space only: bit n: the key of slot n is set */
 };
 
-/* Counters of one bucket's entities, by slot. */
+/* Counters of one bucket's entities, by slot; also the first two slots of a struct mangle_line. */
 struct mangle_counts {
 	__u64 packets[3];
 	__u64 bytes[3];	    /* frame from the Ethernet header on, without FCS */
@@ -113,6 +118,25 @@ struct mangle_cell {
 	struct mangle_bucket bucket;
 	struct mangle_counts counts;
 };
+
+/*
+ * A bucket of short tags with its counters in one cache line, of which a packet that is one of a
+ * million waits for one instead of two: what struct mangle_counts has for a third slot are the two
+ * keys and values here. What is said of keys and values above holds, but a value's word also has
+ * MANGLE_LINE_USED and, slot 0's, MANGLE_LINE_REACH in the bits that MANGLE_VALUE leaves.
+ */
+struct mangle_line {
+	__u64 packets[2];
+	__u64 value0;
+	__u64 bytes[2];
+	__u64 value1;
+	__u32 last_seen[2];
+	__u32 key[2];
+};
+#define MANGLE_LINE_VALUE(word) ((word) & ((1ULL << 57) - 1))
+#define MANGLE_LINE_USED (1ULL << 57) /* user space only: the slot's key is set */
+#define MANGLE_LINE_REACH(word) ((__u32)((word) >> 58) & MANGLE_MAX_REACH)
+#define MANGLE_LINE_REACH_BITS(reach) ((__u64)(reach) << 58)
 
 struct mangle_table_header {
 	__u32 magic; /* MANGLE_TABLE_MAGIC */
@@ -303,6 +327,7 @@ struct mangle_explained {
 MANGLE_ASSERT(MANGLE_REASON_COUNT <= MANGLE_REASON_CELLS);
 MANGLE_ASSERT(sizeof(struct mangle_bucket) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_counts) == 64);
+MANGLE_ASSERT(sizeof(struct mangle_line) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_cell) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_table_header) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_shape) == MANGLE_CELL);

@@ -51,7 +51,7 @@ static struct table build(const struct service *s, uint32_t buckets)
 	struct table t;
 
 	ck_assert_int_eq(table_arrange(&a, s, buckets, SEED), 0);
-	t.cells = calloc(table_cells(buckets, cpus), MANGLE_CELL);
+	t.cells = calloc(table_cells(buckets, s->tag_len, cpus), MANGLE_CELL);
 	ck_assert_ptr_nonnull(t.cells);
 	table_build(&t, s, &a, cpus);
 	arrangement_free(&a);
@@ -67,18 +67,35 @@ static int arranged(const struct service *s, uint32_t buckets)
 	return ret;
 }
 
+/* Lines lie one behind the other, two a cell. */
+static uint64_t look_lines(const struct mangle_line *line, uint32_t tag)
+{
+	for (uint32_t far = 0, reach = MANGLE_LINE_REACH(line->value0); far <= reach;
+	     far++, line++) {
+		if (line->key[0] == tag && MANGLE_LINE_VALUE(line->value0))
+			return MANGLE_LINE_VALUE(line->value0);
+		if (line->key[1] == tag && MANGLE_LINE_VALUE(line->value1))
+			return MANGLE_LINE_VALUE(line->value1);
+	}
+	return 0;
+}
+
 /* As the program looks: in a region of its own, the home bucket, and as far behind as it says. */
 static uint64_t look(const struct table *t, unsigned int region, const uint8_t *tag)
 {
 	const struct mangle_table_header *h = &t->cells->header;
 	bool is_long = h->tag_len > 8;
 	struct mangle_cell *cell;
+	uint32_t bucket;
 	uint64_t lo, hi;
 
 	tag_to_key(tag, h->tag_len, &lo, &hi);
-	cell = &t->cells[1 + table_stride(t) * region +
-			 mangle_bucket_of(lo, hi, h->seed, h->buckets)]
-			.cell;
+	bucket = mangle_bucket_of(lo, hi, h->seed, h->buckets);
+	if (h->tag_len <= MANGLE_LINE_TAG)
+		return look_lines(&t->cells[1 + (table_stride(t) + 1) / 2 * region].lines[0] +
+					  bucket,
+				  (uint32_t)lo);
+	cell = &t->cells[1 + table_stride(t) * region + bucket].cell;
 	for (uint64_t far = 0, reach = cell->bucket.reach; far <= reach; far++, cell++) {
 		const uint64_t *word = (const uint64_t *)cell->bucket.word;
 
@@ -133,7 +150,7 @@ START_TEST(each_is_found_everywhere)
 	struct table t = build(&s, buckets);
 	size_t n = 0;
 
-	ck_assert(table_valid(&t, table_cells(buckets, cpus), s.tag_len));
+	ck_assert(table_valid(&t, table_cells(buckets, s.tag_len, cpus), s.tag_len));
 	ck_assert_uint_eq(t.cells->header.entities, s.entity_count);
 	ck_assert_uint_eq(t.cells->header.used, s.entity_count);
 	ck_assert_uint_eq(missing(&t, &s, s.entity_count), 0);
@@ -147,7 +164,7 @@ END_TEST
 /* So many in one bucket as lie within reach, and not one more. */
 START_TEST(colliding_tags)
 {
-	enum { BUCKETS = 1000, MOST = (MANGLE_MAX_REACH + 1) * MANGLE_SHORT_SLOTS };
+	enum { BUCKETS = 1000, MOST = (MANGLE_MAX_REACH + 1) * MANGLE_LINE_SLOTS };
 	struct service s = make(0, 4, false);
 	struct table t;
 	size_t twice;
@@ -186,9 +203,11 @@ START_TEST(no_larger_than_a_map)
 		struct table_cpus many = {.own = own, .regions = own + 1};
 		uint32_t most = table_buckets(SIZE_MAX / 4, 16, many);
 
-		ck_assert_uint_le(table_cells(most, many), TABLE_MAX_CELLS);
-		ck_assert_uint_gt(table_cells(most + 2, many), TABLE_MAX_CELLS);
-		ck_assert_uint_lt(table_buckets(1000, 4, many), 700);
+		ck_assert_uint_le(table_cells(most, 16, many), TABLE_MAX_CELLS);
+		ck_assert_uint_gt(table_cells(most + 2, 16, many), TABLE_MAX_CELLS);
+		ck_assert_uint_lt(table_buckets(1000, 8, many), 700);
+		ck_assert_uint_le(table_cells(table_buckets(SIZE_MAX / 4, 4, many), 4, many),
+				  TABLE_MAX_CELLS);
 	}
 }
 END_TEST
@@ -198,7 +217,8 @@ START_TEST(ranges_hold_a_row)
 {
 	struct service s = make(500, _i ? 16 : 4, true);
 	struct table t = build(&s, table_buckets(s.entity_count * 2 / 3, s.tag_len, cpus));
-	size_t size = table_cells(t.cells->header.buckets, cpus) * MANGLE_CELL;
+	size_t size = table_cells(t.cells->header.buckets, t.cells->header.tag_len, cpus) *
+		      MANGLE_CELL;
 	struct table part = {.cells = malloc(size)};
 
 	for (size_t i = 0; i < s.entity_count; i++) {
