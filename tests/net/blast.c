@@ -1,8 +1,13 @@
 /* The paced sender and the counting receiver of the live tests.
  *
- *   blast send SOURCE SPORT DESTINATION PORT RATE PREFIXES   datagrams `prefix sequence(8)`;
- * PREFIXES is a file of one hex prefix a line blast recv ADDRESS PREFIX-LENGTH MODULO SHARED PORT…
- * port number i takes the sequences that are i modulo MODULO
+ *   blast send SOURCE SPORT DESTINATION PORT RATE PREFIXES SENT
+ * sends datagrams `prefix sequence(8)`. PREFIXES is a file of one hex prefix a line. The file SENT
+ * has 8 bytes that always tell the sequence number that comes next.
+ *
+ *   blast recv ADDRESS PREFIX-LENGTH MODULO SHARED PORT…
+ * counts them. Port number i takes the sequences that are i modulo MODULO. Every MODULO ports are a
+ * group, and `turns` says where, in the order of sequences, another group begins than had the
+ * packets before: [last sequence of the one, first of the other, group].
  *
  * Both say "ready" and end when standard input ends; then they print JSON. IPv4.
  */
@@ -10,12 +15,15 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +32,13 @@
 #define SO_RCVBUFFORCE 33
 #endif
 
-enum { MAX_PREFIX = 64, MAX_PORTS = 64, MAX_SEQUENCE = 1 << 24 };
+enum {
+	MAX_PREFIX = 64,
+	MAX_PORTS = 64,
+	MAX_SEQUENCE = 1 << 24,
+	MAX_PREFIXES = 1 << 17,
+	MAX_TURNS = 10000
+};
 
 static void die(const char *what)
 {
@@ -52,21 +66,52 @@ static bool input_ended(void)
 	return poll(&in, 1, 0) == 1;
 }
 
+/* On one CPU, so that packets cannot overtake one another on their way through several backlogs;
+ * and in time also where others want that CPU. */
+static void stay(void)
+{
+	const struct sched_param first = {.sched_priority = 1};
+	cpu_set_t set;
+	int cpu = CPU_SETSIZE - 1;
+
+	sched_getaffinity(0, sizeof(set), &set);
+	while (cpu > 0 && !CPU_ISSET(cpu, &set))
+		cpu--;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity");
+	sched_setscheduler(0, SCHED_FIFO, &first); /* where it may not, it is slower */
+}
+
+static uint64_t *shared_number(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT, 0600);
+	uint64_t *number = MAP_FAILED;
+
+	if (fd >= 0 && !ftruncate(fd, sizeof(*number)))
+		number = mmap(NULL, sizeof(*number), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (number == MAP_FAILED)
+		die(path);
+	close(fd);
+	return number;
+}
+
 static int send_all(char **argv)
 {
-	static unsigned char prefix[1 << 16][MAX_PREFIX];
+	static unsigned char prefix[MAX_PREFIXES][MAX_PREFIX];
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3]))};
 	int fd = bound(argv[0], atoi(argv[1])), rate = atoi(argv[4]);
 	size_t length = 0;
 	uint32_t count = 0;
-	uint64_t seq = 0, failed = 0;
+	uint64_t seq = 0, failed = 0, *next_seq = shared_number(argv[6]);
 	struct timespec next;
 	char line[2 * MAX_PREFIX + 2];
 	FILE *f = fopen(argv[5], "r");
 
 	if (!f)
 		die(argv[5]);
-	while (count < 1 << 16 && fgets(line, sizeof(line), f)) {
+	while (count < MAX_PREFIXES && fgets(line, sizeof(line), f)) {
 		length = strcspn(line, "\n") / 2;
 		for (size_t i = 0; i < length; i++)
 			sscanf(line + 2 * i, "%2hhx", &prefix[count][i]);
@@ -76,6 +121,7 @@ static int send_all(char **argv)
 	inet_pton(AF_INET, argv[2], &to.sin_addr);
 	if (!count || connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("connect");
+	stay();
 	puts("ready");
 	fflush(stdout);
 
@@ -87,6 +133,7 @@ static int send_all(char **argv)
 
 			memcpy(data, prefix[seq % count], length);
 			memcpy(data + length, &be, 8);
+			__atomic_store_n(next_seq, seq + 1, __ATOMIC_SEQ_CST);
 			while (send(fd, data, length + 8, 0) < 0) {
 				if (errno != ECONNREFUSED && errno != EAGAIN && errno != ENOBUFS)
 					die("send");
@@ -106,9 +153,29 @@ static int send_all(char **argv)
 	return 0;
 }
 
+static void print_turns(const unsigned char *seen, int modulo)
+{
+	int group = -1, turns = 0;
+	uint32_t last = 0;
+
+	printf("\"turns\": [");
+	for (uint32_t seq = 0; seq < MAX_SEQUENCE && turns < MAX_TURNS; seq++) {
+		int now;
+
+		if (seen[seq] < 2) /* nowhere or on the shared port */
+			continue;
+		now = (seen[seq] - 2) / modulo;
+		if (group >= 0 && now != group)
+			printf("%s[%u, %u, %d]", turns++ ? ", " : "", last, seq, now);
+		group = now;
+		last = seq;
+	}
+	printf("], ");
+}
+
 static int receive_all(int argc, char **argv)
 {
-	static unsigned char seen[MAX_SEQUENCE];
+	static unsigned char seen[MAX_SEQUENCE]; /* number of the port + 1 */
 	struct pollfd fds[MAX_PORTS];
 	unsigned long long got[MAX_PORTS] = {0}, unique = 0, duplicates = 0, misplaced = 0, odd = 0;
 	size_t prefix = (size_t)atoi(argv[1]);
@@ -152,19 +219,21 @@ static int receive_all(int argc, char **argv)
 					odd++;
 					continue;
 				}
-				if (seen[seq]++)
+				if (seen[seq])
 					duplicates++;
 				else
 					unique++;
+				seen[seq] = (unsigned char)(i + 1);
 				if (i &&
 				    seq % (uint64_t)modulo != (uint64_t)(i - 1) % (uint64_t)modulo)
 					misplaced++;
 			}
 		}
 	}
-	printf("{\"unique\": %llu, \"duplicates\": %llu, \"misplaced\": %llu, \"odd\": %llu, \"shared\": %llu, "
-	       "\"ports\": {",
+	printf("{\"unique\": %llu, \"duplicates\": %llu, \"misplaced\": %llu, \"odd\": %llu, \"shared\": %llu, ",
 	       unique, duplicates, misplaced, odd, got[0]);
+	print_turns(seen, modulo);
+	printf("\"ports\": {");
 	for (int i = 1; i < n; i++)
 		printf("%s\"%s\": %llu", i > 1 ? ", " : "", argv[3 + i], got[i]);
 	puts("}}");
@@ -173,7 +242,7 @@ static int receive_all(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc == 8 && !strcmp(argv[1], "send"))
+	if (argc == 9 && !strcmp(argv[1], "send"))
 		return send_all(argv + 2);
 	if (argc >= 7 && !strcmp(argv[1], "recv"))
 		return receive_all(argc - 2, argv + 2);

@@ -3,15 +3,20 @@ packets through it, and the processes that send and receive while something else
 
 import contextlib
 import json
+import mmap
+import os
 import signal
 import struct
 import subprocess
+import sys
 import time
 from collections import Counter
 
 from mangletest import ctl, netns
 from mangletest.netns import TCP, UDP
 
+# What runs long: MANGLE_LONG=10 does ten times as many rounds.
+LONG = int(os.environ.get("MANGLE_LONG", "1"))
 MODES = ("native", "generic")
 SHARED = 5000
 
@@ -182,7 +187,8 @@ def check_wire(packets, count):
 class Stream:
     """A paced sender and a counting receiver, both processes of their own. Datagrams are
     `prefix sequence(8)`, the prefixes in turn; port number i of `ports` takes the sequence numbers
-    that are i modulo `modulo`, any other place is counted as misplaced."""
+    that are i modulo `modulo`, any other place is counted as misplaced. Every `modulo` ports are a
+    group: where, in the order they were sent, packets change to another group is a turn."""
 
     def __init__(self, blast, line, prefixes, ports, *, rate=20000, modulo=1, destination=None, sport=40000,
                  tmp):
@@ -195,8 +201,22 @@ class Stream:
         self.drops = self.lost_elsewhere()
         self.receiver = ns.popen(blast, "recv", destination, len(prefixes[0]), modulo, SHARED, *ports, **pipes)
         assert self.receiver.stdout.readline() == "ready\n"
-        self.sender = line.snd.popen(blast, "send", source, sport, destination, SHARED, rate, listing, **pipes)
+        progress = tmp / f"sent{id(self)}"
+        self.sender = line.snd.popen(blast, "send", source, sport, destination, SHARED, rate, listing, progress,
+                                     **pipes)
         assert self.sender.stdout.readline() == "ready\n"
+        self.started = time.monotonic()
+        with open(progress, "rb") as f:
+            self.progress = mmap.mmap(f.fileno(), 8, prot=mmap.PROT_READ)
+
+    def sent(self):
+        """The sequence number of the next packet: it has not been sent yet."""
+        return int.from_bytes(self.progress[:8], sys.byteorder)
+
+    def wait(self, packets):
+        """Until so many more have been sent."""
+        goal = self.sent() + packets
+        assert netns.wait_for(lambda: self.sent() >= goal, step=0.0005), "the sender stands still"
 
     def lost_elsewhere(self):
         """What devices and sockets themselves own up to."""
@@ -207,6 +227,7 @@ class Stream:
         """Stops both. The answer has `sent`, `unique`, `duplicates`, `misplaced`, `shared`, and
         `lost`, less what the veth ring and full sockets lost."""
         sent = json.loads(self.sender.communicate("", timeout=20)[0])
+        sent["seconds"] = time.monotonic() - self.started
         time.sleep(0.1)
         answer = json.loads(self.receiver.communicate("", timeout=20)[0])
         answer.update(sent)
@@ -222,6 +243,21 @@ def check_stream(answer, at_least):
     assert answer["elsewhere"] <= answer["sent"] // 20, f"the line lost too much to judge: {answer}"
     assert {k: answer[k] for k in ("lost", "duplicates", "shared", "misplaced")} == \
         {"lost": 0, "duplicates": 0, "shared": 0, "misplaced": 0}, answer
+
+
+def check_turns(answer, changes):
+    """Each change, told as (sequence number when the command had returned, group from then on), turns
+    the packets once: all that were sent before the turn went by the old state and all after it by the
+    new one, and those sent after the command are all after the turn."""
+    turns = answer["turns"]
+    before = 0
+    for i, (end, group) in enumerate(changes):
+        assert i < len(turns), f"{len(turns)} turns for {len(changes)} changes: {turns}"
+        last, first, now = turns[i]
+        assert now == group and before <= first and last < end, \
+            f"change {i} had returned at {end}, the one before at {before}: {turns[i]} of {turns}"
+        before = end
+    assert len(turns) == len(changes), f"{len(turns)} turns for {len(changes)} changes: {turns}"
 
 
 @contextlib.contextmanager

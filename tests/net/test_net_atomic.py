@@ -8,13 +8,15 @@ import pytest
 from mangletest import ctl, netns
 
 import live
+from live import LONG
 
 COUNT = 4096
+MANY = 100000
 PORTS = list(range(6000, 6008))
 TAGS = [b"%04x" % (i * 16 + 3) for i in range(COUNT)]
 # the two tables have all tags in common; tag i leads to PORTS[i mod 4], or to PORTS[4 + i mod 4]
 TABLES = [live.table({t: PORTS[4 * half + i % 4] for i, t in enumerate(TAGS)}) for half in (0, 1)]
-RATE = 20000
+RATE = 60000
 
 
 @pytest.fixture
@@ -38,26 +40,49 @@ def stream(loaded, blast, tmp_path):
 both_modes = pytest.mark.parametrize("loaded", live.MODES, indirect=True)
 
 
+def replace(stream, files, times):
+    """Replaces the table `times` times, first by files[1], and ends the stream. Not one packet is
+    lost, mixed up, or on the shared port, and each replacement turns them once."""
+    changes = []
+    for i in range(1, times + 1):
+        r = ctl.change("map", "replace", files[i % 2])
+        changes.append((stream.sent(), i % 2))
+        assert (r["changed"], r["added"], r["removed"]) == (True, 0, 0) and r["updated"] >= COUNT, r
+        stream.wait(100)  # so that every turn is to be seen
+    answer = stream.finish()
+    live.check_stream(answer, 20000)
+    assert answer["sent"] > 0.8 * RATE * answer["seconds"], f"the sender was too slow: {answer}"
+    live.check_turns(answer, changes)
+    assert all(answer["ports"].values()), answer
+    return answer
+
+
+def table_files(tmp_path, tables):
+    files = [tmp_path / f"table{i}" for i in range(len(tables))]
+    for path, text in zip(files, tables):
+        path.write_text(text, encoding="ascii")
+    return files
+
+
 @both_modes
 def test_replace(loaded, stream, tmp_path):
     """50 replacements of a table of 4,096 entities; the counters go on through all of them."""
-    files = []
-    for i, text in enumerate(TABLES):
-        files.append(tmp_path / f"table{i}")
-        files[i].write_text(text, encoding="ascii")
-    generation = ctl.generation()
-    for i in range(50):
-        r = ctl.change("map", "replace", files[(i + 1) % 2])
-        assert (r["changed"], r["added"], r["removed"], r["updated"]) == (True, 0, 0, COUNT), r
-    time.sleep(0.1)
-    answer = stream.finish()
-    live.check_stream(answer, 20000)
-    assert all(answer["ports"].values()), answer
-    assert ctl.generation() == generation + 50
+    times, generation = 50 * LONG, ctl.generation()
+    answer = replace(stream, table_files(tmp_path, TABLES), times)
+    assert ctl.generation() == generation + times
     ring = loaded.snd.link_drops("s0") + loaded.mid.link_drops("m0") - stream.ring
     reasons = loaded.mangle.reasons()
     assert reasons["rewritten"] == answer["sent"] - ring
     assert sum(r["packets"] for r in loaded.mangle.entities().values()) == answer["sent"] - ring
+
+
+def test_replace_many(loaded, blast, tmp_path):
+    """The same with 100,000 entities, which takes longer than the packets take to go round."""
+    tags = [i.to_bytes(4, "big") for i in range(MANY)]
+    files = table_files(tmp_path, [live.table({t: PORTS[4 * half + i % 4] for i, t in enumerate(tags)})
+                                   for half in (0, 1)])
+    ctl.ok("map", "replace", files[0])
+    replace(live.Stream(blast, loaded, tags, PORTS, rate=RATE, modulo=4, tmp=tmp_path), files, 8 * LONG)
 
 
 @both_modes
@@ -96,12 +121,16 @@ def test_rows_come_and_go(loaded, stream):
 
 
 def test_growing(loaded, stream):
-    """The table grows from 4,096 to 60,000 and shrinks again."""
-    more = live.table({b"\xfe" + i.to_bytes(3, "big"): 6100 for i in range(56000)})
-    for _ in range(2):
-        ctl.ok("map", "load", "-", stdin=more)
+    """The table grows from 4,096 to 100,000, in steps, and shrinks again."""
+    more = [b"\xfe" + i.to_bytes(3, "big") for i in range(MANY - COUNT)]
+    for _ in range(LONG):
+        for first, last in ((0, 2000), (2000, 20000), (20000, len(more))):
+            ctl.ok("map", "load", "-", stdin=live.table(dict.fromkeys(more[first:last], 6100)))
+        assert ctl.js("status")["services"][0]["entities"] == MANY
         ctl.ok("map", "replace", "-", stdin=TABLES[0])
-    live.check_stream(stream.finish(), 5000)
+    answer = stream.finish()
+    live.check_stream(answer, 5000)
+    live.check_turns(answer, [])
 
 
 def test_upgrade(loaded, stream):
@@ -155,10 +184,7 @@ def rows(text):
 def test_killed_in_the_middle(loaded, stream, tmp_path):
     """kill -9 at any moment of `map replace` leaves the old table or the new one, and no lock."""
     tables = [rows(t) for t in TABLES]
-    files = []
-    for i, text in enumerate(TABLES):
-        files.append(tmp_path / f"table{i}")
-        files[i].write_text(text, encoding="ascii")
+    files = table_files(tmp_path, TABLES)
     started = time.monotonic()
     ctl.ok("map", "replace", files[1])
     whole = time.monotonic() - started  # this time one run took, another may be much faster
