@@ -83,6 +83,12 @@ def test_65536(table, length):
         path = replace_and_ask(t, pattern(length, 65536), length, 1, path)
 
 
+@pytest.mark.parametrize("length", LENGTHS[1:])
+def test_two_numbers_side_by_side(table, length):
+    """Site and unit, 100 of each: tags that differ in two bytes far from one another."""
+    replace_and_ask(table(length), rows.two_numbers(length, 10000), 0, 4)
+
+
 @pytest.mark.parametrize("length, pattern", [(4, rows.at_random), (16, rows.at_random)] + (
     [(8, rows.counting), (9, rows.counting_little), (15, rows.two_numbers)] if LONG > 1 else []))
 def test_a_million(table, length, pattern):
@@ -102,6 +108,23 @@ def test_a_million(table, length, pattern):
     t.file(some)
     t.listed()
     path.unlink()
+
+
+@pytest.mark.parametrize("length, count", ((4, 1000), (16, 1000), (4, 20000), (16, 20000), (8, 65536), (16, 65536)))
+def test_memory(table, length, count):
+    """A table costs what README.md says, one tenth at most on top."""
+    def cpus(which):
+        with open(f"/sys/devices/system/cpu/{which}", encoding="ascii") as f:
+            ranges = [[int(n) for n in r.split("-")] for r in f.read().strip().split(",")]
+        return sum(r[-1] - r[0] + 1 for r in ranges)
+
+    t = table(length)
+    t.replace(targets(rows.at_random(length, count, "memory")))
+    regions = cpus("online") + (cpus("possible") > cpus("online"))
+    share = (1.5 if count < 50000 else 2) if length <= 8 else (1 if count < 50000 else 4 / 3)
+    said = 128 * (regions + 0.5) / share
+    bytes_each = t.tell("header")["bytes"] / count
+    assert bytes_each <= 1.1 * said, f"{bytes_each:.0f} bytes an entity, {said:.0f} said"
 
 
 # --- changes --------------------------------------------------------------------------------------
