@@ -88,7 +88,7 @@ int section_paths(struct bench *b)
 
 		own[i] = (struct side){"mangle", read_call, b, b->mangle, &p->traffic};
 		noop[i] = (struct side){"noop", read_call, b, b->noop, &p->traffic};
-		duels[i] = (struct duel){p->id, p->what, i + 1, &own[i], &noop[i], NULL, false, 0};
+		duels[i] = (struct duel){p->id, p->what, 0, &own[i], &noop[i], NULL, false, 0};
 		if ((p->traffic.verdict != XDP_DROP && p->reason[0] == 'r' &&
 		     gate_call(b, p->id, b->mangle, &p->traffic)) ||
 		    gate_reason(b, &p->traffic, p->reason))

@@ -90,22 +90,22 @@ def paths(rows):
     return groups and bars(groups, "ns a packet, added to a no-op")
 
 
+PEERS_ENTITIES = 1000
+
+
 def peers(rows):
-    """Packets a second of each side of the duels on wires, once for each number of entities."""
+    """Packets a second of each side of the duels on wires, at one number of entities."""
     speeds = {}
     for r in rows:
         d = r["detail"]
-        if r["section"] == "wires":
+        if r["section"] == "wires" and r["x"] == PEERS_ENTITIES:
             for side in ("variant", "reference"):
                 if d.get(f"{side}_ns"):
-                    speeds.setdefault((d[side], r["x"]), []).append(1e3 / d[f"{side}_ns"])
-    counts = sorted({x for _, x in speeds if x})
-    groups = []
-    for (name, x), values in sorted(speeds.items(), key=lambda one: (-sum(one[1]) / len(one[1]))):
-        speed = sum(values) / len(values)
-        colour = COLOURS[counts.index(x) % len(COLOURS)] if x else COLOURS[-1]
-        groups.append((f"{name}, {x:,.0f}" if x else name, speed, colour, f"{speed:.2f}"))
-    return groups and bars(groups, "million packets a second; behind the name: entities")
+                    speeds.setdefault(d[side], []).append(1e3 / d[f"{side}_ns"])
+    means = {name: sum(values) / len(values) for name, values in speeds.items()}
+    groups = [(name, speed, COLOURS[0 if name == "mangle" else -1], f"{speed:.3f}")
+              for name, speed in sorted(means.items(), key=lambda one: -one[1])]
+    return groups and bars(groups, f"million packets a second on one CPU, {PEERS_ENTITIES:,} entities")
 
 
 def latency(rows):
@@ -124,14 +124,10 @@ def latency(rows):
 
 
 def cpus(rows):
-    """SECTION/FIGURE/CPUS: a line for each figure of one unit."""
-    some = [r for r in rows if r["section"] == "cpus" and r["x"]]
-    some = [r for r in some if r["unit"] == some[0]["unit"]]
-    series = {}
-    for r in some:
-        series.setdefault(r["id"].split("/")[1], []).append((r["x"], r["value"]))
-    return series and lines(series, "CPUs", {"ratio": "ratio", "1/s": "packets a second"}.get(
-        some[0]["unit"], some[0]["unit"]), log=False)
+    """What two CPUs handle together, as a multiple of what one does alone."""
+    groups = [(r["what"], 2 / r["value"], COLOURS[0], f"{2 / r['value']:.2f}")
+              for r in rows if r["section"] == "cpus" and r["value"]]
+    return groups and bars(groups, "two CPUs at once, times the packets of one alone")
 
 
 PLOTS = {"tables": tables, "services": services, "paths": paths, "peers": peers, "latency": latency,

@@ -77,6 +77,7 @@ struct entry {
 	struct bench *b;
 	int wire;
 	const struct relay_progress *relay;
+	__u64 gated; /* by the relay, before its sink was open */
 	struct traffic traffic;
 	struct side side;
 };
@@ -147,8 +148,10 @@ static int against_noop(struct bench *b, int noop, int drop, int mangle)
 		/* At a port where the sink has as much to do as with mangle's. */
 		entry(&other[i], b, dropped ? "drop" : "noop", dropped ? drop : noop,
 		      cases[i].port ?: FRAME_FIRST_PORT, cases[i].size);
-		duels[i] = (struct duel){cases[i].id,	 cases[i].what, i + 1, &own[i].side,
-					 &other[i].side, NULL,		true,  cases[i].bar};
+		duels[i] = (struct duel){
+			cases[i].id,  cases[i].what,  cases[i].port ? 0 : sizes[cases[i].size],
+			&own[i].side, &other[i].side, NULL,
+			true,	      cases[i].bar};
 	}
 	if (rounds_run(duels, outcomes, CASES, ROUNDS))
 		return -1;
@@ -189,7 +192,7 @@ static int check_arrivals(struct bench *b, const struct entry *entries, int n)
 		__u64 sent = generator_sent(b->generator, e->wire), right, other;
 
 		if (e->relay)
-			sent = e->relay->sent;
+			sent = e->relay->sent - e->gated;
 		if (lab_arrived(e->wire, &right, &other))
 			return -1;
 		if (right != sent || other)
@@ -236,6 +239,7 @@ static int against_peers(struct bench *b, int mangle, int mangle_input)
 			      others[i].relay ? GATE_RELAYED : GATE_STEERED) ||
 		    lab_sink(others[i].wire))
 			return -1;
+		others[i].gated = others[i].relay ? others[i].relay->sent : 0;
 	}
 	if (rounds_run(duels, outcomes, n, ROUNDS_PEERS) || check_arrivals(b, others, n))
 		return -1;
