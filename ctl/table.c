@@ -60,20 +60,18 @@ uint64_t table_cells(uint32_t buckets, unsigned int tag_len, struct table_cpus c
 }
 
 /*
- * Slots for 100 entities. A half full is best where a cache miss is what a packet waits for;
- * lines, of which each holds fewer, overflow more often. Where all lies in the caches, it is the
- * entities outside their bucket that cost, by branches not foreseen; room is cheap there.
+ * A half full is best where a cache miss is what a packet waits for. Where all lies in the caches,
+ * it is the entities outside their bucket that cost, by branches not foreseen, and lines overflow
+ * more often than larger buckets: there room is cheap.
  */
-static unsigned int slots_for_100(size_t entities, unsigned int tag_len)
+static uint64_t slots_for(uint64_t entities, unsigned int tag_len)
 {
-	if (!in_lines(tag_len))
-		return 200;
-	return entities <= SMALL_TABLE ? 400 : 250;
+	return entities * (in_lines(tag_len) && entities <= SMALL_TABLE ? 4 : 2);
 }
 
 uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus)
 {
-	uint64_t slots = (uint64_t)entities * slots_for_100(entities, tag_len) / 100;
+	uint64_t slots = slots_for(entities, tag_len);
 	uint64_t buckets = slots / slots_of(tag_len) + 1;
 	/* Half cells that a bucket takes in all regions, and beside them; what rounding may add. */
 	uint64_t halves = (in_lines(tag_len) ? 1 : 2) * cpus.regions + 1;
