@@ -250,7 +250,8 @@ static int build_table(struct store *s, const struct service *svc, struct plan *
 	int err = arrange(s, svc, seed, &a, e);
 
 	if (!err)
-		err = inner_create(s, (uint32_t)table_cells(a.buckets, svc->tag_len, s->cpus), &p->table, e);
+		err = inner_create(s, (uint32_t)table_cells(a.buckets, svc->tag_len, s->cpus),
+				   &p->table, e);
 	if (!err) {
 		p->id = p->table.id;
 		p->buckets = a.buckets;
