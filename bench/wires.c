@@ -248,6 +248,20 @@ static int against_peers(struct bench *b, int mangle, int mangle_input)
 	return 0;
 }
 
+/* The same for wires over which frames of no service went too. */
+static int check_none_lost(struct bench *b, int wire)
+{
+	const __u64 sent = generator_sent(b->generator, wire);
+	__u64 right, other;
+
+	if (lab_arrived(wire, &right, &other))
+		return -1;
+	if (right + other != sent)
+		return complain("%s: %llu frames sent, %llu arrived", lab_get(wire)->netns, sent,
+				right + other);
+	return 0;
+}
+
 int section_wires(struct bench *b)
 {
 	static struct setup_service services[SIZES];
@@ -283,6 +297,9 @@ int section_wires(struct bench *b)
 	}
 	if (lab_sink(noop) || lab_sink(mangle[0]) || lab_sink(mangle[1]))
 		return -1;
-	return against_noop(b, noop, drop, mangle[0]) || against_peers(b, mangle[0], mangle[1]) ? -1
-												: 0;
+	if (against_noop(b, noop, drop, mangle[0]) || against_peers(b, mangle[0], mangle[1]) ||
+	    check_none_lost(b, noop) || check_none_lost(b, mangle[0]) ||
+	    check_none_lost(b, mangle[1]))
+		return -1;
+	return 0;
 }
