@@ -103,7 +103,7 @@ def peers(rows):
                 if d.get(f"{side}_ns"):
                     speeds.setdefault(d[side], []).append(1e3 / d[f"{side}_ns"])
     means = {name: sum(values) / len(values) for name, values in speeds.items()}
-    groups = [(name, speed, COLOURS[0 if name == "mangle" else -1], f"{speed:.3f}")
+    groups = [(name, speed, COLOURS[0 if name.startswith("mangle") else -1], f"{speed:.3f}")
               for name, speed in sorted(means.items(), key=lambda one: -one[1])]
     return groups and bars(groups, f"million packets a second on one CPU, {PEERS_ENTITIES:,} entities")
 

@@ -214,8 +214,8 @@ static int against_peers(struct bench *b, int mangle, int mangle_input)
 
 	for (int size = 0; size < PEER_SIZES; size++) {
 		entry(&own[2 * size], b, "mangle", mangle, FRAME_SHARED_PORT + size, size);
-		entry(&own[2 * size + 1], b, "mangle", mangle_input, FRAME_SHARED_PORT + size,
-		      size);
+		entry(&own[2 * size + 1], b, "mangle, input sink", mangle_input,
+		      FRAME_SHARED_PORT + size, size);
 	}
 	for (int i = 0; i < PEERS; i++) {
 		for (int size = 0; size < PEER_SIZES; size++, n++) {
