@@ -119,8 +119,9 @@ fresh:
 # ---- bench ----
 
 BENCH_SKEL := $(addprefix $(B)/bench/,draw.skel.h reference.skel.h tc.skel.h)
-BENCH_CORE := $(addprefix bench/,setup.c lab.c generator.c rounds.c report.c frame.c)
-BENCH_SECTIONS := $(addprefix bench/,bench.c quick.c paths.c tables.c wires.c cpus.c peers.c relay.c)
+BENCH_GENERATOR := $(addprefix bench/,generator.c frame.c report.c)
+BENCH_SECTIONS := $(addprefix bench/,bench.c quick.c paths.c tables.c wires.c cpus.c setup.c lab.c rounds.c \
+	peers.c relay.c) $(BENCH_GENERATOR)
 BENCH_CC = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -I$(B)/bench -Ibench
 
 $(B)/bench/%.bpf.o: bench/%.bpf.c
@@ -132,13 +133,13 @@ $(B)/bench/%.skel.h: $(B)/bench/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
-$(B)/bench/bench: $(BENCH_SECTIONS) $(BENCH_CORE) $(wildcard bench/*.h) $(BENCH_SKEL)
+$(B)/bench/bench: $(BENCH_SECTIONS) $(wildcard bench/*.h) $(BENCH_SKEL)
 	$(call say,CC,$@)
-	$(Q)$(BENCH_CC) -o $@ $(BENCH_SECTIONS) $(BENCH_CORE) -lbpf -lm
+	$(Q)$(BENCH_CC) -o $@ $(BENCH_SECTIONS) -lbpf -lm
 
-$(B)/bench/generate: bench/generate.c $(BENCH_CORE) $(wildcard bench/*.h) $(BENCH_SKEL)
+$(B)/bench/generate: bench/generate.c $(BENCH_GENERATOR) $(wildcard bench/*.h) $(BENCH_SKEL)
 	$(call say,CC,$@)
-	$(Q)$(BENCH_CC) -o $@ bench/generate.c $(BENCH_CORE) -lbpf -lm
+	$(Q)$(BENCH_CC) -o $@ bench/generate.c $(BENCH_GENERATOR) -lbpf -lm
 
 .PHONY: bench-quick run-bench-quick
 bench-quick:

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* bench SECTION --rows FILE: measures one section. bench quick: the short form.
  * Exit status: 0 measured, 1 not; quick: also 77, the machine is too noisy. */
-#include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,25 +20,14 @@ static const struct section {
 };
 enum { SECTIONS = sizeof(sections) / sizeof(*sections) };
 
-/* On the last CPU: what else there is to do is usually done on the first. */
-static int pin(void)
-{
-	const int cpu = sysconf(_SC_NPROCESSORS_ONLN) - 1;
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set)
-		       ? complain("CPU %d: %s", cpu, strerror(errno))
-		       : 0;
-}
-
 static int measure(const struct section *section, const char *rows)
 {
 	struct bench b = {0};
 	int status;
 
-	if (pin() || lab_up() || (rows && rows_open(section->name, rows)))
+	/* On the last CPU: what else there is to do is usually done on the first. */
+	if (lab_pin(sysconf(_SC_NPROCESSORS_ONLN) - 1) || lab_up() ||
+	    (rows && rows_open(section->name, rows)))
 		return 1;
 	status = section->measure(&b);
 	if (rows_close() || status < 0)

@@ -14,7 +14,7 @@
 
 enum { ROUNDS = 31, RIVAL_CPU = 0, CASES = 5 };
 
-/* The other CPU's process: reads sides[what] in a loop while told to go. */
+/* The other CPU's process: reads a case's side in a loop while told to go. */
 struct rival {
 	_Atomic int go; /* number of the case, from 1 on; 0: rest */
 	_Atomic int busy;
@@ -77,16 +77,13 @@ static void rival_work(struct rival *r, const struct case_ *cases, struct bench 
 static int rival_start(struct rival *r, const struct case_ *cases)
 {
 	struct bench b = {0};
-	cpu_set_t set;
 	pid_t child = fork();
 
 	if (child)
 		return child < 0 ? complain("fork: %s", strerror(errno)) : 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	CPU_ZERO(&set);
-	CPU_SET(RIVAL_CPU, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) || unshare(CLONE_NEWNET) ||
-	    !(b.generator = generator_open()) || setup_wires(&b)) {
+	if (lab_pin(RIVAL_CPU) || unshare(CLONE_NEWNET) || !(b.generator = generator_open()) ||
+	    setup_wires(&b)) {
 		r->busy = -1;
 		_exit(1);
 	}

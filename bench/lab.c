@@ -92,6 +92,17 @@ const struct lab_wire *lab_get(int wire)
 	return &wires[wire];
 }
 
+int lab_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set)
+		       ? complain("CPU %d: %s", cpu, strerror(errno))
+		       : 0;
+}
+
 int lab_ctl(char *out, size_t size, const char *format, ...)
 {
 	char arguments[512], command[1024];

@@ -44,6 +44,9 @@ const struct lab_wire *lab_get(int wire);
 int lab_enter(const char *netns);
 int lab_enter_rx(int wire);
 
+/* Puts this process on one CPU. */
+int lab_pin(int cpu);
+
 /* Frames that a wire's sink has had: bound for entities' ports, and others. */
 int lab_arrived(int wire, __u64 *right, __u64 *other);
 

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,14 @@
 #include "report.h"
 
 enum { BATCH = 64, ROOM = 2048, PAYLOAD_MIN = 16, BUFFER = 4 << 20 };
+
+__u64 relay_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
 
 /* Open addressing, half full; a port of 0 is an empty place. */
 struct table {
@@ -96,7 +103,6 @@ static void work(const struct table *t, int from, int over, struct relay_progres
 	struct iovec in_data[BATCH], out_data[BATCH];
 	struct mmsghdr in[BATCH] = {}, out[BATCH] = {};
 	struct sockaddr_in to[BATCH] = {};
-	struct timespec now;
 
 	for (int i = 0; i < BATCH; i++) {
 		in_data[i] = (struct iovec){bytes[i], ROOM};
@@ -115,9 +121,8 @@ static void work(const struct table *t, int from, int over, struct relay_progres
 
 		if (n < 0 && errno != EINTR)
 			_exit(1);
-		clock_gettime(CLOCK_MONOTONIC, &now);
 		progress->sent += sent > 0 ? sent : 0;
-		progress->last = now.tv_sec * 1000000000ULL + now.tv_nsec;
+		progress->last = relay_now();
 	}
 }
 
@@ -126,7 +131,6 @@ const struct relay_progress *relay_start(const char *netns, __u16 port, __u32 en
 	struct relay_progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
 					       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int from, over = -1;
-	cpu_set_t set;
 	pid_t child;
 
 	if (progress == MAP_FAILED || lab_enter(netns))
@@ -140,9 +144,7 @@ const struct relay_progress *relay_start(const char *netns, __u16 port, __u32 en
 		struct table table;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
-		if (sched_setaffinity(0, sizeof(set), &set) || fill(&table, entities))
+		if (lab_pin(cpu) || fill(&table, entities))
 			_exit(1);
 		work(&table, from, over, progress);
 	}

@@ -8,8 +8,11 @@
 
 struct relay_progress {
 	_Atomic __u64 sent;
-	_Atomic __u64 last; /* when, ns of CLOCK_MONOTONIC */
+	_Atomic __u64 last; /* when, by relay_now() */
 };
+
+/* Nanoseconds of CLOCK_MONOTONIC. */
+__u64 relay_now(void);
 
 /* Starts one on CPU in network namespace NETNS for datagrams to PORT, with the first N entities; it
  * ends with its parent. NULL: it has complained. */

@@ -57,13 +57,10 @@ int setup_reference(struct bench *b, __u32 entities, __u16 port)
 {
 	struct reference *r = reference__open();
 
-	if (b->reference_count == MAX_REFERENCES)
-		return complain("more than %d references", MAX_REFERENCES);
 	if (r)
 		r->rodata->reference_port = htons(port);
 	if (!r || bpf_map__set_max_entries(r->maps.reference_table, entities) || reference__load(r))
 		return complain("reference.bpf.o: load: %s", strerror(errno));
-	b->references[b->reference_count++] = r;
 	b->noop = bpf_program__fd(r->progs.bench_noop);
 	b->drop = bpf_program__fd(r->progs.bench_drop);
 	for (__u32 i = 0; i < entities; i++) {

@@ -11,12 +11,10 @@
 #include "rounds.h"
 
 #define BENCH_DIR "build/bench/"
-enum { MAX_REFERENCES = 16, MAX_SERVICES = 1024 };
+enum { MAX_SERVICES = 1024 };
 
 struct bench {
 	struct generator *generator;
-	struct reference *references[MAX_REFERENCES];
-	int reference_count;
 	int noop;   /* program fd: passes */
 	int drop;   /* drops */
 	int mangle; /* fd of the instance that calls go to */
@@ -40,7 +38,8 @@ struct setup_service {
 int setup_config(const struct setup_service *services, int n);
 #define BENCH_YAML BENCH_DIR "bench.yaml"
 
-/* A program with one bare hash of the first N entities, for frames to PORT. Its fd, or -1. */
+/* A program with one bare hash of the first N entities, for frames to PORT. Its fd, or -1; it stays
+ * until this process ends. */
 int setup_reference(struct bench *b, __u32 entities, __u16 port);
 
 /* Attaches a program to a wire's receiving end, native. */

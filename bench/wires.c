@@ -3,7 +3,6 @@
  * could do the work. Generator, wire, receiver and sink run on one CPU. */
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "peers.h"
@@ -82,27 +81,20 @@ struct entry {
 	struct side side;
 };
 
-static __u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
-
 /* From the first frame sent until the relay has nothing left to do; what its socket has no room for
  * is not counted. */
 static int read_relay(const struct side *side, double *ns)
 {
 	const struct entry *e = side->bench;
-	const __u64 sent = e->relay->sent, start = now_ns();
+	const __u64 sent = e->relay->sent, start = relay_now();
 	double unused;
 
 	if (generator_traffic(e->b->generator, side->traffic) ||
 	    generator_time_send(e->b->generator, e->wire, &unused))
 		return -1;
-	while (now_ns() - start < RELAY_IDLE_NS || now_ns() - e->relay->last < RELAY_IDLE_NS ||
-	       (e->relay->sent == sent && now_ns() - start < RELAY_DEAD_NS))
+	while (relay_now() - start < RELAY_IDLE_NS ||
+	       relay_now() - e->relay->last < RELAY_IDLE_NS ||
+	       (e->relay->sent == sent && relay_now() - start < RELAY_DEAD_NS))
 		usleep(500);
 	if (e->relay->sent == sent)
 		return complain("relay: sent nothing");
@@ -110,13 +102,12 @@ static int read_relay(const struct side *side, double *ns)
 	return 0;
 }
 
-static struct entry *entry(struct entry *e, struct bench *b, const char *name, int wire, __u16 port,
-			   int size)
+static void entry(struct entry *e, struct bench *b, const char *name, int wire, __u16 port,
+		  int size)
 {
 	*e = (struct entry){.b = b, .wire = wire};
 	e->traffic = (struct traffic){.port = port, .entities = sizes[size]};
 	e->side = (struct side){name, read_send, b, wire, &e->traffic};
-	return e;
 }
 
 /* ---- beside a program that only passes ------------------------------------------------------- */
