@@ -31,16 +31,18 @@ LIB_OBJ := $(filter-out $(B)/ctl/main.o,$(CTL_OBJ))
 .PHONY: all
 all: $(B)/mangle-ctl
 
-$(B)/mangle.bpf.o: xdp/mangle.bpf.c
+$(B)/%.bpf.o: xdp/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/mangle.skel.h: $(B)/mangle.bpf.o
+SKEL := $(B)/mangle.skel.h $(B)/session.skel.h
+$(SKEL): $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name mangle_bpf > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
-$(B)/ctl/%.o: ctl/%.c | $(B)/mangle.skel.h
+
+$(B)/ctl/%.o: ctl/%.c | $(SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -59,7 +61,7 @@ UNIT := $(UNIT_SRC:tests/unit/test_%.c=$(B)/tests/unit-%)
 UNIT_LIB := ctl/err.c ctl/parse.c ctl/model.c ctl/config.c ctl/table.c ctl/classify.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-$(B)/tests/program/%.o: tests/program/%.c | $(B)/mangle.skel.h
+$(B)/tests/program/%.o: tests/program/%.c | $(SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@

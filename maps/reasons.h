@@ -24,7 +24,13 @@
 	X(UNKNOWN_TAG, unknown_tag, "the tag is not in the table") \
 	X(ENTITY_DROP, entity_drop, "the entity's target is drop") \
 	X(ENTITY_PASS, entity_pass, "the entity's target is pass") \
-	X(REWRITTEN, rewritten, "the entity's port was given")
+	X(REWRITTEN, rewritten, "the entity's port was given") \
+	X(TCP_COOKIE, tcp_cookie, "a SYN that was answered with a cookie") \
+	X(TCP_HANDSHAKE, tcp_handshake, \
+	  "a TCP segment before the first data: a bare ACK, a RST, or one out of order") \
+	X(TCP_RESET, tcp_reset, "a TCP segment that was answered with a RST") \
+	X(TCP_BOUND, tcp_bound, "the first data of a TCP connection: the entity's port was given") \
+	X(TCP_FLOW, tcp_flow, "a later segment of a bound TCP connection")
 
 enum mangle_reason {
 #define MANGLE_REASON_ENUM(upper, lower, meaning) REASON_##upper,

@@ -12,6 +12,8 @@
  *   stats   array [(CPUs + 1) * MANGLE_STATS_SLOTS] of struct mangle_stats: one region a CPU that
  *           only this CPU writes, and one that only user space writes (see there).
  *   ifaces  hash, user space only: what mangle is attached to.
+ *   flows   array of maps [1]: its inner map is an LRU hash, struct mangle_flow_key to struct
+ *           mangle_flow; empty until the first service in TCP connection mode is published.
  *
  * An entity table is, with B = buckets + MANGLE_MAX_REACH and R regions,
  *   cell 0                       struct mangle_table_header, user space only
@@ -36,7 +38,7 @@
 #include "reasons.h"
 
 /* Layout version of everything below; pins of another version are migrated or refused. */
-#define MANGLE_LAYOUT_VERSION 2
+#define MANGLE_LAYOUT_VERSION 3
 #define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
 #define MANGLE_TABLE_MAGIC 0x6d746162U	/* "mtab" */
 
@@ -200,11 +202,13 @@ struct mangle_service {
 	__u16 stats;	    /* slot in stats, 1 .. MANGLE_MAX_SERVICES */
 	__u16 cpus;	    /* regions of the table that belong to one CPU */
 	__u8 tag_len;
-	__u8 protocols; /* MANGLE_PROTO_*, or-ed */
-	__u8 invalid;	/* enum mangle_action */
-	__u8 unknown;	/* enum mangle_action */
-	__u8 observe;	/* 1: decide and count, change nothing */
-	__u8 pad[25];
+	__u8 protocols;	 /* MANGLE_PROTO_*, or-ed */
+	__u8 invalid;	 /* enum mangle_action */
+	__u8 unknown;	 /* enum mangle_action */
+	__u8 observe;	 /* 1: decide and count, change nothing */
+	__u8 connection; /* 1: TCP in connection mode */
+	__u8 reply;	 /* 1: UDP replies get the shared port back */
+	__u8 pad[23];
 };
 
 struct mangle_prefix {
@@ -245,6 +249,9 @@ struct mangle_config {
 	__u32 port[65536];
 	struct mangle_service service[MANGLE_MAX_SERVICES];
 	__u32 classifier; /* slot in tables or MANGLE_NO_TABLE */
+	__u32 pad;
+	__u64 cookie_key[2]; /* of SYN cookies; random, and the same while the pins live */
+	__u32 target[65536]; /* by port: MANGLE_TARGET, 0 where no reply is to be looked at */
 
 	/* User space only from here on. */
 	__u32 magic;  /* MANGLE_CONFIG_MAGIC */
@@ -255,10 +262,60 @@ struct mangle_config {
 	__u32 hz;	     /* jiffies a second */
 	__u32 stats_high;    /* greatest slot of stats that was ever used */
 	__u32 classifier_id; /* kernel's id of the classifier's map */
+	__u32 flows;	     /* connections that the flow table is to hold; 0: none was made */
+	__u32 flows_id;	     /* kernel's id of its map; 0: none */
 	char file[256];	     /* configuration file last applied, absolute; "": none */
 	struct mangle_service_info info[MANGLE_MAX_SERVICES];
 };
 #define MANGLE_PORT_SHAPES 0x80000000U
+
+/*
+ * A port that services with replies have as a target: bits 0-15 the shared port of those with
+ * `reply` (0: none), 16-26 the index + 1 of the only one (0: several with the same shared port),
+ * MANGLE_TARGET_TCP: a service in TCP connection mode has it.
+ */
+#define MANGLE_TARGET(shared, service) ((__u32)(__u16)(shared) | (__u32)(service) << 16)
+#define MANGLE_TARGET_SHARED(target) ((__u16)(target))
+#define MANGLE_TARGET_SERVICE(target) ((target) >> 16 & 0x7ff)
+#define MANGLE_TARGET_TCP 0x80000000U
+
+/* ---- TCP connections ---------------------------------------------------------------------- */
+
+/*
+ * A connection has two entries: by the shared port, and, once it is bound to a target, by that with
+ * MANGLE_FLOW_REVERSE. Addresses and ports are in network byte order, IPv4 addresses as
+ * ::ffff:a.b.c.d.
+ */
+struct mangle_flow_key {
+	__u32 client_be[4];
+	__u32 server_be[4];
+	__u16 client_port_be;
+	__u16 server_port_be; /* shared port; MANGLE_FLOW_REVERSE: target */
+	__u32 netns;	      /* inode of the network namespace, or-ed with MANGLE_FLOW_REVERSE */
+};
+#define MANGLE_FLOW_REVERSE 0x80000000U
+
+enum mangle_flow_state {
+	FLOW_WAITING = 1, /* a valid cookie came back, no data yet */
+	FLOW_BOUND = 2,	  /* data was given to the target's listener, its socket not seen yet */
+	FLOW_LIVE = 3,	  /* its socket was seen */
+	FLOW_REVERSE = 4,
+};
+
+struct mangle_flow {
+	__u8 state; /* enum mangle_flow_state */
+	__u8 pad;
+	__u16 port;	/* bound, live: target; reverse: shared port */
+	__u32 isn;	/* client's initial sequence number */
+	__u32 cookie;	/* ours */
+	__u32 options;	/* timestamp that we sent with the cookie; 0 without timestamps */
+	__u32 short_at; /* seconds since boot + 1 when a first segment was too short; 0: none was */
+};
+#define MANGLE_FLOWS_DEFAULT 65536U
+#define MANGLE_FLOWS_MIN 1024U
+#define MANGLE_FLOWS_MAX 4194304U
+#define MANGLE_FLOWS_SPARE 256U /* entries a CPU that LRU keeps back for each; see there */
+#define MANGLE_FLOW_ENTRIES(flows, cpus) (2 * (flows) + MANGLE_FLOWS_SPARE * (cpus))
 
 /* ---- counters ----------------------------------------------------------------------------- */
 
@@ -293,14 +350,22 @@ enum mangle_mode {
 	MODE_GENERIC = 2,
 };
 
+enum mangle_tc {
+	TC_TCX = 1,	   /* pinned links, Linux 6.6 */
+	TC_CLSACT = 2,	   /* filters */
+	TC_OWN_CLSACT = 3, /* and the qdisc is ours too */
+};
+
 struct mangle_iface {
 	char name[MANGLE_IFNAME_SIZE]; /* when attached */
 	char netns_name[64];	       /* as given to -n; "": the namespace mangle-ctl ran in */
 	__u32 prog_id;
 	__u32 mode;	  /* enum mangle_mode */
 	__u32 dispatcher; /* 1: through libxdp's dispatcher; 0: a pinned link */
-	__u32 pad;
-	__u8 build[8]; /* hash of the program's object file */
+	__u32 tc_kind;	  /* enum mangle_tc, of the programs that tc has */
+	__u32 tc_in;	  /* id of the ingress program; 0: none */
+	__u32 tc_out;	  /* the same, egress */
+	__u8 build[8];	  /* hash of the program's object file */
 };
 
 /* ---- explain ------------------------------------------------------------------------------ */
@@ -336,8 +401,10 @@ MANGLE_ASSERT(sizeof(struct mangle_service) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);
 MANGLE_ASSERT(sizeof(struct mangle_service_info) == 424);
 MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
+MANGLE_ASSERT(sizeof(struct mangle_flow_key) == 40);
+MANGLE_ASSERT(sizeof(struct mangle_flow) == 20);
 MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
-MANGLE_ASSERT(sizeof(struct mangle_iface) == 104);
+MANGLE_ASSERT(sizeof(struct mangle_iface) == 112);
 MANGLE_ASSERT(sizeof(struct mangle_explained) == 48);
 
 #endif

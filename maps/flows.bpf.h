@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The flow table as the session programs see it; schema.h says what lies in it. */
+#ifndef MANGLE_FLOWS_BPF_H
+#define MANGLE_FLOWS_BPF_H
+
+#include "maps.bpf.h"
+
+struct flows_inner {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1); /* as configured */
+	__uint(key_size, sizeof(struct mangle_flow_key));
+	__uint(value_size, sizeof(struct mangle_flow));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct flows_inner);
+} flows SEC(".maps");
+
+#endif
