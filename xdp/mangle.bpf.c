@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "pkt_xdp.h"
 #include "pkt.h"
 #include "parse.h"
 #include "service.h"

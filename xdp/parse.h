@@ -106,7 +106,7 @@ static __always_inline bool is_ext_header(__u8 proto)
 	((__u64)(reason) | (__u64)(proto) << 8 | (__u64)(fragment) << 16 | (__u64)(at) << 32)
 
 /* Walks extension headers from `at`, of which the first is a `next`, to what follows them. */
-static __noinline __u64 parse_ext_headers(struct xdp_md *ctx, __u32 at, __u32 next, __u32 ip_end)
+static __noinline __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 next, __u32 ip_end)
 {
 	struct pkt p = {};
 	__u8 proto = next;
@@ -176,6 +176,7 @@ static __always_inline enum mangle_reason parse_l4(struct pkt *p, __u8 proto)
 	__u32 room = p->ip_end - p->l4_off; /* the headers before were checked to fit */
 	__be16 port_buf[2], *ports;
 
+	p->ip_proto = proto;
 	if (proto == IPPROTO_UDP)
 		p->proto = MANGLE_PROTO_UDP;
 	else if (proto == IPPROTO_TCP)
@@ -190,6 +191,7 @@ static __always_inline enum mangle_reason parse_l4(struct pkt *p, __u8 proto)
 	if (!ports)
 		return REASON_MALFORMED_L4;
 	p->has_ports = true;
+	p->src_port = bpf_ntohs(ports[0]);
 	p->old_port = p->new_port = bpf_ntohs(ports[1]);
 
 	p->malformed_l4 = true;

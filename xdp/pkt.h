@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The one packet context, and the cursor that owns every bounds check. */
+/*
+ * The one packet context, and the cursor that owns every bounds check. How a packet's bytes are had
+ * is told before by pkt_xdp.h or pkt_skb.h, by the kind of program.
+ */
 #ifndef XDP_PKT_H
 #define XDP_PKT_H
+
+#ifndef PKT_ACCESS
+#error "include pkt_xdp.h or pkt_skb.h first"
+#endif
 
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -14,13 +21,12 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* What is fixed when the program is loaded. */
-const volatile bool have_load_bytes = false; /* bpf_xdp_load_bytes and its kin, Linux 5.18 */
-const volatile bool explaining = false;	     /* say why instead of counting */
-const volatile __u64 own_ifname[2] = {};     /* name of the interface, struct mangle_match */
+const volatile bool explaining = false;	 /* say why instead of counting */
+const volatile __u64 own_ifname[2] = {}; /* name of the interface, struct mangle_match */
 
 /* Offsets and lengths are bytes, offsets count from the frame's first byte. */
 struct pkt {
-	struct xdp_md *ctx;
+	struct pkt_ctx *ctx;
 	__u8 *data, *data_end; /* the frame, or its first part where it has several */
 	__u32 frame_len;       /* all parts */
 	__u32 addr_off;	       /* source address; the destination address follows it */
@@ -30,11 +36,14 @@ struct pkt {
 	__u32 payload_off;
 	__u32 payload_len; /* a first fragment's may be more than is here */
 	__u8 family;	   /* 4 or 6 */
+	__u8 ip_proto;	   /* IPPROTO_* */
 	__u8 proto;	   /* MANGLE_PROTO_* */
 	bool fragment;	   /* a first fragment */
 	bool malformed_l4;
 	bool has_ports;
 	bool has_tag;
+	bool reversed; /* to be matched as if it went the other way */
+	__u16 src_port;
 	__u16 old_port; /* destination */
 	__u16 new_port;
 	__u16 csum; /* as on the wire, words as they lie in memory */
@@ -80,7 +89,7 @@ static __always_inline __u64 mask_if(__u64 a)
  * Packet pointers, read anew on purpose: how far a pointer has been checked is a part of the
  * verifier's state too.
  */
-static __always_inline void pkt_init_data(struct pkt *p, struct xdp_md *ctx)
+static __always_inline void pkt_init_data(struct pkt *p, struct pkt_ctx *ctx)
 {
 	p->ctx = ctx;
 	p->data = (__u8 *)(long)*(volatile __u32 *)&ctx->data;
@@ -113,19 +122,7 @@ static __always_inline void *pkt_at(const struct pkt *p, __u32 off, __u32 len, v
 
 	if (likely(pkt_direct(p, off, len, &at)))
 		return at;
-	if (!have_load_bytes || bpf_xdp_load_bytes(p->ctx, off, scratch, len))
-		return NULL;
-	return scratch;
-}
-
-static __always_inline void pkt_write16(struct pkt *p, __u32 off, __u16 word)
-{
-	__u8 *at;
-
-	if (likely(pkt_direct(p, off, sizeof(word), &at)))
-		*(__u16 *)at = word;
-	else if (have_load_bytes)
-		bpf_xdp_store_bytes(p->ctx, off, &word, sizeof(word));
+	return pkt_load(p->ctx, off, scratch, len) ? NULL : scratch;
 }
 
 static __always_inline struct mangle_notes *pkt_notes(void)
@@ -135,35 +132,21 @@ static __always_inline struct mangle_notes *pkt_notes(void)
 	return bpf_map_lookup_elem(&notes, &zero);
 }
 
-/*
- * A frame has more parts only where its first one is full, or where the driver leaves the first one
- * empty. Between these lengths it is all there is, and the call that asks is saved; the IP parsers
- * ask all the same where a packet seems to end behind it.
- */
-#define PKT_WHOLE_MIN 60
-#define PKT_WHOLE_MAX 1023
-
-static __always_inline void pkt_measure(struct pkt *p)
-{
-	if (have_load_bytes)
-		p->frame_len = bpf_xdp_get_buff_len(p->ctx);
-}
-
 /* Do the frame's bytes reach up to `end`? */
 static __always_inline bool pkt_reaches(struct pkt *p, __u32 end)
 {
 	if (unlikely(end > p->frame_len))
-		pkt_measure(p);
+		p->frame_len = pkt_length(p->ctx, p->frame_len);
 	return end <= p->frame_len;
 }
 
-static __always_inline void pkt_init(struct pkt *p, struct xdp_md *ctx)
+static __always_inline void pkt_init(struct pkt *p, struct pkt_ctx *ctx)
 {
 	__builtin_memset(p, 0, sizeof(*p));
 	pkt_init_data(p, ctx);
 	p->frame_len = p->data_end - p->data;
-	if (p->frame_len - PKT_WHOLE_MIN > PKT_WHOLE_MAX - PKT_WHOLE_MIN)
-		pkt_measure(p);
+	if (pkt_may_be_longer(p->frame_len))
+		p->frame_len = pkt_length(ctx, p->frame_len);
 	p->cpu = bpf_get_smp_processor_id();
 }
 

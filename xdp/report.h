@@ -12,28 +12,29 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 	__u32 key = p->cpu * MANGLE_STATS_SLOTS + slot;
 	struct mangle_stats *st = bpf_map_lookup_elem(&stats, &key);
 	struct mangle_counts *c = p->counts;
-	__u64 at = reason, v = verdict, w = would;
+	__u64 at = reason, v = verdict, w = would, bytes = pkt_wire_bytes(p);
+	__u32 frames = pkt_frames(p);
 
 	if (st) {
 		BOUND(at, 31); /* MANGLE_REASON_CELLS - 1 */
 		BOUND(v, 3);   /* MANGLE_VERDICT_COUNT - 1 */
 		BOUND(w, 3);
-		st->packets[at]++;
-		st->bytes[at] += p->frame_len;
-		st->verdict[v]++;
+		st->packets[at] += frames;
+		st->bytes[at] += bytes;
+		st->verdict[v] += frames;
 		if (unlikely(p->service && p->service->observe))
-			st->would[w]++;
+			st->would[w] += frames;
 	}
 	if (!c)
 		return;
 	at = p->slot;
 	BOUND(at, 3); /* 0 .. 2, but the verifier need not know */
 	if (unlikely(p->shared_region)) {
-		__sync_fetch_and_add(&c->packets[at], 1);
-		__sync_fetch_and_add(&c->bytes[at], p->frame_len);
+		__sync_fetch_and_add(&c->packets[at], frames);
+		__sync_fetch_and_add(&c->bytes[at], bytes);
 	} else {
-		c->packets[at]++;
-		c->bytes[at] += p->frame_len;
+		c->packets[at] += frames;
+		c->bytes[at] += bytes;
 	}
 	c->last_seen[at] = bpf_jiffies64() >> MANGLE_SEEN_SHIFT;
 }

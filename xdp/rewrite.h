@@ -13,6 +13,16 @@
 #define SUM_CHUNK 512 /* the most that bpf_csum_diff takes on every kernel */
 #define SUM_MAX_CHUNKS (65536 / SUM_CHUNK)
 
+static __always_inline void pkt_write16(struct pkt *p, __u32 off, __u16 word)
+{
+	__u8 *at;
+
+	if (likely(pkt_direct(p, off, sizeof(word), &at)))
+		*(__u16 *)at = word;
+	else if (have_load_bytes)
+		bpf_xdp_store_bytes(p->ctx, off, &word, sizeof(word));
+}
+
 /* By way of a copy, from wherever it lies in the frame. */
 static __always_inline __u64 sum_copied(struct xdp_md *ctx, struct mangle_notes *own, __u32 off,
 					__u32 len)
@@ -88,7 +98,7 @@ static __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 off, __u32 len)
 	if (have_load_bytes)
 		return sum_copied(ctx, own, off, len);
 	pkt_init_data(&p, ctx);
-	p.noise = ctx->rx_queue_index;
+	p.noise = PKT_NOISE(ctx);
 	return sum_in_place(&p, off, len);
 }
 

@@ -31,6 +31,14 @@ static __always_inline bool match_fill(const struct pkt *p, struct mangle_match 
 		m->daddr[0] = addr[2];
 		m->daddr[1] = addr[3];
 	}
+	if (p->reversed) {
+		struct mangle_match there = *m;
+
+		m->saddr[0] = there.daddr[0];
+		m->saddr[1] = there.daddr[1];
+		m->daddr[0] = there.saddr[0];
+		m->daddr[1] = there.saddr[1];
+	}
 	m->ifname[0] = own_ifname[0];
 	m->ifname[1] = own_ifname[1];
 	m->kind = MANGLE_KIND(p->family, p->proto);

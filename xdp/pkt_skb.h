@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A packet's bytes in a tc program. */
+#ifndef XDP_PKT_SKB_H
+#define XDP_PKT_SKB_H
+#define PKT_ACCESS
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+
+#define pkt_ctx __sk_buff
+#define PKT_NOISE(ctx) ((ctx)->queue_mapping)
+
+/* len bytes at off, of whichever part of the packet, to `to`; 0 or negative errno. */
+static __always_inline long pkt_load(struct __sk_buff *skb, __u32 off, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes(skb, off, to, len);
+}
+
+static __always_inline bool pkt_may_be_longer(__u32 len)
+{
+	(void)len;
+	return true;
+}
+
+static __always_inline __u32 pkt_length(struct __sk_buff *skb, __u32 linear)
+{
+	(void)linear;
+	return skb->len;
+}
+
+/* How many frames it was, or will be, on the wire: segments may have been merged. */
+static __always_inline __u32 skb_frames(struct __sk_buff *skb)
+{
+	return skb->gso_segs ? skb->gso_segs : 1;
+}
+
+#define SKB_VLAN_TAG 4
+
+/* And their bytes: every segment has the headers, and the VLAN tag that was taken off. */
+static __always_inline __u64 skb_wire_bytes(struct __sk_buff *skb, __u32 headers)
+{
+	__u32 tag = skb->vlan_present ? SKB_VLAN_TAG : 0;
+	__u64 frames = skb_frames(skb);
+
+	return skb->len + tag + (frames - 1) * (headers + tag);
+}
+
+#define pkt_frames(p) skb_frames((p)->ctx)
+#define pkt_wire_bytes(p) skb_wire_bytes((p)->ctx, (p)->payload_off)
+
+#endif
