@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The flow table as the session programs see it; schema.h says what lies in it. */
+/* The session programs' maps; schema.h says what lies in the flow table. */
 #ifndef MANGLE_FLOWS_BPF_H
 #define MANGLE_FLOWS_BPF_H
 
@@ -18,5 +18,16 @@ struct {
 	__type(key, __u32);
 	__array(values, struct flows_inner);
 } flows SEC(".maps");
+
+/*
+ * The shared port of a bound connection, at its socket: what is evicted from the flow table comes
+ * back with the server's next segment.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} bound SEC(".maps");
 
 #endif

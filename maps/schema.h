@@ -304,7 +304,7 @@ enum mangle_flow_state {
 
 struct mangle_flow {
 	__u8 state; /* enum mangle_flow_state */
-	__u8 pad;
+	__u8 passed;	/* bound, live: by `pass`, to the shared port itself */
 	__u16 port;	/* bound, live: target; reverse: shared port */
 	__u32 isn;	/* client's initial sequence number */
 	__u32 cookie;	/* ours */

@@ -15,14 +15,15 @@
 #include "lookup.h"
 #include "target.h"
 #include "action.h"
+#include "foresee.h"
 #include "rewrite.h"
 #include "report.h"
 
 SEC("xdp")
 int mangle(struct xdp_md *ctx)
 {
-	enum mangle_reason reason;
 	enum mangle_verdict verdict, would;
+	enum mangle_reason reason;
 	struct pkt p;
 
 	pkt_init(&p, ctx);
@@ -30,17 +31,22 @@ int mangle(struct xdp_md *ctx)
 	reason = parse(&p);
 	if (reason == REASON_NONE)
 		reason = find_service(&p);
-	if (reason == REASON_NONE)
-		reason = validate(&p);
-	if (reason == REASON_NONE)
-		reason = read_tag(&p);
-	if (reason == REASON_NONE)
-		reason = lookup(&p);
-	if (reason == REASON_NONE)
-		reason = entity_target(&p);
-
-	FORGET(&p, reason);
-	would = decide(&p, reason);
+	if (reason == REASON_NONE && is_connection(&p)) {
+		if (!explaining)
+			return XDP_PASS; /* session.bpf.c's, behind this hook */
+		reason = foresee(&p, &would);
+	} else {
+		if (reason == REASON_NONE)
+			reason = validate(&p);
+		if (reason == REASON_NONE)
+			reason = read_tag(&p);
+		if (reason == REASON_NONE)
+			reason = lookup(&p);
+		if (reason == REASON_NONE)
+			reason = entity_target(&p);
+		FORGET(&p, reason);
+		would = decide(&p, reason);
+	}
 	FORGET(&p, would);
 	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;
 	report(&p, reason, verdict, would);

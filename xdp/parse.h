@@ -106,13 +106,14 @@ static __always_inline bool is_ext_header(__u8 proto)
 	((__u64)(reason) | (__u64)(proto) << 8 | (__u64)(fragment) << 16 | (__u64)(at) << 32)
 
 /* Walks extension headers from `at`, of which the first is a `next`, to what follows them. */
-static __noinline __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 next, __u32 ip_end)
+PKT_FUNCTION __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 next, __u32 ip_end)
 {
 	struct pkt p = {};
 	__u8 proto = next;
 	bool fragment = false;
 
 	pkt_init_data(&p, ctx);
+	p.noise = PKT_NOISE(ctx);
 	for (int i = 0; i < MAX_EXT_HEADERS; i++) {
 		struct ext_header ext_buf, *ext;
 		__u32 len = sizeof(*ext);
@@ -136,6 +137,10 @@ static __noinline __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 n
 		}
 		proto = ext->next;
 		at += len;
+		FORGET(&p, at);
+		FORGET(&p, proto);
+		FORGET(&p, fragment);
+		pkt_init_data(&p, ctx);
 		if (!is_ext_header(proto))
 			return EXT_RESULT(REASON_NONE, proto, fragment, at);
 	}

@@ -9,6 +9,8 @@
 #include <bpf/bpf_helpers.h>
 
 #define pkt_ctx __sk_buff
+/* Not inlined, with the context: global, so that the verifier walks it but once. */
+#define PKT_FUNCTION __noinline
 #define PKT_NOISE(ctx) ((ctx)->queue_mapping)
 
 /* len bytes at off, of whichever part of the packet, to `to`; 0 or negative errno. */

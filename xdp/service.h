@@ -67,11 +67,11 @@ __noinline __u32 service_by_shape(__u32 table, __u32 cell)
 {
 	void *cells = bpf_map_lookup_elem(&tables, &table);
 	struct mangle_notes *own = pkt_notes();
-	struct mangle_match m;
+	const struct mangle_match *m;
 
 	if (!cells || !own)
 		return 0;
-	m = own->match;
+	m = &own->match;
 	for (int i = 0; i < MANGLE_MAX_SHAPES; i++) {
 		const struct mangle_shape *shape = bpf_map_lookup_elem(cells, &cell);
 		const struct mangle_rule *one, *two;
@@ -81,13 +81,13 @@ __noinline __u32 service_by_shape(__u32 table, __u32 cell)
 
 		if (!shape)
 			break;
-		key.daddr[0] = m.daddr[0] & shape->mask.daddr[0];
-		key.daddr[1] = m.daddr[1] & shape->mask.daddr[1];
-		key.saddr[0] = m.saddr[0] & shape->mask.saddr[0];
-		key.saddr[1] = m.saddr[1] & shape->mask.saddr[1];
-		key.ifname[0] = m.ifname[0] & shape->mask.ifname[0];
-		key.ifname[1] = m.ifname[1] & shape->mask.ifname[1];
-		key.kind = m.kind & shape->mask.kind;
+		key.daddr[0] = m->daddr[0] & shape->mask.daddr[0];
+		key.daddr[1] = m->daddr[1] & shape->mask.daddr[1];
+		key.saddr[0] = m->saddr[0] & shape->mask.saddr[0];
+		key.saddr[1] = m->saddr[1] & shape->mask.saddr[1];
+		key.ifname[0] = m->ifname[0] & shape->mask.ifname[0];
+		key.ifname[1] = m->ifname[1] & shape->mask.ifname[1];
+		key.kind = m->kind & shape->mask.kind;
 		hash = mangle_match_hash(&key);
 		rules = shape->rules & ~MANGLE_SHAPE_LAST;
 
@@ -145,6 +145,12 @@ static __always_inline enum mangle_reason find_service(struct pkt *p)
 	if (p->malformed_l4)
 		return REASON_MALFORMED_L4;
 	return p->service ? REASON_NONE : REASON_NO_SERVICE;
+}
+
+/* Is it TCP whose connections are bound to a target, not its segments? */
+static __always_inline bool is_connection(const struct pkt *p)
+{
+	return p->service->connection && p->proto == MANGLE_PROTO_TCP;
 }
 
 #endif

@@ -1,31 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What XDP cannot do, at tc's hooks: TCP connections, which the XDP program hands on, and what
+ * leaves the host again.
+ */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-#include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
-#include "../maps/flows.bpf.h"
+#include "pkt_skb.h"
+#include "pkt.h"
+#include "parse.h"
+#include "service.h"
+#include "connect.h"
+#include "watch.h"
+#include "act.h"
+#include "reply.h"
+#include "report.h"
 
-const volatile bool have_load_bytes = false;
-const volatile __u64 own_ifname[2] = {};
-const volatile __u32 own_netns = 0;
+/* Segments that were merged are judged by the first one, as it was on the wire. */
+static __always_inline void unmerge(struct pkt *p)
+{
+	if (p->ctx->gso_size && p->payload_len > p->ctx->gso_size)
+		p->payload_len = p->ctx->gso_size;
+}
 
 SEC("tc")
 int session_in(struct __sk_buff *skb)
 {
-	(void)skb;
-	__u32 zero = 0;
-	return bpf_map_lookup_elem(&config, &zero) && bpf_map_lookup_elem(&flows, &zero) &&
-			       bpf_map_lookup_elem(&stats, &zero) &&
-			       bpf_map_lookup_elem(&tables, &zero) && own_netns
-		       ? TC_ACT_UNSPEC
-		       : TC_ACT_UNSPEC;
+	struct session *n = session_new();
+	enum mangle_reason reason;
+	bool observe;
+	struct pkt p;
+
+	if (!n)
+		return TC_ACT_UNSPEC;
+	pkt_init(&p, skb);
+	reason = parse(&p);
+	if (reason == REASON_NOT_UDP_TCP && !p.fragment)
+		quote_from_client(skb, QUOTE_PLACE(&p));
+	if (reason != REASON_NONE || p.proto != MANGLE_PROTO_TCP)
+		return TC_ACT_UNSPEC;
+	reason = find_service(&p);
+	if (reason == REASON_NO_SERVICE) {
+		direct_in(&p);
+		return TC_ACT_UNSPEC;
+	}
+	if (reason != REASON_NONE || !is_connection(&p))
+		return TC_ACT_UNSPEC; /* XDP's */
+	unmerge(&p);
+	observe = p.service->observe;
+	reason = observe ? watch(&p, n) : judge_segment(&p, n);
+	FORGET(&p, reason);
+	FORGET(&p, n->verdict);
+	count(&p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict);
+	return observe ? TC_ACT_UNSPEC : act(&p, n);
 }
 
 SEC("tc")
 int session_out(struct __sk_buff *skb)
 {
-	(void)skb;
+	struct pkt p;
+	enum mangle_reason reason;
+
+	pkt_init(&p, skb);
+	reason = parse(&p);
+	if (reason == REASON_NOT_UDP_TCP && !p.fragment)
+		quote_to_client(skb, QUOTE_PLACE(&p));
+	else if (reason == REASON_NONE)
+		reply(&p);
 	return TC_ACT_UNSPEC;
 }
 

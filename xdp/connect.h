@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Delayed binding: decides what becomes of a TCP segment to a shared port. A SYN is answered with a
+ * cookie; the bare ACK that follows is dropped; the first data has the tag, and the kernel finishes
+ * the handshake with it at the target's listener; later segments follow by the flow table.
+ */
+#ifndef XDP_CONNECT_H
+#define XDP_CONNECT_H
+
+#include "cookie.h"
+#include "first.h"
+#include "flow.h"
+#include "handshake.h"
+#include "host.h"
+#include "pkt.h"
+#include "segment.h"
+#include "socket.h"
+
+#define SHORT_SECONDS 5 /* a first segment may be too short for so long */
+
+enum step {
+	STEP_PASS,
+	STEP_FORWARD, /* to session.port */
+	STEP_DROP,
+	STEP_COOKIE,
+	STEP_RESET,
+	STEP_KILL, /* ends session.port's TIME_WAIT socket instead of going on */
+};
+
+struct session {
+	struct mangle_flow_key key;
+	struct mangle_flow flow; /* state 0: none is known */
+	struct segment seg;
+	enum step step;
+	enum mangle_verdict verdict; /* what happens without observe */
+	__u16 port;
+	bool kill; /* STEP_COOKIE: session.port has a TIME_WAIT socket in the way */
+	__u32 kill_seq;
+};
+
+/* A CPU's own: the stack is small, and the verifier does not follow what is in a map. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct session);
+} sessions SEC(".maps");
+
+static __always_inline struct session *session_new(void)
+{
+	const __u32 zero = 0;
+	struct session *n = bpf_map_lookup_elem(&sessions, &zero);
+
+	if (n)
+		__builtin_memset(n, 0, sizeof(*n));
+	return n;
+}
+
+static __always_inline enum mangle_reason answered(struct session *n, enum step step,
+						   enum mangle_reason reason)
+{
+	n->step = step;
+	n->verdict = VERDICT_ANSWERED;
+	return reason;
+}
+
+static __always_inline enum mangle_reason refuse(struct session *n)
+{
+	if (n->flow.state)
+		flow_forget(&n->key);
+	return answered(n, STEP_RESET, REASON_TCP_RESET);
+}
+
+/* Before data: nothing to be said, or it comes again. */
+static __always_inline enum mangle_reason ignore(struct session *n)
+{
+	return answered(n, STEP_DROP, REASON_TCP_HANDSHAKE);
+}
+
+static __always_inline enum mangle_reason follow(struct session *n)
+{
+	n->step = STEP_FORWARD;
+	n->port = n->flow.port;
+	n->verdict = VERDICT_REWRITTEN;
+	return REASON_TCP_FLOW;
+}
+
+/* Not ours after all: as if there were no service. */
+static __always_inline enum mangle_reason leave(struct pkt *p, struct session *n)
+{
+	p->service = NULL;
+	p->service_index = 0;
+	n->step = STEP_PASS;
+	n->verdict = VERDICT_PASSED;
+	return REASON_NO_SERVICE;
+}
+
+/* What the next sequence number is that a TIME_WAIT socket waits for. */
+static __always_inline __u32 time_wait_next(struct bpf_sock *sk)
+{
+	struct tcp_timewait_sock *tw = bpf_skc_to_tcp_timewait_sock(sk);
+
+	return tw ? tw->tw_sk.__tw_common.skc_tw_rcv_nxt : 0;
+}
+
+/* enum socket_state, and in the high half what a TIME_WAIT socket waits for. */
+PKT_FUNCTION __u64 look_up(struct __sk_buff *skb, __u32 addr_off, __u32 family, __u16 source,
+			   __u16 dest)
+{
+	struct pkt p = {.addr_off = addr_off, .family = family, .src_port = source};
+	struct bpf_sock *sk;
+	__u64 found;
+
+	pkt_init_data(&p, skb);
+	sk = find_socket(&p, dest);
+	if (!sk)
+		return SOCKET_NONE;
+	found = state_of(sk);
+	if (found == SOCKET_TIME_WAIT)
+		found |= (__u64)time_wait_next(sk) << 32;
+	bpf_sk_release(sk);
+	return found;
+}
+
+/* The socket of the segment's ends with port. A TIME_WAIT socket is noted, to be ended. */
+static __always_inline enum socket_state look_at(struct pkt *p, struct session *n, __u16 port)
+{
+	__u64 found = look_up(p->ctx, p->addr_off, p->family, p->src_port, port);
+
+	n->kill_seq = found >> 32;
+	n->port = port;
+	return (__u32)found;
+}
+
+/* A SYN: the client begins, whatever was before, unless that is alive. */
+static __always_inline enum mangle_reason begin(struct pkt *p, struct session *n)
+{
+	bool was_bound = n->flow.state == FLOW_BOUND || n->flow.state == FLOW_LIVE;
+	enum socket_state state = look_at(p, n, was_bound ? n->flow.port : p->old_port);
+
+	if (state == SOCKET_ALIVE)
+		return was_bound && !n->flow.passed ? follow(n) : leave(p, n);
+	if (!n->flow.state && !is_for_host(p))
+		return leave(p, n);
+	if (n->flow.state)
+		flow_forget(&n->key);
+	n->kill = state == SOCKET_TIME_WAIT;
+	return answered(n, STEP_COOKIE, REASON_TCP_COOKIE);
+}
+
+/* Has the kernel finish the handshake on port's listener. */
+static __always_inline enum mangle_reason bind_to(struct pkt *p, struct session *n, __u16 port,
+						  enum mangle_reason reason, __u32 tsval)
+{
+	struct bpf_sock *sk = find_socket(p, port);
+	struct bpf_tcp_req_attrs request;
+	struct tcp_sock *tcp;
+	long err = -1;
+
+	if (!sk)
+		return refuse(n);
+	if (state_of(sk) == SOCKET_TIME_WAIT) {
+		n->kill_seq = time_wait_next(sk);
+		n->port = port;
+		bpf_sk_release(sk);
+		return answered(n, STEP_KILL, REASON_TCP_HANDSHAKE);
+	}
+	if (state_of(sk) == SOCKET_LISTENING) {
+		make_request(p->family, n->flow.options, n->flow.cookie, tsval, &request);
+		tcp = bpf_skc_to_tcp_sock(sk);
+		if (tcp)
+			err = bpf_sk_assign_tcp_reqsk(p->ctx, (struct sock *)tcp, &request,
+						      sizeof(request));
+	}
+	bpf_sk_release(sk);
+	if (err)
+		return refuse(n);
+	n->flow.state = FLOW_BOUND;
+	n->flow.port = port;
+	n->flow.passed = n->verdict == VERDICT_PASSED;
+	flow_put(&n->key, &n->flow);
+	if (port != p->old_port)
+		flow_put_reverse(&n->key, port);
+	n->step = STEP_FORWARD;
+	n->port = port;
+	return reason;
+}
+
+/* The segment that comes first behind the handshake, which is valid. */
+static __always_inline enum mangle_reason first(struct pkt *p, struct session *n, __u32 tsval)
+{
+	enum mangle_reason reason;
+	__u32 now;
+
+	if (!p->payload_len) {
+		if (n->seg.flags & TCP_FIN)
+			return refuse(n);
+		flow_put(&n->key, &n->flow);
+		return ignore(n);
+	}
+	reason = judge_first(p, &n->verdict);
+	if (waits_for_more(p, reason)) {
+		now = bpf_ktime_get_ns() / 1000000000 + 1;
+		if (n->seg.flags & TCP_FIN ||
+		    (n->flow.short_at && now - n->flow.short_at > SHORT_SECONDS))
+			return refuse(n);
+		if (!n->flow.short_at) {
+			n->flow.short_at = now;
+			flow_put(&n->key, &n->flow);
+		}
+		return answered(n, STEP_DROP, reason);
+	}
+	if (n->verdict == VERDICT_ANSWERED)
+		return refuse(n);
+	return bind_to(p, n, n->verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port, reason,
+		       tsval);
+}
+
+/* Is it the one? Then n->flow says what was agreed on. */
+static __always_inline bool is_first(const struct pkt *p, struct session *n, __u32 *tsval)
+{
+	struct segment_options *o = read_options(p);
+	__u32 isn = n->seg.seq - 1, cookie = n->seg.ack - 1, stamp;
+
+	if (!o)
+		return false;
+	*tsval = o->tsval;
+	if (n->flow.state && n->flow.isn == isn && n->flow.cookie == cookie)
+		return true;
+	stamp = o->timestamps ? o->tsecr : 0;
+	if (!cookie_valid(&n->key, cookie, isn, stamp))
+		return false;
+	__builtin_memset(&n->flow, 0, sizeof(n->flow));
+	n->flow.state = FLOW_WAITING;
+	n->flow.isn = isn;
+	n->flow.cookie = cookie;
+	n->flow.options = stamp;
+	return true;
+}
+
+/* Neither SYN nor of a connection whose socket was seen. */
+static __always_inline enum mangle_reason proceed(struct pkt *p, struct session *n)
+{
+	bool was_bound = n->flow.state == FLOW_BOUND;
+	__u32 expected = n->flow.cookie + 1, tsval = 0;
+	bool known = n->flow.state;
+
+	if (was_bound) {
+		enum socket_state state = look_at(p, n, n->flow.port);
+
+		if (state == SOCKET_ALIVE || state == SOCKET_TIME_WAIT) {
+			n->flow.state = FLOW_LIVE;
+			flow_put(&n->key, &n->flow);
+			return n->flow.passed ? leave(p, n) : follow(n);
+		}
+	}
+	if (n->seg.flags & TCP_ACK && !(n->seg.flags & TCP_RST) && is_first(p, n, &tsval))
+		return first(p, n, tsval);
+	if (!known) {
+		enum socket_state state = look_at(p, n, p->old_port);
+
+		if (state == SOCKET_ALIVE || state == SOCKET_TIME_WAIT || !is_for_host(p))
+			return leave(p, n);
+	}
+	if (n->seg.flags & TCP_RST) {
+		if (known && n->seg.seq == n->flow.isn + 1)
+			flow_forget(&n->key);
+		return ignore(n);
+	}
+	if (known && n->seg.flags & TCP_ACK && n->seg.ack == expected)
+		return ignore(n);
+	return refuse(n);
+}
+
+static __always_inline enum mangle_reason judge_segment(struct pkt *p, struct session *n)
+{
+	const struct mangle_flow *flow;
+
+	if (!read_segment(p, &n->seg) || !flow_key_in(p, &n->key))
+		return leave(p, n);
+	flow = flow_find(&n->key);
+	if (flow)
+		n->flow = *flow;
+	if ((n->seg.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
+		return begin(p, n);
+	if (likely(n->flow.state == FLOW_LIVE))
+		return n->flow.passed ? leave(p, n) : follow(n);
+	return proceed(p, n);
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SYN cookies: what was agreed on, in the numbers that the client sends back (RFC 4987 3.6).
+ *
+ * The kernel's own cookies tell a program that they are valid, but not which MSS is in them; so
+ * these are made here. Bit 0: parity of the time slot; bits 1-2: MSS; bits 3-31: SipHash-2-4
+ * (Aumasson, Bernstein 2012) of both ends, the client's initial sequence number, the slot and the
+ * timestamp that goes with it. A client with timestamps also gets window scaling, SACK and ECN,
+ * which our timestamp has, with the MSS to the byte.
+ */
+#ifndef XDP_COOKIE_H
+#define XDP_COOKIE_H
+
+#include "pkt.h"
+#include "segment.h"
+
+#define COOKIE_SLOT_SHIFT 36 /* ns >> 36: 69 s; a cookie lives for one slot to two */
+#define COOKIE_MAC_SHIFT 3
+
+/*
+ * Our timestamp: bits 0-15 MSS, 16-19 the client's window scale (TCP_NO_WSCALE: none), 20-23 ours,
+ * 24 SACK, 25 ECN, 26 always. The kernel's clock for the connection goes on from it.
+ */
+#define STAMP(mss, wscale, own_wscale, sack, ecn) \
+	((__u32)(mss) | (__u32)(wscale) << 16 | (__u32)(own_wscale) << 20 | (__u32)(sack) << 24 | \
+	 (__u32)(ecn) << 25 | 1U << 26)
+#define STAMP_MSS(stamp) ((__u16)(stamp))
+#define STAMP_WSCALE(stamp) ((stamp) >> 16 & 15)
+#define STAMP_OWN_WSCALE(stamp) ((stamp) >> 20 & 15)
+#define STAMP_SACK(stamp) ((stamp) >> 24 & 1)
+#define STAMP_ECN(stamp) ((stamp) >> 25 & 1)
+
+/* The kernel's own tables: tcp_cookie's are 536, 1300, 1440, 1460 and less the IPv6 headers. */
+static __always_inline __u16 cookie_mss_of(__u8 family, __u32 index)
+{
+	if (family == 4)
+		return index == 3 ? 1460 : index == 2 ? 1440 : index == 1 ? 1300 : 536;
+	return index == 3 ? 8940 : index == 2 ? 1440 : index == 1 ? 1420 : 1220;
+}
+
+static __always_inline __u32 cookie_mss_index(__u8 family, __u16 mss)
+{
+	for (__u32 i = 3; i; i--)
+		if (mss >= cookie_mss_of(family, i))
+			return i;
+	return 0;
+}
+
+/* The least that the kernel takes. */
+static __always_inline __u16 least_mss(__u8 family)
+{
+	return family == 4 ? 536 : 1220;
+}
+
+static __always_inline __u64 rotate(__u64 x, __u32 by)
+{
+	return x << by | x >> (64 - by);
+}
+
+#define SIP_ROUND(v0, v1, v2, v3) \
+	do { \
+		v0 += v1; \
+		v1 = rotate(v1, 13) ^ v0; \
+		v0 = rotate(v0, 32); \
+		v2 += v3; \
+		v3 = rotate(v3, 16) ^ v2; \
+		v0 += v3; \
+		v3 = rotate(v3, 21) ^ v0; \
+		v2 += v1; \
+		v1 = rotate(v1, 17) ^ v2; \
+		v2 = rotate(v2, 32); \
+	} while (0)
+
+#define COOKIE_WORDS 7
+
+/* SipHash-2-4 of COOKIE_WORDS words. */
+static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words)
+{
+	__u64 v0 = key[0] ^ 0x736f6d6570736575ULL, v1 = key[1] ^ 0x646f72616e646f6dULL;
+	__u64 v2 = key[0] ^ 0x6c7967656e657261ULL, v3 = key[1] ^ 0x7465646279746573ULL;
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i <= COOKIE_WORDS; i++) {
+		__u64 m = i < COOKIE_WORDS ? words[i] : (__u64)(COOKIE_WORDS * 8) << 56;
+
+		v3 ^= m;
+		SIP_ROUND(v0, v1, v2, v3);
+		SIP_ROUND(v0, v1, v2, v3);
+		v0 ^= m;
+	}
+	v2 ^= 0xff;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 4; i++)
+		SIP_ROUND(v0, v1, v2, v3);
+	return v0 ^ v1 ^ v2 ^ v3;
+}
+
+/* Of the connection that key names; low: the cookie's low bits, of which parity chose the slot. */
+PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 isn_slot, __u64 stamp_low)
+{
+	const __u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&config, &zero);
+	const struct mangle_config *c = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+	__u64 words[COOKIE_WORDS];
+
+	if (!c || !key)
+		return 0;
+	__builtin_memcpy(words, key, sizeof(*key));
+	words[5] = isn_slot;
+	words[6] = stamp_low;
+	return siphash(c->cookie_key, words) << COOKIE_MAC_SHIFT | (stamp_low >> 32 & 7);
+}
+
+/* isn: the client's. stamp: our timestamp, 0 where there are none, and then the MSS counts. */
+static __always_inline __u32 cookie_make(const struct mangle_flow_key *key, __u8 family, __u32 isn,
+					 __u32 stamp, __u16 mss)
+{
+	__u32 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
+	__u64 low = (slot & 1) | (stamp ? 0 : cookie_mss_index(family, mss)) << 1;
+
+	return cookie_of(key, isn | (__u64)slot << 32, stamp | low << 32);
+}
+
+static __always_inline bool cookie_valid(const struct mangle_flow_key *key, __u32 cookie, __u32 isn,
+					 __u32 stamp)
+{
+	__u32 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
+	__u64 low = cookie & 7;
+
+	slot -= (slot ^ cookie) & 1;
+	return cookie == cookie_of(key, isn | (__u64)slot << 32, stamp | low << 32);
+}
+
+#endif

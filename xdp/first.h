@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Judges the first data segment of a TCP connection: rows 9 to 14, and what they mean there. */
+#ifndef XDP_FIRST_H
+#define XDP_FIRST_H
+
+#include "action.h"
+#include "lookup.h"
+#include "pkt.h"
+#include "socket.h"
+#include "tag.h"
+#include "target.h"
+#include "validate.h"
+
+/* The client is to send more: the segment does not count. */
+static __always_inline bool waits_for_more(const struct pkt *p, enum mangle_reason reason)
+{
+	/* An entity's own window is a decision, not a wait. */
+	return reason == REASON_NO_TAG || (reason == REASON_TOO_SHORT && !p->has_tag);
+}
+
+/* Not yet whether anybody listens. verdict REWRITTEN: on p->new_port; PASSED: on the shared one. */
+static __always_inline enum mangle_reason judge_first(struct pkt *p, enum mangle_verdict *verdict)
+{
+	enum mangle_reason reason = validate(p);
+
+	if (reason == REASON_NONE)
+		reason = read_tag(p);
+	if (reason == REASON_NONE)
+		reason = lookup(p);
+	if (reason == REASON_NONE)
+		reason = entity_target(p);
+	FORGET(p, reason);
+	if (waits_for_more(p, reason)) {
+		*verdict = VERDICT_ANSWERED;
+		return reason;
+	}
+	*verdict = decide(p, reason);
+	if (*verdict == VERDICT_DROPPED) {
+		*verdict = VERDICT_ANSWERED;
+		return REASON_TCP_RESET;
+	}
+	return reason == REASON_REWRITTEN ? REASON_TCP_BOUND : reason;
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The flow table: which target a connection is bound to, and which shared port it came by. */
+#ifndef XDP_FLOW_H
+#define XDP_FLOW_H
+
+#include "../maps/flows.bpf.h"
+#include "pkt.h"
+
+const volatile __u32 own_netns = 0; /* inode of the network namespace */
+
+/* A CPU's own room for keys, since the stack is small. */
+struct flow_notes {
+	struct mangle_flow_key key;
+	struct mangle_flow_key turned;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_notes);
+} flow_notes SEC(".maps");
+
+static __always_inline struct flow_notes *flow_own(void)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(&flow_notes, &zero);
+}
+
+/* NULL where no service in connection mode was ever there. */
+static __always_inline void *flow_table(void)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(&flows, &zero);
+}
+
+/* Both addresses, as they lie in the packet: source, then destination. */
+static __always_inline bool read_addresses(const struct pkt *p, __u32 from[4], __u32 to[4])
+{
+	__u32 buf[8], *addr;
+
+	if (p->family == 4) {
+		addr = pkt_at(p, p->addr_off, 8, buf);
+		if (!addr)
+			return false;
+		from[0] = from[1] = to[0] = to[1] = 0;
+		from[2] = to[2] = bpf_htonl(0xffff);
+		from[3] = addr[0];
+		to[3] = addr[1];
+		return true;
+	}
+	addr = pkt_at(p, p->addr_off, 32, buf);
+	if (!addr)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		from[i] = addr[i];
+		to[i] = addr[4 + i];
+	}
+	return true;
+}
+
+/* Of a packet from the client. */
+static __always_inline bool flow_key_in(const struct pkt *p, struct mangle_flow_key *key)
+{
+	key->client_port_be = bpf_htons(p->src_port);
+	key->server_port_be = bpf_htons(p->old_port);
+	key->netns = own_netns;
+	return read_addresses(p, key->client_be, key->server_be);
+}
+
+/* Of a packet to the client, whose source port is a target. */
+static __always_inline bool flow_key_out(const struct pkt *p, struct mangle_flow_key *key)
+{
+	key->client_port_be = bpf_htons(p->old_port);
+	key->server_port_be = bpf_htons(p->src_port);
+	key->netns = own_netns | MANGLE_FLOW_REVERSE;
+	return read_addresses(p, key->server_be, key->client_be);
+}
+
+/* The other entry of the same connection. */
+static __always_inline void flow_key_turn(struct mangle_flow_key *to,
+					  const struct mangle_flow_key *from, __u16 port)
+{
+	*to = *from;
+	to->server_port_be = bpf_htons(port);
+	to->netns ^= MANGLE_FLOW_REVERSE;
+}
+
+static __always_inline struct mangle_flow *flow_find(const struct mangle_flow_key *key)
+{
+	void *table = flow_table();
+
+	return table ? bpf_map_lookup_elem(table, key) : NULL;
+}
+
+static __always_inline void flow_put(const struct mangle_flow_key *key,
+				     const struct mangle_flow *flow)
+{
+	void *table = flow_table();
+
+	if (table)
+		bpf_map_update_elem(table, key, flow, BPF_ANY);
+}
+
+static __always_inline void flow_forget(const struct mangle_flow_key *key)
+{
+	void *table = flow_table();
+
+	if (table)
+		bpf_map_delete_elem(table, key);
+}
+
+/* The way back, of a connection that came by the shared port and is bound to target. */
+static __always_inline void flow_put_reverse(const struct mangle_flow_key *key, __u16 target)
+{
+	struct mangle_flow back = {.state = FLOW_REVERSE, .port = bpf_ntohs(key->server_port_be)};
+	struct flow_notes *own = flow_own();
+
+	if (!own)
+		return;
+	flow_key_turn(&own->turned, key, target);
+	flow_put(&own->turned, &back);
+}
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a SYN is answered with, and what comes back of it. */
+#ifndef XDP_HANDSHAKE_H
+#define XDP_HANDSHAKE_H
+
+#include "answer.h"
+#include "cookie.h"
+#include "flow.h"
+#include "host.h"
+#include "segment.h"
+
+#define MAX_WINDOW 65535
+
+/* A CPU's own room, since the stack is small. */
+struct session_notes {
+	__u8 options[64 + 8];
+	struct segment_options found;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct session_notes);
+} session_notes SEC(".maps");
+
+static __always_inline struct session_notes *session_own(void)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(&session_notes, &zero);
+}
+
+/* Finds the segment's options, in the CPU's notes. 0, or they cannot be read. */
+PKT_FUNCTION int find_options(struct __sk_buff *skb, __u32 l4_off, __u32 header)
+{
+	struct session_notes *own = session_own();
+	__u64 len = header - sizeof(struct tcphdr);
+
+	if (!own)
+		return -1;
+	BOUND(len, 63);
+	if (len > TCP_MAX_OPTIONS)
+		return -1;
+	if (len && bpf_skb_load_bytes(skb, l4_off + sizeof(struct tcphdr), own->options, len))
+		return -1;
+	parse_options(own->options, len, &own->found);
+	return 0;
+}
+
+/* NULL where they cannot be read. */
+static __always_inline struct segment_options *read_options(const struct pkt *p)
+{
+	struct session_notes *own = session_own();
+
+	if (find_options(p->ctx, p->l4_off, p->payload_off - p->l4_off))
+		return NULL;
+	return own ? &own->found : NULL;
+}
+
+/* The window scale that the kernel would choose: tcp_select_initial_window(). */
+static __always_inline __u32 own_wscale(__u32 space)
+{
+	__u32 scale = 0;
+
+	for (__u32 i = 0; i < TCP_MAX_WSCALE; i++)
+		if (space >> (16 + i))
+			scale = i + 1;
+	return scale;
+}
+
+/* What is agreed on with the sender of this SYN, as our timestamp; 0: it has none. */
+static __always_inline __u32 stamp_of(const struct tcp_settings *t, const struct segment_options *o,
+				      __u16 mss, __u8 flags)
+{
+	bool ecn = t->ecn && (flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+	bool wscale = t->wscale && o->wscale != TCP_NO_WSCALE;
+
+	if (!t->timestamps || !o->timestamps)
+		return 0;
+	return STAMP(mss, wscale ? o->wscale : TCP_NO_WSCALE, wscale ? own_wscale(t->rmem_max) : 0,
+		     t->sack && o->sack, ecn);
+}
+
+/* The client's MSS as it counts; RFC 9293 3.7.1: 536 where it says none. */
+static __always_inline __u16 counted_mss(__u8 family, __u16 mss)
+{
+	__u16 least = least_mss(family);
+
+	return mss < least ? least : mss;
+}
+
+static __always_inline void put_be32(__u8 *to, __u32 value)
+{
+	to[0] = value >> 24;
+	to[1] = value >> 16;
+	to[2] = value >> 8;
+	to[3] = value;
+}
+
+/* What we can take in one segment: all that the interface carries. */
+static __always_inline __u16 own_mss(const struct pkt *p)
+{
+	__u32 headers = (p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+			sizeof(struct tcphdr);
+	__u32 mtu = 0;
+
+	bpf_check_mtu(p->ctx, 0, &mtu, 0, 0);
+	if (mtu < headers + least_mss(p->family))
+		mtu = headers + least_mss(p->family);
+	if (mtu > 65535)
+		mtu = 65535;
+	return mtu - headers;
+}
+
+/* A SYN-ACK with a cookie. False: the SYN cannot be read. */
+static __always_inline bool make_syn_ack(const struct pkt *p, const struct segment *s,
+					 const struct mangle_flow_key *key, struct answer *a)
+{
+	struct segment_options *o = read_options(p);
+	struct tcp_settings t;
+	__u16 mss, own = own_mss(p);
+	__u32 stamp, window;
+
+	if (!o)
+		return false;
+	tcp_settings(p->ctx, &t);
+	mss = counted_mss(p->family, o->mss);
+	stamp = stamp_of(&t, o, mss, s->flags);
+	a->seq = cookie_make(key, p->family, s->seq, stamp, mss);
+	a->ack = s->seq + 1;
+	a->flags = TCP_SYN | TCP_ACK | (stamp && STAMP_ECN(stamp) ? TCP_ECE : 0);
+	window = t.rmem / 2;
+	a->window = window > MAX_WINDOW ? MAX_WINDOW : window;
+	a->options[0] = TCP_OPT_MSS;
+	a->options[1] = 4;
+	a->options[2] = own >> 8;
+	a->options[3] = (__u8)own;
+	a->options_len = 4;
+	if (!stamp)
+		return true;
+	/* SACK permitted or padding, then the timestamps. */
+	a->options[4] = STAMP_SACK(stamp) ? TCP_OPT_SACK : TCP_OPT_NOP;
+	a->options[5] = STAMP_SACK(stamp) ? 2 : TCP_OPT_NOP;
+	a->options[6] = TCP_OPT_TIMESTAMPS;
+	a->options[7] = 10;
+	put_be32(a->options + 8, stamp);
+	put_be32(a->options + 12, o->tsval);
+	a->options_len = 16;
+	if (STAMP_WSCALE(stamp) == TCP_NO_WSCALE)
+		return true;
+	a->options[16] = TCP_OPT_NOP;
+	a->options[17] = TCP_OPT_WSCALE;
+	a->options[18] = 3;
+	a->options[19] = STAMP_OWN_WSCALE(stamp);
+	a->options_len = 20;
+	return true;
+}
+
+/* RFC 9293 3.10.7.1: a RST to a segment that nothing is known of. */
+static __always_inline void make_reset(const struct segment *s, struct answer *a)
+{
+	if (s->flags & TCP_ACK) {
+		a->seq = s->ack;
+		a->flags = TCP_RST;
+	} else {
+		a->ack = s->end;
+		a->flags = TCP_RST | TCP_ACK;
+	}
+}
+
+/* What the kernel is to know of the connection (bpf_sk_assign_tcp_reqsk, Linux 6.9). */
+struct bpf_tcp_req_attrs {
+	__u32 rcv_tsval;
+	__u32 rcv_tsecr;
+	__u16 mss;
+	__u8 rcv_wscale;
+	__u8 snd_wscale;
+	__u8 ecn_ok;
+	__u8 wscale_ok;
+	__u8 sack_ok;
+	__u8 tstamp_ok;
+	__u8 usec_ts_ok;
+	__u8 reserved[3];
+};
+
+struct sock {
+	struct sock_common __sk_common;
+} KERNEL;
+
+extern int bpf_sk_assign_tcp_reqsk(struct __sk_buff *skb, struct sock *sk,
+				   struct bpf_tcp_req_attrs *attrs, int size) __weak __ksym;
+
+/* stamp, cookie: what we had sent; tsval: of the client's segment. */
+static __always_inline void make_request(__u8 family, __u32 stamp, __u32 cookie, __u32 tsval,
+					 struct bpf_tcp_req_attrs *r)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	if (!stamp) {
+		r->mss = cookie_mss_of(family, cookie >> 1 & 3);
+		return;
+	}
+	r->mss = counted_mss(family, STAMP_MSS(stamp));
+	r->tstamp_ok = 1;
+	r->rcv_tsval = tsval;
+	r->rcv_tsecr = stamp;
+	r->sack_ok = STAMP_SACK(stamp);
+	r->ecn_ok = STAMP_ECN(stamp);
+	if (STAMP_WSCALE(stamp) != TCP_NO_WSCALE) {
+		r->wscale_ok = 1;
+		r->snd_wscale = STAMP_WSCALE(stamp);
+		r->rcv_wscale = STAMP_OWN_WSCALE(stamp);
+	}
+}
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the host would do with a packet, and how it is set up. */
+#ifndef XDP_HOST_H
+#define XDP_HOST_H
+
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <bpf/bpf_core_read.h>
+
+#include "pkt.h"
+
+/* Of the kernel's own structures what is read, found by name when the program is loaded. */
+#define KERNEL __attribute__((preserve_access_index))
+
+struct netns_ipv4 {
+	__u8 sysctl_tcp_timestamps;
+	__u8 sysctl_tcp_sack;
+	__u8 sysctl_tcp_window_scaling;
+	__u8 sysctl_tcp_ecn;
+	int sysctl_tcp_rmem[3];
+} KERNEL;
+
+struct net {
+	struct netns_ipv4 ipv4;
+} KERNEL;
+
+typedef struct {
+	struct net *net;
+} KERNEL possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+} KERNEL;
+
+struct sk_buff {
+	struct net_device *dev;
+	__u8 ip_summed : 2;
+} KERNEL;
+
+struct sock_common {
+	__u32 skc_tw_rcv_nxt;
+} KERNEL;
+
+struct inet_timewait_sock {
+	struct sock_common __tw_common;
+} KERNEL;
+
+struct tcp_timewait_sock {
+	struct inet_timewait_sock tw_sk;
+} KERNEL;
+
+struct tcp_sock {
+	__u64 bytes_received;
+} KERNEL;
+
+extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
+
+#define CHECKSUM_PARTIAL 3
+
+/* Is the checksum left to whoever sends the packet on? */
+static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+
+	return BPF_CORE_READ_BITFIELD(skb, ip_summed) == CHECKSUM_PARTIAL;
+}
+
+/* How TCP is set up in the packet's network namespace. */
+struct tcp_settings {
+	bool timestamps, sack, wscale, ecn;
+	__u32 rmem, rmem_max; /* bytes */
+};
+
+static __always_inline void tcp_settings(struct __sk_buff *ctx, struct tcp_settings *t)
+{
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	struct net *net = skb->dev->nd_net.net;
+
+	t->timestamps = net->ipv4.sysctl_tcp_timestamps;
+	t->sack = net->ipv4.sysctl_tcp_sack;
+	t->wscale = net->ipv4.sysctl_tcp_window_scaling;
+	t->ecn = net->ipv4.sysctl_tcp_ecn;
+	t->rmem = net->ipv4.sysctl_tcp_rmem[1];
+	t->rmem_max = net->ipv4.sysctl_tcp_rmem[2];
+}
+
+/*
+ * Is a TCP segment for this host? Where forwarding is off, the kernel does not look; then nothing
+ * would be forwarded either.
+ */
+PKT_FUNCTION bool routes_here(struct __sk_buff *skb, __u32 addr_off, __u32 family)
+{
+	struct bpf_fib_lookup fib = {.ifindex = skb->ifindex, .l4_protocol = IPPROTO_TCP};
+	long verdict;
+
+	if (skb->pkt_type != PACKET_HOST)
+		return false;
+	if (family == 4) {
+		fib.family = 2; /* AF_INET */
+		if (bpf_skb_load_bytes(skb, addr_off, &fib.ipv4_src, 4) ||
+		    bpf_skb_load_bytes(skb, addr_off + 4, &fib.ipv4_dst, 4))
+			return false;
+	} else {
+		fib.family = 10; /* AF_INET6 */
+		if (bpf_skb_load_bytes(skb, addr_off, fib.ipv6_src, 16) ||
+		    bpf_skb_load_bytes(skb, addr_off + 16, fib.ipv6_dst, 16))
+			return false;
+	}
+	verdict = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	return verdict == BPF_FIB_LKUP_RET_NOT_FWDED || verdict == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+static __always_inline bool is_for_host(const struct pkt *p)
+{
+	return routes_here(p->ctx, p->addr_off, p->family);
+}
+
+#endif

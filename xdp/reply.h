@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What leaves the host: replies get the shared port back as their source. TCP by the flow table,
+ * UDP without any state, by the port alone and the service that the datagram would have come by.
+ * ICMP errors quote a packet: those that leave quote what the client had sent, those that come
+ * quote what the socket had sent.
+ */
+#ifndef XDP_REPLY_H
+#define XDP_REPLY_H
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+
+#include "csum.h"
+#include "flow.h"
+#include "parse.h"
+#include "port.h"
+#include "segment.h"
+#include "service.h"
+#include "socket.h"
+
+static __always_inline __u32 target_entry(struct pkt *p, __u16 target)
+{
+	const __u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&config, &zero);
+	__u64 at = target;
+
+	p->config = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+	if (!p->config)
+		return 0;
+	BOUND(at, 0xffff);
+	return p->config->target[at];
+}
+
+/* The connection's own socket; NULL: the kernel answers without one. */
+static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
+{
+	struct bpf_sock *sk = p->ctx->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	if (!sk || sk->src_port != p->src_port || sk->state == 10 /* listens */)
+		return NULL;
+	return sk;
+}
+
+/* What the LRU table has evicted comes back: whose socket sends is alive. */
+static __always_inline void restore(struct flow_notes *own, __u16 shared, __u16 target)
+{
+	struct mangle_flow flow = {.state = FLOW_LIVE, .port = target};
+	struct mangle_flow back = {.state = FLOW_REVERSE, .port = shared};
+
+	flow_key_turn(&own->turned, &own->key, shared);
+	if (flow_find(&own->turned))
+		return;
+	flow_put(&own->turned, &flow);
+	flow_put(&own->key, &back);
+}
+
+/* The shared port of the connection that a segment to the client belongs to; 0: of none. */
+PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 family,
+				   __u16 source, __u16 dest)
+{
+	struct pkt p = {.ctx = skb,
+			.addr_off = addr_off,
+			.family = family,
+			.src_port = source,
+			.old_port = dest};
+	struct flow_notes *own = flow_own();
+	struct bpf_sock *sk = own_socket(&p);
+	struct mangle_flow *flow;
+	__u32 *stored, shared;
+
+	pkt_init_data(&p, skb);
+	if (!own || !flow_key_out(&p, &own->key))
+		return 0;
+	stored = sk ? bpf_sk_storage_get(&bound, sk, NULL, 0) : NULL;
+	if (stored) {
+		restore(own, *stored, source);
+		return *stored;
+	}
+	flow = flow_find(&own->key);
+	if (!flow)
+		return 0;
+	shared = flow->port;
+	if (sk)
+		bpf_sk_storage_get(&bound, sk, &shared, BPF_SK_STORAGE_GET_F_CREATE);
+	return shared;
+}
+
+/*
+ * The shared port of the service that a datagram belongs to; 0: of none. p: from the client, or
+ * reversed. target: the port at this end.
+ */
+static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target)
+{
+	__u16 shared = MANGLE_TARGET_SHARED(target), before = p->old_port;
+	const struct mangle_service *s;
+	__u64 at;
+	__u32 index;
+
+	if (!shared)
+		return 0;
+	p->old_port = shared;
+	index = service_index(p);
+	p->old_port = before;
+	if (!index || index > MANGLE_MAX_SERVICES)
+		return 0;
+	if (MANGLE_TARGET_SERVICE(target) && MANGLE_TARGET_SERVICE(target) != index)
+		return 0;
+	at = index - 1;
+	BOUND(at, 1023);
+	s = &p->config->service[at];
+	return s->reply && s->protocols & MANGLE_PROTO_UDP && !s->observe ? shared : 0;
+}
+
+static __always_inline void reply(struct pkt *p)
+{
+	__u32 target = target_entry(p, p->src_port);
+	__u16 shared = 0;
+
+	if (likely(!target) || p->malformed_l4)
+		return;
+	if (p->proto == MANGLE_PROTO_TCP) {
+		if (target & MANGLE_TARGET_TCP)
+			shared = tcp_shared_port(p->ctx, p->addr_off, p->family, p->src_port,
+						 p->old_port);
+	} else {
+		p->reversed = true;
+		shared = udp_shared_port(p, target);
+	}
+	if (shared)
+		set_port(p, __builtin_offsetof(struct udphdr, source), p->src_port, shared);
+}
+
+/* Is over, but its way back is still known? */
+PKT_FUNCTION int forget_old(struct __sk_buff *skb, __u32 addr_off, __u32 family, __u16 source,
+			    __u16 target)
+{
+	struct pkt p = {
+		.addr_off = addr_off, .family = family, .src_port = source, .old_port = target};
+	struct flow_notes *own = flow_own();
+
+	pkt_init_data(&p, skb);
+	if (!own || !flow_key_in(&p, &own->key))
+		return 0;
+	flow_key_turn(&own->turned, &own->key, target);
+	if (flow_find(&own->turned) && socket_state(&p, target) != SOCKET_ALIVE)
+		flow_forget(&own->turned);
+	return 0;
+}
+
+/* A connection straight to a target: no reply of it is one of an older, bound one. */
+static __always_inline void direct_in(struct pkt *p)
+{
+	struct segment s;
+
+	if (likely(!(target_entry(p, p->old_port) & MANGLE_TARGET_TCP)) || !read_segment(p, &s))
+		return;
+	if (s.flags & TCP_SYN)
+		forget_old(p->ctx, p->addr_off, p->family, p->src_port, p->old_port);
+}
+
+/* ---- ICMP errors ---- */
+
+#define ICMP_HEADER 8 /* of either version; the quoted packet follows */
+
+/* What is known of the packet that has the quote; its other fields are not to be used. */
+static __always_inline void quoting(struct pkt *p, struct __sk_buff *skb, __u64 place)
+{
+	pkt_init_data(p, skb);
+	p->noise = PKT_NOISE(skb);
+	p->l4_off = (__u16)place;
+	p->ip_end = (__u32)(place >> 16);
+	p->family = (__u8)(place >> 48);
+	p->ip_proto = place >> 56;
+}
+
+#define QUOTE_PLACE(p) \
+	((__u64)(__u16)(p)->l4_off | (__u64)(p)->ip_end << 16 | (__u64)(p)->family << 48 | \
+	 (__u64)(p)->ip_proto << 56)
+
+static __always_inline bool is_icmp_error(const struct pkt *p)
+{
+	__u8 buf, *type = pkt_at(p, p->l4_off, 1, &buf);
+
+	if (!type)
+		return false;
+	if (p->family == 4 && p->ip_proto == IPPROTO_ICMP)
+		return *type == ICMP_DEST_UNREACH || *type == ICMP_SOURCE_QUENCH ||
+		       *type == ICMP_TIME_EXCEEDED || *type == ICMP_PARAMETERPROB;
+	return p->family == 6 && p->ip_proto == IPPROTO_ICMPV6 && *type >= ICMPV6_DEST_UNREACH &&
+	       *type <= ICMPV6_PARAMPROB;
+}
+
+/* The quoted packet, of which the end is cut off. */
+static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
+{
+	__u32 at = p->l4_off + ICMP_HEADER;
+	__be16 buf[2], *ports;
+
+	__builtin_memset(q, 0, sizeof(*q));
+	pkt_init_data(q, p->ctx);
+	q->noise = p->noise;
+	q->cpu = p->cpu;
+	q->ip_end = p->ip_end;
+	q->family = p->family;
+	if (p->family == 4) {
+		struct iphdr ip_buf, *ip = pkt_at(q, at, sizeof(*ip), &ip_buf);
+
+		if (!ip || ip->version != 4 || ip->ihl < 5 ||
+		    ip->frag_off & bpf_htons(FRAG4_OFFSET))
+			return false;
+		q->ip_proto = ip->protocol;
+		q->addr_off = at + __builtin_offsetof(struct iphdr, saddr);
+		q->l4_off = at + ip->ihl * 4;
+	} else {
+		struct ipv6hdr ip_buf, *ip = pkt_at(q, at, sizeof(*ip), &ip_buf);
+
+		if (!ip || ip->version != 6)
+			return false;
+		/* Extension headers are not walked here. */
+		q->ip_proto = ip->nexthdr;
+		q->addr_off = at + __builtin_offsetof(struct ipv6hdr, saddr);
+		q->l4_off = at + sizeof(*ip);
+	}
+	FORGET(q, q->l4_off);
+	FORGET(q, q->addr_off);
+	q->proto = q->ip_proto == IPPROTO_UDP	? MANGLE_PROTO_UDP
+		   : q->ip_proto == IPPROTO_TCP ? MANGLE_PROTO_TCP
+						: 0;
+	ports = pkt_at(q, q->l4_off, sizeof(buf), buf);
+	if (!q->proto || !ports)
+		return false;
+	q->src_port = bpf_ntohs(ports[0]);
+	q->old_port = bpf_ntohs(ports[1]);
+	return true;
+}
+
+/* One word of the quoted packet, and the ICMP checksum over it. */
+static __always_inline void set_quoted(struct pkt *p, __u32 off, __u16 from_be, __u16 to_be)
+{
+	if (!bpf_l4_csum_replace(p->ctx, p->l4_off + __builtin_offsetof(struct icmphdr, checksum),
+				 from_be, to_be, sizeof(to_be)))
+		bpf_skb_store_bytes(p->ctx, off, &to_be, sizeof(to_be), 0);
+}
+
+/* A port of the quoted packet, and its own checksum where that is quoted too. */
+static __always_inline void set_quoted_port(struct pkt *p, struct pkt *q, __u32 off, __u16 from,
+					    __u16 to)
+{
+	bool udp = q->proto == MANGLE_PROTO_UDP;
+	__u32 at = q->l4_off + (udp ? __builtin_offsetof(struct udphdr, check)
+				    : __builtin_offsetof(struct tcphdr, check));
+	__be16 from_be = bpf_htons(from), to_be = bpf_htons(to);
+	__u16 old, new;
+
+	if (at + sizeof(old) <= p->ip_end && !bpf_skb_load_bytes(p->ctx, at, &old, sizeof(old)) &&
+	    !(udp && !old)) {
+		new = csum_update16(old, from_be, to_be);
+		if (udp && !new)
+			new = 0xffff;
+		set_quoted(p, at, old, new);
+	}
+	set_quoted(p, q->l4_off + off, from_be, to_be);
+}
+
+/* Quotes what this host had sent: by the shared port, where a target's socket is meant. */
+PKT_FUNCTION int quote_from_client(struct __sk_buff *skb, __u64 place)
+{
+	struct flow_notes *own = flow_own();
+	struct mangle_flow *flow;
+	struct pkt p = {}, q;
+
+	quoting(&p, skb, place);
+	if (!own || !is_icmp_error(&p) || !parse_quote(&p, &q) || q.proto != MANGLE_PROTO_TCP)
+		return 0;
+	/* As flow_key_out(), but by the port that the packet had on the wire. */
+	if (!flow_key_out(&q, &own->key))
+		return 0;
+	own->key.netns ^= MANGLE_FLOW_REVERSE;
+	flow = flow_find(&own->key);
+	if (flow && (flow->state == FLOW_BOUND || flow->state == FLOW_LIVE) &&
+	    flow->port != q.src_port)
+		set_quoted_port(&p, &q, __builtin_offsetof(struct tcphdr, source), q.src_port,
+				flow->port);
+	return 0;
+}
+
+/* Quotes what the client had sent: to a target by now, where it knows the shared port. */
+PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 place)
+{
+	struct flow_notes *own = flow_own();
+	struct pkt p = {}, q;
+	struct mangle_flow *flow;
+	__u16 shared = 0;
+	__u32 target;
+
+	quoting(&p, skb, place);
+	if (!own || !is_icmp_error(&p) || !parse_quote(&p, &q))
+		return 0;
+	target = target_entry(&q, q.old_port);
+	if (likely(!target))
+		return 0;
+	if (q.proto == MANGLE_PROTO_UDP) {
+		shared = udp_shared_port(&q, target);
+	} else if (target & MANGLE_TARGET_TCP && flow_key_in(&q, &own->key)) {
+		flow_key_turn(&own->turned, &own->key, q.old_port);
+		flow = flow_find(&own->turned);
+		if (flow)
+			shared = flow->port;
+	}
+	if (shared && shared != q.old_port)
+		set_quoted_port(&p, &q, __builtin_offsetof(struct udphdr, dest), q.old_port,
+				shared);
+	return 0;
+}
+
+#endif
