@@ -85,6 +85,8 @@ static int load_tables(const struct cmd *c, struct store *s, struct model *wishe
 		err = load_wished(c, wished, e);
 	model_init(&nothing);
 	if (!err)
+		err = prog_can(wished, e);
+	if (!err)
 		err = check_connections(c, s, &nothing, wished, e);
 	return err ? err : store_publish(s, wished, d, e);
 }
@@ -106,15 +108,29 @@ static int detach_device(struct store *s, int ifindex, struct err *e)
 	return err;
 }
 
+static int read_needs(struct store *s, struct prog_needs *needs, struct err *e)
+{
+	struct model m;
+	int err;
+
+	model_init(&m);
+	err = store_read(s, &m, false, e);
+	*needs = prog_needs(&m);
+	model_free(&m);
+	return err;
+}
+
 /* All of them or none; changed tells which were not attached before. */
 static int attach_devices(const struct cmd *c, struct store *s, const struct netdev *dev, int mode,
 			  bool *changed, struct err *e)
 {
+	struct prog_needs needs;
 	struct err ignored;
-	int err = 0, got, done;
+	int err = read_needs(s, &needs, e), got, done;
 
-	for (done = 0; done < c->argc; done++) {
-		err = prog_attach(s, dev[done].name, c->netns, mode, &got, &changed[done], e);
+	for (done = 0; done < c->argc && !err; done++) {
+		err = prog_attach(s, dev[done].name, c->netns, mode, needs, &got, &changed[done],
+				  e);
 		if (err)
 			break;
 	}

@@ -220,10 +220,14 @@ static void print_lines(const struct model *from, const struct model *to)
 int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
 	    bool lines, struct err *e)
 {
+	const struct prog_needs were = prog_needs(from), are = prog_needs(to);
 	uint64_t before = s ? store_generation(s) : 0;
+	struct err ignored;
 	struct changes d;
 	int err = model_check(to, e);
 
+	if (!err && !were.in)
+		err = prog_can(to, e);
 	/* A file about to be loaded where nothing is has no store to ask. */
 	if (!err && s)
 		err = check_connections(c, s, from, to, e);
@@ -235,9 +239,17 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 		print_changes(&d, any_change(&d), true, before);
 		return given(c, OPT(EXIT_CODE)) && any_change(&d) ? EXIT_ANSWER_NO : 0;
 	}
-	err = store_publish(s, to, &d, e);
+	/* Whom old or new services need is there before the change, and goes after it. */
+	err = prog_sessions(s, (struct prog_needs){were.in || are.in, were.out || are.out}, e);
 	if (err)
 		return err;
+	err = store_publish(s, to, &d, e);
+	if (err) {
+		prog_sessions(s, were, &ignored);
+		return err;
+	}
+	/* One that stays on finds nothing to do, and the next change takes it off. */
+	prog_sessions(s, are, &ignored);
 	if (lines)
 		print_lines(from, to);
 	print_changes(&d, store_generation(s) != before, false, store_generation(s));
@@ -329,6 +341,8 @@ void warn_about_interface(struct warnings *w, const struct attachment *a)
 			w,
 			"%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
 			name);
+	if (!prog_sessions_ok(&a->key, &a->iface))
+		add_warning(w, "%s: the tc programs are gone (attach it again)", name);
 	if (netns_enter_inode(a->key.netns, &back))
 		return;
 	if (!netdev_features(name, &f, &ignored)) {

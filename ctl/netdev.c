@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/genetlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
@@ -292,4 +294,54 @@ int netdev_features(const char *name, struct netdev_features *out, struct err *e
 	err = sk ? ask_features(sk, name, out) : -NLE_NOMEM;
 	nl_socket_free(sk);
 	return err < 0 ? no_netlink(name, err, e) : 0;
+}
+
+/* ---- tc ---- */
+
+struct tc_dump {
+	int ifindex;
+	int (*each)(void *arg, const struct netdev_tc *t);
+	void *arg;
+	int ret;
+};
+
+static int on_tc(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attr[TCA_MAX + 1], *bpf[TCA_BPF_MAX + 1];
+	struct tc_dump *d = arg;
+	struct netdev_tc t = {0};
+	const struct tcmsg *tc = nlmsg_data(nlmsg_hdr(msg));
+
+	/* Qdiscs come of all interfaces. */
+	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*tc), attr, TCA_MAX, NULL) || !attr[TCA_KIND] ||
+	    tc->tcm_ifindex != d->ifindex || d->ret)
+		return NL_SKIP;
+	nla_strlcpy(t.kind, attr[TCA_KIND], sizeof(t.kind));
+	t.handle = tc->tcm_handle;
+	if (nlmsg_hdr(msg)->nlmsg_type == RTM_NEWTFILTER)
+		t.prio = TC_H_MAJ(tc->tcm_info) >> 16;
+	if (t.prio && !strcmp(t.kind, "bpf") && attr[TCA_OPTIONS] &&
+	    !nla_parse_nested(bpf, TCA_BPF_MAX, attr[TCA_OPTIONS], NULL) && bpf[TCA_BPF_ID])
+		t.prog_id = nla_get_u32(bpf[TCA_BPF_ID]);
+	d->ret = d->each(d->arg, &t);
+	return NL_OK;
+}
+
+int netdev_tc(int ifindex, uint32_t parent, int (*each)(void *arg, const struct netdev_tc *t),
+	      void *arg)
+{
+	struct tcmsg tc = {.tcm_family = AF_UNSPEC, .tcm_ifindex = ifindex, .tcm_parent = parent};
+	struct tc_dump d = {.ifindex = ifindex, .each = each, .arg = arg};
+	struct nl_sock *sk = nl_socket_alloc();
+	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+
+	if (!err)
+		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_tc, &d);
+	if (!err)
+		err = nl_send_simple(sk, parent ? RTM_GETTFILTER : RTM_GETQDISC, NLM_F_DUMP, &tc,
+				     sizeof(tc));
+	if (err >= 0)
+		err = nl_recvmsgs_default(sk);
+	nl_socket_free(sk);
+	return err < 0 ? -EIO : d.ret;
 }

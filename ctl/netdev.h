@@ -43,4 +43,18 @@ struct netdev_features {
 };
 int netdev_features(const char *name, struct netdev_features *out, struct err *e);
 
+/* What tc has on an interface: a qdisc, or a filter. */
+struct netdev_tc {
+	char kind[16];
+	uint32_t handle;  /* of a filter: 0 where it only stands for all of its priority */
+	uint32_t prio;	  /* of a filter */
+	uint32_t prog_id; /* of a filter of kind bpf, else 0 */
+};
+/*
+ * Calls each for every qdisc (parent 0), or every filter of that parent, until it returns other
+ * than 0, which is returned. No interface has none.
+ */
+int netdev_tc(int ifindex, uint32_t parent, int (*each)(void *arg, const struct netdev_tc *t),
+	      void *arg);
+
 #endif

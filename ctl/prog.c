@@ -5,9 +5,11 @@
  * interface has an instance of its own, which knows the interface's name.
  */
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +19,10 @@
 
 #include "mangle.skel.h"
 #include "netdev.h"
-#include "prog.h"
+#include "prog_internal.h"
 
 #define PATH_SIZE 80
+#define TCX_INGRESS 46	   /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
 #define DISPATCHER_PRIO 50 /* libxdp's default; xdp-filter (10) comes before */
 
 /* ---- what the libraries say ---- */
@@ -51,14 +54,14 @@ static int on_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-static void quiet_libraries(void)
+void prog_quiet(void)
 {
 	libbpf_set_print(on_libbpf);
 	libxdp_set_print(on_libxdp);
 	last_warning[0] = '\0';
 }
 
-static const char *why(int err)
+const char *prog_why(int err)
 {
 	static char text[sizeof(last_warning) + 128];
 
@@ -85,13 +88,46 @@ static bool probe_frags(void)
 	return fd >= 0;
 }
 
+/* Of the type, the interface is looked for last. */
+static bool probe_tcx(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "mangle_probe", "GPL", insns, 2, NULL);
+	bool found;
+
+	if (fd < 0)
+		return false;
+	found = bpf_link_create(fd, -1, TCX_INGRESS, NULL) < 0 && errno == ENODEV;
+	close(fd);
+	return found;
+}
+
+/* By what the kernel says that it has: some have it in a version earlier than others. */
+static bool probe_connection(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found;
+
+	if (libbpf_get_error(btf))
+		return false;
+	found = btf__find_by_name_kind(btf, "bpf_sk_assign_tcp_reqsk", BTF_KIND_FUNC) > 0 &&
+		btf__find_by_name_kind(btf, "bpf_tcp_req_attrs", BTF_KIND_STRUCT) > 0;
+	btf__free(btf);
+	return found;
+}
+
 void prog_probe(struct prog_features *f)
 {
-	quiet_libraries();
+	prog_quiet();
 	f->frags = probe_frags();
 	f->load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) ==
 			1;
 	f->dispatcher = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+	f->tcx = probe_tcx();
+	f->connection = probe_connection();
 }
 
 /* ---- loading ---- */
@@ -105,7 +141,7 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 	int err = 0;
 
 	if (!skel) {
-		fail(e, -errno, ifname, "opening the program: %s", why(-errno));
+		fail(e, -errno, ifname, "opening the program: %s", prog_why(-errno));
 		return NULL;
 	}
 	skel->rodata->have_load_bytes = f->load_bytes;
@@ -123,7 +159,7 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
 	if (err) {
-		fail(e, err, ifname, "preparing the program: %s", why(err));
+		fail(e, err, ifname, "preparing the program: %s", prog_why(err));
 		mangle_bpf__destroy(skel);
 		return NULL;
 	}
@@ -140,14 +176,15 @@ static struct mangle_bpf *load_instance(const struct store *s, const char *ifnam
 		return NULL;
 	err = mangle_bpf__load(skel);
 	if (err) {
-		fail(e, err, "program", "loading it into the kernel: %s (see doctor)", why(err));
+		fail(e, err, "program", "loading it into the kernel: %s (see doctor)",
+		     prog_why(err));
 		mangle_bpf__destroy(skel);
 		return NULL;
 	}
 	return skel;
 }
 
-static int prog_info(int fd, struct bpf_prog_info *info)
+int prog_info(int fd, struct bpf_prog_info *info)
 {
 	uint32_t size = sizeof(*info);
 
@@ -155,15 +192,22 @@ static int prog_info(int fd, struct bpf_prog_info *info)
 	return bpf_obj_get_info_by_fd(fd, info, &size) ? -errno : 0;
 }
 
-/* Which program text this is: FNV-1a (RFC 9923) of the embedded object. */
-static void own_build(uint8_t build[8])
+static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
-	size_t size;
-	const uint8_t *bytes = mangle_bpf__elf_bytes(&size);
-
 	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* Which programs' text this is: FNV-1a (RFC 9923) of the embedded objects. */
+static void own_build(uint8_t build[8])
+{
+	size_t size, session_size;
+	const void *bytes = mangle_bpf__elf_bytes(&size);
+	const void *session = session_elf(&session_size);
+	uint64_t hash = hash_bytes(0xcbf29ce484222325ULL, bytes, size);
+
+	hash = hash_bytes(hash, session, session_size);
 	memcpy(build, &hash, sizeof(hash));
 }
 
@@ -206,7 +250,7 @@ static int say_attach_error(const char *ifname, unsigned int ifindex, int mode, 
 	if (err == -EBUSY || err == -EEXIST)
 		return say_busy(ifname, ifindex, e);
 	return fail(e, err, ifname, "attaching (%s): %s%s",
-		    mode == MODE_GENERIC ? "generic" : "native", why(err),
+		    mode == MODE_GENERIC ? "generic" : "native", prog_why(err),
 		    mode != MODE_GENERIC && other_mode_may_do(err) ? " (try --mode generic)" : "");
 }
 
@@ -240,7 +284,7 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 	i->mode = mode ? (uint32_t)mode : MODE_NATIVE;
 	err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
 	if (err) {
-		fail(e, err, i->name, "attaching: %s", why(err));
+		fail(e, err, i->name, "attaching: %s", prog_why(err));
 		goto out;
 	}
 	i->prog_id = info.id;
@@ -300,7 +344,7 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 	p = xdp_program__create(&o);
 	err = (int)libxdp_get_error(p);
 	if (err) {
-		fail(e, err, i->name, "preparing the program for libxdp: %s", why(err));
+		fail(e, err, i->name, "preparing the program for libxdp: %s", prog_why(err));
 		goto out;
 	}
 	if (f->frags)
@@ -364,13 +408,14 @@ static int find_record(struct store *s, const struct mangle_iface_key *k, struct
 	return err ? err : found;
 }
 
-int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode, int *got,
-		bool *changed, struct err *e)
+int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode,
+		struct prog_needs needs, int *got, bool *changed, struct err *e)
 {
 	struct mangle_iface_key k = {.netns = netns_inode()};
 	struct mangle_iface i = {0};
 	struct prog_features f;
 	struct netdev dev;
+	struct err ignored;
 	int err = netdev_get(ifname, &dev, e);
 
 	*changed = false;
@@ -387,22 +432,27 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 				e, -EEXIST, ifname,
 				"attaching: it is attached in %s mode already (detach it first)",
 				i.mode == MODE_GENERIC ? "generic" : "native");
-		return 0;
+		return session_set(s, &k, &i, needs, NULL, e);
 	}
 	memset(&i, 0, sizeof(i));
 	own_build(i.build);
 	snprintf(i.name, sizeof(i.name), "%s", ifname);
 	snprintf(i.netns_name, sizeof(i.netns_name), "%s", netns_name ? netns_name : "");
 	prog_probe(&f);
-	err = f.dispatcher ? attach_dispatcher(s, &k, &i, mode, &f, e) : -EOPNOTSUPP;
-	if (err == -EOPNOTSUPP)
-		err = attach_plain(s, &k, &i, mode, &f, e);
-	if (err)
+	/* tc first: what XDP leaves to it is dealt with from the first packet on. */
+	err = session_set(s, &k, &i, needs, &f, e);
+	if (!err) {
+		err = f.dispatcher ? attach_dispatcher(s, &k, &i, mode, &f, e) : -EOPNOTSUPP;
+		if (err == -EOPNOTSUPP)
+			err = attach_plain(s, &k, &i, mode, &f, e);
+	}
+	if (err) {
+		session_clear(&k, &i);
+		store_iface_del(s, &k, &ignored);
 		return err;
+	}
 	err = store_iface_put(s, &k, &i, e);
 	if (err) {
-		struct err ignored;
-
 		prog_detach(s, &k, &i, &ignored);
 		return err;
 	}
@@ -449,13 +499,18 @@ static int detach_dispatcher(const struct mangle_iface_key *k, const struct mang
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		struct err *e)
 {
+	struct mangle_iface left = *i;
 	int err;
 
-	quiet_libraries();
+	prog_quiet();
 	err = i->dispatcher ? detach_dispatcher(k, i) : detach_link(i);
+	if (!err)
+		err = session_clear(k, &left);
 	if (err)
-		return fail(e, err, i->name, "detaching: %s", why(err));
-	return store_iface_del(s, k, e);
+		return fail(e, err, i->name, "detaching: %s", prog_why(err));
+	err = store_iface_del(s, k, e);
+	session_sweep(s);
+	return err;
 }
 
 static int link_is_attached(const struct mangle_iface *i)
@@ -521,7 +576,7 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 	struct err ignored;
 	int back;
 
-	quiet_libraries();
+	prog_quiet();
 	if (!i->dispatcher && !link_is_attached(i))
 		return 0;
 	if (!netns_enter_inode(k->netns, &back)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The program: loading, attaching, running. The only place that knows skeleton, libxdp and links.
- * Interfaces are named in the network namespace the calling thread is in.
+ * The programs: loading, attaching, running. prog.c and session.c (those at tc's hooks) are the
+ * only places that know skeletons, libxdp and links. Interfaces are named in the network namespace
+ * the calling thread is in.
  */
 #ifndef CTL_PROG_H
 #define CTL_PROG_H
@@ -13,15 +14,35 @@ struct prog_features {
 	bool frags;	 /* frames larger than one buffer */
 	bool load_bytes; /* bpf_xdp_load_bytes, bpf_xdp_get_buff_len */
 	bool dispatcher; /* programs can replace functions of libxdp's dispatcher */
+	bool tcx;	 /* links at tc's hooks */
+	bool connection; /* bpf_sk_assign_tcp_reqsk: TCP in connection mode */
 };
 void prog_probe(struct prog_features *f);
 
+/* The programs at tc's hooks that services want on every attached interface. */
+struct prog_needs {
+	bool in;  /* TCP in connection mode */
+	bool out; /* that, or replies */
+};
+struct prog_needs prog_needs(const struct model *m);
+/* Can the kernel do what these services want? */
+int prog_can(const struct model *m, struct err *e);
+/*
+ * Attaches what is needed and is not there, and detaches what is not needed, on every interface
+ * that is recorded and not gone: on all of them, or on none.
+ */
+int prog_sessions(struct store *s, struct prog_needs needs, struct err *e);
+/* Are those that were attached there still? Somebody may have removed them; a device that moves to
+ * another network namespace loses them. */
+bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i);
+
 /*
  * Attaches to ifname and records it in the store. mode 0: native, else generic (*got says which).
- * Done already in that mode: 0 with *changed false. -EEXIST where attached in another mode.
+ * Done already in that mode: 0 with *changed false, and tc programs that had gone are there again.
+ * -EEXIST where attached in another mode.
  */
-int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode, int *got,
-		bool *changed, struct err *e);
+int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode,
+		struct prog_needs needs, int *got, bool *changed, struct err *e);
 /* Detaches what the record names. Device or namespace gone: only the record goes. */
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		struct err *e);

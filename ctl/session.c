@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The session programs, which tc has: TCP connections on the way in, replies on the way out. They
+ * are on an interface only while a service needs them, an instance for each interface, and come
+ * before everybody else's. Attached by tcx links, pinned, where the kernel has those; else as
+ * filters of clsact, which others use too.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/pkt_sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netdev.h"
+#include "prog_internal.h"
+#include "session.skel.h"
+
+#define PATH_SIZE 80
+#define PIN_PREFIX "tc-"
+#define FIRST_PRIO 50 /* of a filter where there is no other */
+
+/* Linux 6.6; not in every linux/bpf.h. */
+#define TCX_INGRESS 46
+#define TCX_EGRESS 47
+#define LINK_FIRST (1U << 3) /* BPF_F_BEFORE, and before nobody in particular: before all */
+
+enum hook { HOOK_IN, HOOK_OUT, HOOKS };
+
+static const enum bpf_attach_type tcx_hook[HOOKS] = {TCX_INGRESS, TCX_EGRESS};
+static const enum bpf_tc_attach_point clsact_hook[HOOKS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+static const uint32_t clsact_parent[HOOKS] = {TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+					      TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)};
+
+static uint32_t id_of(const struct mangle_iface *i, enum hook h)
+{
+	return h == HOOK_IN ? i->tc_in : i->tc_out;
+}
+
+static void set_id(struct mangle_iface *i, enum hook h, uint32_t id)
+{
+	*(h == HOOK_IN ? &i->tc_in : &i->tc_out) = id;
+}
+
+const void *session_elf(size_t *size)
+{
+	return session_bpf__elf_bytes(size);
+}
+
+/* ---- loading ---- */
+
+static struct bpf_program *program_of(const struct session_bpf *skel, enum hook h)
+{
+	return h == HOOK_IN ? skel->progs.session_in : skel->progs.session_out;
+}
+
+/* What is not wanted is not loaded either: session_in calls what older kernels do not have. */
+static struct session_bpf *load_session(const struct store *s, const struct mangle_iface_key *k,
+					const struct mangle_iface *i, const bool want[HOOKS],
+					const struct prog_features *f, struct err *e)
+{
+	const struct store_fds fds = store_fds(s);
+	struct session_bpf *skel = session_bpf__open();
+	int err = 0;
+
+	if (!skel) {
+		fail(e, -errno, i->name, "opening the tc programs: %s", prog_why(-errno));
+		return NULL;
+	}
+	skel->rodata->have_load_bytes = f->load_bytes;
+	skel->rodata->own_netns = (uint32_t)k->netns;
+	memcpy((void *)skel->rodata->own_ifname, i->name, sizeof(skel->rodata->own_ifname));
+	for (enum hook h = 0; h < HOOKS && !err; h++)
+		err = bpf_program__set_autoload(program_of(skel, h), want[h]);
+	if (!err)
+		err = bpf_map__set_autocreate(skel->maps.explained, false);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.config, fds.config);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.tables, fds.tables);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
+	if (!err)
+		err = session_bpf__load(skel);
+	if (!err)
+		return skel;
+	fail(e, err, i->name, "loading the tc programs into the kernel: %s (see doctor)",
+	     prog_why(err));
+	session_bpf__destroy(skel);
+	return NULL;
+}
+
+/* ---- tcx ---- */
+
+static const char *pin_path(char buf[PATH_SIZE], uint32_t id)
+{
+	snprintf(buf, PATH_SIZE, STORE_DIR "/" PIN_PREFIX "%u", id);
+	return buf;
+}
+
+static int attach_tcx(const struct mangle_iface_key *k, enum hook h, int prog, uint32_t id)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, o, .flags = LINK_FIRST);
+	char path[PATH_SIZE];
+	int fd = bpf_link_create(prog, (int)k->ifindex, tcx_hook[h], &o);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_pin(fd, pin_path(path, id)))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int replace_tcx(uint32_t old, int prog, uint32_t id)
+{
+	char from[PATH_SIZE], to[PATH_SIZE];
+	int fd = bpf_obj_get(pin_path(from, old));
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (bpf_link_update(fd, prog, NULL) || rename(from, pin_path(to, id)))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static bool is_on_tcx(uint32_t id)
+{
+	struct bpf_link_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+	int fd = bpf_obj_get(pin_path(path, id));
+	bool on;
+
+	if (fd < 0)
+		return false;
+	/* xdp's member lies where tcx's does, which is not in every linux/bpf.h. */
+	on = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
+	close(fd);
+	return on;
+}
+
+static int detach_tcx(uint32_t id)
+{
+	char path[PATH_SIZE];
+	int fd = bpf_obj_get(pin_path(path, id));
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	/* At once, where unpinning alone would leave it to a worker. Fails where it is defunct. */
+	bpf_link_detach(fd);
+	close(fd);
+	return unlink(path) ? -errno : 0;
+}
+
+/* ---- clsact ---- */
+
+struct filters {
+	uint32_t sought;	/* program's id; 0: none */
+	struct netdev_tc found; /* its filter; handle 0: it is not there */
+	uint32_t lowest;	/* priority; 0: there is no filter */
+};
+
+static int look_at_filter(void *arg, const struct netdev_tc *t)
+{
+	struct filters *f = arg;
+
+	if (!f->lowest || t->prio < f->lowest)
+		f->lowest = t->prio;
+	if (f->sought && t->prog_id == f->sought)
+		f->found = *t;
+	return 0;
+}
+
+static int list_filters(const struct mangle_iface_key *k, enum hook h, uint32_t sought,
+			struct filters *out)
+{
+	*out = (struct filters){.sought = sought};
+	return netdev_tc((int)k->ifindex, clsact_parent[h], look_at_filter, out);
+}
+
+static int find_ingress(void *arg, const struct netdev_tc *t)
+{
+	(void)arg;
+	return !strcmp(t->kind, "ingress");
+}
+
+/* Both hooks hang on one qdisc. */
+static int make_clsact(const struct mangle_iface_key *k, struct mangle_iface *i, struct err *e)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	int err;
+
+	/* It takes filters for egress, and has them on ingress. */
+	if (netdev_tc((int)k->ifindex, 0, find_ingress, NULL) == 1)
+		return fail(
+			e, -EBUSY, i->name,
+			"attaching the tc programs: it has an ingress qdisc where they want clsact (tc qdisc del dev %s ingress, then tc qdisc add dev %s clsact)",
+			i->name, i->name);
+	err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		return fail(e, err, i->name, "adding a clsact qdisc: %s (see doctor)",
+			    prog_why(err));
+	i->tc_kind = err ? TC_CLSACT : TC_OWN_CLSACT;
+	return 0;
+}
+
+/* Only while nobody else uses it. */
+static void remove_own_clsact(const struct mangle_iface_key *k)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	for (enum hook h = 0; h < HOOKS; h++) {
+		struct filters f;
+
+		if (list_filters(k, h, 0, &f) || f.lowest)
+			return;
+	}
+	bpf_tc_hook_destroy(&hook);
+}
+
+/*
+ * A priority of our own, so that no filter of others is replaced, and before them all, since the
+ * verdict of one would end the way. Where 1 is taken the kernel chooses, and we come later.
+ */
+static int attach_clsact(const struct mangle_iface_key *k, enum hook h, int prog)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex, .attach_point = clsact_hook[h]);
+	LIBBPF_OPTS(bpf_tc_opts, o, .prog_fd = prog);
+	struct filters f;
+	int err = list_filters(k, h, 0, &f);
+
+	if (err)
+		return err;
+	o.priority = f.lowest ? f.lowest - 1 : FIRST_PRIO;
+	return bpf_tc_attach(&hook, &o);
+}
+
+static int replace_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t old, int prog)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex, .attach_point = clsact_hook[h]);
+	LIBBPF_OPTS(bpf_tc_opts, o, .prog_fd = prog, .flags = BPF_TC_F_REPLACE);
+	struct filters f;
+	int err = list_filters(k, h, old, &f);
+
+	if (err)
+		return err;
+	o.handle = f.found.handle;
+	o.priority = f.found.prio;
+	return f.found.handle ? bpf_tc_attach(&hook, &o) : -ENOENT;
+}
+
+static bool is_on_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t id)
+{
+	struct filters f;
+
+	return !list_filters(k, h, id, &f) && f.found.handle;
+}
+
+static int detach_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t id)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex, .attach_point = clsact_hook[h]);
+	LIBBPF_OPTS(bpf_tc_opts, o);
+	struct filters f;
+	int err = list_filters(k, h, id, &f);
+
+	if (err || !f.found.handle)
+		return err;
+	o.handle = f.found.handle;
+	o.priority = f.found.prio;
+	return bpf_tc_detach(&hook, &o);
+}
+
+/* ---- either ---- */
+
+/* In the interface's namespace, and so are those below. */
+static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
+{
+	uint32_t id = id_of(i, h);
+
+	if (!id)
+		return false;
+	return i->tc_kind == TC_TCX ? is_on_tcx(id) : is_on_clsact(k, h, id);
+}
+
+static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, enum hook h)
+{
+	bool was_on = is_on(k, i, h);
+	int err = 0;
+
+	if (id_of(i, h))
+		err = i->tc_kind == TC_TCX ? detach_tcx(id_of(i, h))
+					   : detach_clsact(k, h, id_of(i, h));
+	if (err)
+		return err;
+	set_id(i, h, 0);
+	if (i->tc_in || i->tc_out)
+		return 0;
+	/* Where ours was not, the device has moved, and its qdisc is another one. */
+	if (i->tc_kind == TC_OWN_CLSACT && was_on)
+		remove_own_clsact(k);
+	i->tc_kind = 0;
+	return 0;
+}
+
+static int put_one(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h,
+		   uint32_t old, int prog)
+{
+	if (i->tc_kind == TC_TCX)
+		return old ? replace_tcx(old, prog, id_of(i, h))
+			   : attach_tcx(k, h, prog, id_of(i, h));
+	return old ? replace_clsact(k, h, old, prog) : attach_clsact(k, h, prog);
+}
+
+/*
+ * Loads what is wanted as one instance, and puts it on or in the place of what is there. It is
+ * recorded first: a run that is killed leaves nothing that the next one does not know of.
+ */
+static int put_on(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		  const bool want[HOOKS], const bool on[HOOKS], const struct prog_features *f,
+		  struct err *e)
+{
+	struct session_bpf *skel = load_session(s, k, i, want, f, e);
+	const struct mangle_iface before = *i;
+	struct err ignored;
+	int err = 0;
+
+	if (!skel)
+		return -EIO;
+	if (!on[HOOK_IN] && !on[HOOK_OUT]) {
+		if (f->tcx)
+			i->tc_kind = TC_TCX;
+		else
+			err = make_clsact(k, i, e);
+	}
+	for (enum hook h = 0; h < HOOKS && !err; h++) {
+		struct bpf_prog_info info = {0};
+
+		if (want[h])
+			err = prog_info(bpf_program__fd(program_of(skel, h)), &info);
+		if (err)
+			fail(e, err, i->name, "attaching the tc programs: %s", prog_why(err));
+		else if (want[h])
+			set_id(i, h, info.id);
+	}
+	if (!err)
+		err = store_iface_put(s, k, i, e);
+	for (enum hook h = 0; h < HOOKS && !err; h++) {
+		if (want[h])
+			err = put_one(k, i, h, on[h] ? id_of(&before, h) : 0,
+				      bpf_program__fd(program_of(skel, h)));
+		if (err) {
+			fail(e, err, i->name, "attaching the tc programs (%s): %s (see doctor)",
+			     h == HOOK_IN ? "ingress" : "egress", prog_why(err));
+			set_id(i, h, on[h] ? id_of(&before, h) : 0);
+		}
+	}
+	if (err) { /* what took another's place does the same work, and stays */
+		bool own = i->tc_kind == TC_OWN_CLSACT;
+
+		for (enum hook h = 0; h < HOOKS; h++)
+			if (!on[h])
+				take_off(k, i, h);
+		if (own && !i->tc_kind)
+			remove_own_clsact(k);
+		store_iface_put(s, k, i, &ignored);
+	}
+	session_bpf__destroy(skel);
+	return err;
+}
+
+int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		struct prog_needs needs, const struct prog_features *f, struct err *e)
+{
+	const bool want[HOOKS] = {needs.in, needs.out};
+	const bool on[HOOKS] = {is_on(k, i, HOOK_IN), is_on(k, i, HOOK_OUT)};
+	bool changed = false;
+	struct prog_features probed;
+	int err = 0;
+
+	prog_quiet();
+	if ((want[HOOK_IN] && !on[HOOK_IN]) || (want[HOOK_OUT] && !on[HOOK_OUT])) {
+		if (!f)
+			prog_probe(&probed);
+		err = put_on(s, k, i, want, on, f ? f : &probed, e);
+		if (err)
+			return err;
+	}
+	for (enum hook h = 0; h < HOOKS && !err; h++) {
+		if (want[h] || !id_of(i, h))
+			continue;
+		err = take_off(k, i, h);
+		if (err)
+			fail(e, err, i->name, "detaching a tc program: %s (see doctor)",
+			     prog_why(err));
+		changed = true;
+	}
+	return changed && !err ? store_iface_put(s, k, i, e) : err;
+}
+
+int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)
+{
+	int back, err;
+
+	if (!i->tc_kind)
+		return 0;
+	err = netns_enter_inode(k->netns, &back);
+	if (err && i->tc_kind != TC_TCX)
+		return err == -ENOENT ? 0 : err;
+	for (enum hook h = 0; h < HOOKS; h++) {
+		int one = take_off(k, i, h);
+
+		if (one)
+			err = one;
+	}
+	netns_return(back);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* ---- all interfaces ---- */
+
+void session_sweep(struct store *s)
+{
+	DIR *dir = opendir(STORE_DIR);
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	struct dirent *entry;
+	struct err ignored;
+	size_t n;
+
+	if (!dir)
+		return;
+	if (store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
+		closedir(dir);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		bool known = false;
+		uint32_t id;
+
+		if (sscanf(entry->d_name, PIN_PREFIX "%u", &id) != 1)
+			continue;
+		for (size_t i = 0; i < n && !known; i++)
+			known = ifaces[i].tc_in == id || ifaces[i].tc_out == id;
+		if (!known)
+			detach_tcx(id);
+	}
+	closedir(dir);
+	free(keys);
+	free(ifaces);
+}
+
+/* What is gone, or where nobody can look, is left alone. */
+static int set_there(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i,
+		     struct prog_needs needs, const struct prog_features *f, struct err *e)
+{
+	int back, err;
+
+	if (!needs.in && !needs.out && !i->tc_kind)
+		return 0;
+	if (!prog_locate(s, k, i) || netns_enter_inode(k->netns, &back))
+		return 0;
+	err = session_set(s, k, i, needs, f, e);
+	netns_return(back);
+	return err;
+}
+
+int session_set_all(struct store *s, struct prog_needs needs, const struct prog_features *f,
+		    struct err *e)
+{
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	struct prog_needs *before;
+	struct err ignored;
+	size_t n, done = 0;
+	int err = store_ifaces(s, &keys, &ifaces, &n, e);
+
+	if (err)
+		return err;
+	before = calloc(n + 1, sizeof(*before));
+	if (!before)
+		err = fail(e, -ENOMEM, "interfaces", "attaching the tc programs: out of memory");
+	for (; done < n && !err; done++) {
+		before[done] = (struct prog_needs){ifaces[done].tc_in, ifaces[done].tc_out};
+		err = set_there(s, &keys[done], &ifaces[done], needs, f, e);
+	}
+	while (err && done-- > 0)
+		set_there(s, &keys[done], &ifaces[done], before[done], f, &ignored);
+	session_sweep(s);
+	free(before);
+	free(keys);
+	free(ifaces);
+	return err;
+}
+
+int prog_sessions(struct store *s, struct prog_needs needs, struct err *e)
+{
+	return session_set_all(s, needs, NULL, e);
+}
+
+bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i)
+{
+	bool ok = true;
+	int back;
+
+	if (!i->tc_kind || netns_enter_inode(k->netns, &back))
+		return true;
+	prog_quiet();
+	for (enum hook h = 0; h < HOOKS; h++)
+		ok &= !id_of(i, h) || is_on(k, i, h);
+	netns_return(back);
+	return ok;
+}
+
+/* ---- who needs them ---- */
+
+static bool needs_connection(const struct service *s)
+{
+	return s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_CONNECTION;
+}
+
+struct prog_needs prog_needs(const struct model *m)
+{
+	struct prog_needs needs = {0};
+
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		needs.in |= needs_connection(&m->services[i]);
+		needs.out |= m->services[i].reply;
+	}
+	needs.out |= needs.in;
+	return needs;
+}
+
+int prog_can(const struct model *m, struct err *e)
+{
+	struct prog_features f;
+
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		if (!needs_connection(&m->services[i]))
+			continue;
+		prog_probe(&f);
+		if (f.connection)
+			return 0;
+		return fail(
+			e, -EOPNOTSUPP, m->services[i].name,
+			"tcp connection mode: the kernel has no bpf_sk_assign_tcp_reqsk (needs Linux 6.9 or later; or use tcp mode segment)");
+	}
+	return 0;
+}
