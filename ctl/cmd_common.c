@@ -342,7 +342,10 @@ void warn_about_interface(struct warnings *w, const struct attachment *a)
 			"%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
 			name);
 	if (!prog_sessions_ok(&a->key, &a->iface))
-		add_warning(w, "%s: the tc programs are gone (attach it again)", name);
+		add_warning(
+			w,
+			"%s: the tc programs are gone, or are those of another network namespace (attach it again)",
+			name);
 	if (netns_enter_inode(a->key.netns, &back))
 		return;
 	if (!netdev_features(name, &f, &ignored)) {

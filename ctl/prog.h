@@ -32,8 +32,10 @@ int prog_can(const struct model *m, struct err *e);
  * that is recorded and not gone: on all of them, or on none.
  */
 int prog_sessions(struct store *s, struct prog_needs needs, struct err *e);
-/* Are those that were attached there still? Somebody may have removed them; a device that moves to
- * another network namespace loses them. */
+/*
+ * Are those that were attached there still? Somebody may have removed them. A device that moves to
+ * another network namespace loses filters, and takes links along that go by the old one.
+ */
 bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i);
 
 /*

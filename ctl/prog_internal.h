@@ -7,7 +7,7 @@
 
 #include "prog.h"
 
-/* What libbpf and libxdp say is kept from the terminal, and the last warning for prog_why. */
+/* What the libraries say is kept from the terminal, and the last warning for prog_why. */
 void prog_quiet(void);
 const char *prog_why(int err);
 int prog_info(int fd, struct bpf_prog_info *info);

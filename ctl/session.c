@@ -291,6 +291,12 @@ static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i
 	return i->tc_kind == TC_TCX ? is_on_tcx(id) : is_on_clsact(k, h, id);
 }
 
+/* A device that moves takes tcx links along, not filters; then they go by the wrong namespace. */
+static bool are_here(const struct mangle_iface_key *k, const struct mangle_iface *i)
+{
+	return i->tc_netns == (uint32_t)k->netns;
+}
+
 static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, enum hook h)
 {
 	bool was_on = is_on(k, i, h);
@@ -307,7 +313,7 @@ static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, en
 	/* Where ours was not, the device has moved, and its qdisc is another one. */
 	if (i->tc_kind == TC_OWN_CLSACT && was_on)
 		remove_own_clsact(k);
-	i->tc_kind = 0;
+	i->tc_kind = i->tc_netns = 0;
 	return 0;
 }
 
@@ -351,6 +357,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 		else if (want[h])
 			set_id(i, h, info.id);
 	}
+	i->tc_netns = (uint32_t)k->netns;
 	if (!err)
 		err = store_iface_put(s, k, i, e);
 	for (enum hook h = 0; h < HOOKS && !err; h++) {
@@ -382,12 +389,14 @@ int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle
 {
 	const bool want[HOOKS] = {needs.in, needs.out};
 	const bool on[HOOKS] = {is_on(k, i, HOOK_IN), is_on(k, i, HOOK_OUT)};
+	const bool here = are_here(k, i);
 	bool changed = false;
 	struct prog_features probed;
 	int err = 0;
 
 	prog_quiet();
-	if ((want[HOOK_IN] && !on[HOOK_IN]) || (want[HOOK_OUT] && !on[HOOK_OUT])) {
+	if ((want[HOOK_IN] && !(on[HOOK_IN] && here)) ||
+	    (want[HOOK_OUT] && !(on[HOOK_OUT] && here))) {
 		if (!f)
 			prog_probe(&probed);
 		err = put_on(s, k, i, want, on, f ? f : &probed, e);
@@ -515,7 +524,7 @@ bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_ifac
 		return true;
 	prog_quiet();
 	for (enum hook h = 0; h < HOOKS; h++)
-		ok &= !id_of(i, h) || is_on(k, i, h);
+		ok &= !id_of(i, h) || (are_here(k, i) && is_on(k, i, h));
 	netns_return(back);
 	return ok;
 }

@@ -365,6 +365,7 @@ struct mangle_iface {
 	__u32 tc_kind;	  /* enum mangle_tc, of the programs that tc has */
 	__u32 tc_in;	  /* id of the ingress program; 0: none */
 	__u32 tc_out;	  /* the same, egress */
+	__u32 tc_netns;	  /* inode of the network namespace that these were loaded for */
 	__u8 build[8];	  /* hash of the program's object file */
 };
 
@@ -404,7 +405,7 @@ MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
 MANGLE_ASSERT(sizeof(struct mangle_flow_key) == 40);
 MANGLE_ASSERT(sizeof(struct mangle_flow) == 20);
 MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
-MANGLE_ASSERT(sizeof(struct mangle_iface) == 112);
+MANGLE_ASSERT(sizeof(struct mangle_iface) == 116);
 MANGLE_ASSERT(sizeof(struct mangle_explained) == 48);
 
 #endif
