@@ -332,6 +332,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 		err = prog_detach(s, &a[i].key, &a[i].iface, e);
 		chosen[i] = changed = true;
 	}
+	prog_sweep(s);
 	generation = purge ? 0 : store_generation(s);
 	if (!err && purge)
 		err = store_purge(s, e);

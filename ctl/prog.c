@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
@@ -21,7 +22,7 @@
 #include "netdev.h"
 #include "prog_internal.h"
 
-#define PATH_SIZE 80
+#define LINK_PREFIX "link-"
 #define TCX_INGRESS 46	   /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
 #define DISPATCHER_PRIO 50 /* libxdp's default; xdp-filter (10) comes before */
 
@@ -216,7 +217,7 @@ static void own_build(uint8_t build[8])
 /* By the program, which goes where its device goes. */
 static const char *link_path(char buf[PATH_SIZE], const struct mangle_iface *i)
 {
-	snprintf(buf, PATH_SIZE, STORE_DIR "/link-%u", i->prog_id);
+	snprintf(buf, PATH_SIZE, STORE_DIR "/" LINK_PREFIX "%u", i->prog_id);
 	return buf;
 }
 
@@ -422,6 +423,7 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	if (err)
 		return err;
 	k.ifindex = (uint32_t)dev.ifindex;
+	prog_sweep(s); /* what a killed run left would be in the way */
 	err = find_record(s, &k, &i, e);
 	if (err < 0)
 		return err;
@@ -463,10 +465,9 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 
 /* ---- detaching ---- */
 
-static int detach_link(const struct mangle_iface *i)
+int prog_unpin(const char *path)
 {
-	char path[PATH_SIZE];
-	int fd = bpf_obj_get(link_path(path, i));
+	int fd = bpf_obj_get(path);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -474,6 +475,13 @@ static int detach_link(const struct mangle_iface *i)
 	bpf_link_detach(fd);
 	close(fd);
 	return unlink(path) ? -errno : 0;
+}
+
+static int detach_link(const struct mangle_iface *i)
+{
+	char path[PATH_SIZE];
+
+	return prog_unpin(link_path(path, i));
 }
 
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
@@ -508,24 +516,58 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
 		err = session_clear(k, &left);
 	if (err)
 		return fail(e, err, i->name, "detaching: %s", prog_why(err));
-	err = store_iface_del(s, k, e);
-	session_sweep(s);
-	return err;
+	return store_iface_del(s, k, e);
 }
 
-static int link_is_attached(const struct mangle_iface *i)
+static bool is_recorded(const struct mangle_iface *ifaces, size_t n, const char *pin)
+{
+	uint32_t id;
+
+	if (sscanf(pin, LINK_PREFIX "%u", &id) != 1 && sscanf(pin, TC_LINK_PREFIX "%u", &id) != 1)
+		return true; /* something else */
+	for (size_t i = 0; i < n; i++)
+		if (ifaces[i].prog_id == id || ifaces[i].tc_in == id || ifaces[i].tc_out == id)
+			return true;
+	return false;
+}
+
+void prog_sweep(struct store *s)
+{
+	DIR *dir = opendir(STORE_DIR);
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	struct dirent *entry;
+	char path[PATH_SIZE];
+	struct err ignored;
+	size_t n;
+
+	if (!dir)
+		return;
+	if (!store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
+		while ((entry = readdir(dir)))
+			if (!is_recorded(ifaces, n, entry->d_name) &&
+			    snprintf(path, sizeof(path), STORE_DIR "/%s", entry->d_name) <
+				    (int)sizeof(path))
+				prog_unpin(path);
+		free(keys);
+		free(ifaces);
+	}
+	closedir(dir);
+}
+
+bool prog_is_linked(const char *path)
 {
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
-	char path[PATH_SIZE];
-	int fd = bpf_obj_get(link_path(path, i));
-	int attached;
+	int fd = bpf_obj_get(path);
+	bool linked;
 
 	if (fd < 0)
-		return 0;
-	attached = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
+		return false;
+	/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
+	linked = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
 	close(fd);
-	return attached;
+	return linked;
 }
 
 /* Is the program on the interface of that index in the thread's namespace? */
@@ -573,11 +615,12 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 {
 	const struct mangle_iface_key before = *k;
 	struct sought sought = {k, i};
+	char path[PATH_SIZE];
 	struct err ignored;
 	int back;
 
 	prog_quiet();
-	if (!i->dispatcher && !link_is_attached(i))
+	if (!i->dispatcher && !prog_is_linked(link_path(path, i)))
 		return 0;
 	if (!netns_enter_inode(k->netns, &back)) {
 		bool on = is_on(k->ifindex, i);

@@ -48,6 +48,8 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 /* Detaches what the record names. Device or namespace gone: only the record goes. */
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		struct err *e);
+/* Takes off what is pinned and no record names: a run was killed. */
+void prog_sweep(struct store *s);
 /*
  * 1 attached, 0 gone. A device that was moved to another network namespace keeps its program: then
  * the record, here and in the store, is made to say where it is now. Its name stays that of the
@@ -60,7 +62,8 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 struct explainer;
 int explainer_open(struct explainer **out, struct store *s, const char *ifname, struct err *e);
 void explainer_close(struct explainer *x);
-/* Runs one frame of at least 14 bytes. out (room: len) gets the frame as it would leave.
+/* Runs one frame of at least 14 bytes. out (room: len) gets the frame as it would leave. Listeners
+ * are looked for in the network namespace that the thread is in.
  * -EMSGSIZE where the kernel cannot run a frame of that size. */
 int explainer_run(struct explainer *x, const void *frame, size_t len, void *out,
 		  struct mangle_explained *why, struct err *e);

@@ -12,6 +12,14 @@ void prog_quiet(void);
 const char *prog_why(int err);
 int prog_info(int fd, struct bpf_prog_info *info);
 
+/* Pinned links lie in STORE_DIR: a prefix and the program's id. */
+#define PATH_SIZE 80
+#define TC_LINK_PREFIX "tc-"
+/* Detaches and unpins one; 0 where it is not there. */
+int prog_unpin(const char *path);
+/* False where it is not there, and where its device is not. */
+bool prog_is_linked(const char *path);
+
 /* ---- session.c ---- */
 
 /*
@@ -26,8 +34,6 @@ int session_set_all(struct store *s, struct prog_needs needs, const struct prog_
 		    struct err *e);
 /* Takes them off, whatever namespace the thread is in. The record stays. */
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i);
-/* Unpins links that no record names: those of a run that was killed. */
-void session_sweep(struct store *s);
 /* The programs' object file. */
 const void *session_elf(size_t *size);
 

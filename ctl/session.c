@@ -7,7 +7,6 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <linux/pkt_sched.h>
 #include <stdio.h>
@@ -19,8 +18,6 @@
 #include "prog_internal.h"
 #include "session.skel.h"
 
-#define PATH_SIZE 80
-#define PIN_PREFIX "tc-"
 #define FIRST_PRIO 50 /* of a filter where there is no other */
 
 /* Linux 6.6; not in every linux/bpf.h. */
@@ -97,7 +94,7 @@ static struct session_bpf *load_session(const struct store *s, const struct mang
 
 static const char *pin_path(char buf[PATH_SIZE], uint32_t id)
 {
-	snprintf(buf, PATH_SIZE, STORE_DIR "/" PIN_PREFIX "%u", id);
+	snprintf(buf, PATH_SIZE, STORE_DIR "/" TC_LINK_PREFIX "%u", id);
 	return buf;
 }
 
@@ -128,35 +125,6 @@ static int replace_tcx(uint32_t old, int prog, uint32_t id)
 		err = -errno;
 	close(fd);
 	return err;
-}
-
-static bool is_on_tcx(uint32_t id)
-{
-	struct bpf_link_info info = {0};
-	uint32_t size = sizeof(info);
-	char path[PATH_SIZE];
-	int fd = bpf_obj_get(pin_path(path, id));
-	bool on;
-
-	if (fd < 0)
-		return false;
-	/* xdp's member lies where tcx's does, which is not in every linux/bpf.h. */
-	on = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
-	close(fd);
-	return on;
-}
-
-static int detach_tcx(uint32_t id)
-{
-	char path[PATH_SIZE];
-	int fd = bpf_obj_get(pin_path(path, id));
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	/* At once, where unpinning alone would leave it to a worker. Fails where it is defunct. */
-	bpf_link_detach(fd);
-	close(fd);
-	return unlink(path) ? -errno : 0;
 }
 
 /* ---- clsact ---- */
@@ -285,10 +253,11 @@ static int detach_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t
 static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
 {
 	uint32_t id = id_of(i, h);
+	char path[PATH_SIZE];
 
 	if (!id)
 		return false;
-	return i->tc_kind == TC_TCX ? is_on_tcx(id) : is_on_clsact(k, h, id);
+	return i->tc_kind == TC_TCX ? prog_is_linked(pin_path(path, id)) : is_on_clsact(k, h, id);
 }
 
 /* A device that moves takes tcx links along, not filters; then they go by the wrong namespace. */
@@ -300,10 +269,11 @@ static bool are_here(const struct mangle_iface_key *k, const struct mangle_iface
 static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, enum hook h)
 {
 	bool was_on = is_on(k, i, h);
+	char path[PATH_SIZE];
 	int err = 0;
 
 	if (id_of(i, h))
-		err = i->tc_kind == TC_TCX ? detach_tcx(id_of(i, h))
+		err = i->tc_kind == TC_TCX ? prog_unpin(pin_path(path, id_of(i, h)))
 					   : detach_clsact(k, h, id_of(i, h));
 	if (err)
 		return err;
@@ -436,37 +406,6 @@ int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)
 
 /* ---- all interfaces ---- */
 
-void session_sweep(struct store *s)
-{
-	DIR *dir = opendir(STORE_DIR);
-	struct mangle_iface_key *keys;
-	struct mangle_iface *ifaces;
-	struct dirent *entry;
-	struct err ignored;
-	size_t n;
-
-	if (!dir)
-		return;
-	if (store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
-		closedir(dir);
-		return;
-	}
-	while ((entry = readdir(dir))) {
-		bool known = false;
-		uint32_t id;
-
-		if (sscanf(entry->d_name, PIN_PREFIX "%u", &id) != 1)
-			continue;
-		for (size_t i = 0; i < n && !known; i++)
-			known = ifaces[i].tc_in == id || ifaces[i].tc_out == id;
-		if (!known)
-			detach_tcx(id);
-	}
-	closedir(dir);
-	free(keys);
-	free(ifaces);
-}
-
 /* What is gone, or where nobody can look, is left alone. */
 static int set_there(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i,
 		     struct prog_needs needs, const struct prog_features *f, struct err *e)
@@ -503,7 +442,7 @@ int session_set_all(struct store *s, struct prog_needs needs, const struct prog_
 	}
 	while (err && done-- > 0)
 		set_there(s, &keys[done], &ifaces[done], before[done], f, &ignored);
-	session_sweep(s);
+	prog_sweep(s);
 	free(before);
 	free(keys);
 	free(ifaces);
