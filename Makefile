@@ -61,7 +61,7 @@ UNIT := $(UNIT_SRC:tests/unit/test_%.c=$(B)/tests/unit-%)
 UNIT_LIB := ctl/err.c ctl/parse.c ctl/model.c ctl/config.c ctl/table.c ctl/classify.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-$(B)/tests/program/%.o: tests/program/%.c | $(SKEL)
+$(VECTOR_OBJ) $(B)/tests/ctl/clsact.o: $(B)/%.o: %.c | $(SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -69,6 +69,10 @@ $(B)/tests/program/%.o: tests/program/%.c | $(SKEL)
 $(B)/tests/vectors: $(VECTOR_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CTL_LIBS) $(shell pkg-config --libs check)
+
+$(B)/tests/clsact: $(B)/tests/ctl/clsact.o $(LIB_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CTL_LIBS)
 
 $(B)/tests/san/%.o: %.c
 	$(call say,CC,$@)
@@ -90,7 +94,7 @@ unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
 .PHONY: build-tests check run-check
-build-tests: all unit vectors $(B)/bench/generate
+build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate
 
 # Installs what is missing, builds, runs everything.
 check:

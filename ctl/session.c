@@ -306,6 +306,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 {
 	struct session_bpf *skel = load_session(s, k, i, want, f, e);
 	const struct mangle_iface before = *i;
+	char path[PATH_SIZE];
 	struct err ignored;
 	int err = 0;
 
@@ -331,6 +332,8 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 	if (!err)
 		err = store_iface_put(s, k, i, e);
 	for (enum hook h = 0; h < HOOKS && !err; h++) {
+		if (!on[h] && id_of(&before, h)) /* its pin, where there is one, leads nowhere */
+			prog_unpin(pin_path(path, id_of(&before, h)));
 		if (want[h])
 			err = put_one(k, i, h, on[h] ? id_of(&before, h) : 0,
 				      bpf_program__fd(program_of(skel, h)));
