@@ -977,8 +977,19 @@ static int read_services(struct reader *r, const char *what, void *to)
 	return read_list(r, what, read_service, to);
 }
 
+static int read_flows(struct reader *r, const char *what, void *to)
+{
+	uint64_t flows = 0;
+	int ret = read_number(r, what, MANGLE_FLOWS_MIN, MANGLE_FLOWS_MAX, &flows);
+
+	(void)to;
+	r->m->flows = (uint32_t)flows;
+	return ret;
+}
+
 static const struct key file_keys[] = {
 	{"version", read_version, true},
+	{"flows", read_flows, false},
 	{"services", read_services, true},
 };
 static const struct mapping file_map = MAPPING("configuration", file_keys);
@@ -1168,6 +1179,8 @@ int config_save(const struct model *m, FILE *out)
 	unsigned int i;
 
 	fputs("version: 1\n", out);
+	if (model_flows(m) != MANGLE_FLOWS_DEFAULT)
+		fprintf(out, "flows: %u\n", (unsigned int)model_flows(m));
 	fputs(m->service_count ? "services:\n" : "services: []\n", out);
 	for (i = 0; i < m->service_count; i++)
 		save_service(&m->services[i], out);

@@ -62,6 +62,7 @@ int model_copy(struct model *to, const struct model *from, struct err *e)
 
 	model_init(to);
 	memcpy(to->file, from->file, sizeof(to->file));
+	to->flows = from->flows;
 	for (i = 0; i < from->service_count; i++) {
 		ret = service_copy(&s, &from->services[i], e);
 		if (!ret)
@@ -245,6 +246,16 @@ struct entity *service_find_entity(const struct service *s, const struct tag *ta
 	return bsearch(&key, s->entities, s->entity_count, sizeof(key), compare_tags);
 }
 
+uint32_t model_flows(const struct model *m)
+{
+	return m->flows ? m->flows : MANGLE_FLOWS_DEFAULT;
+}
+
+bool service_has_connections(const struct service *s)
+{
+	return s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_CONNECTION;
+}
+
 int prefix_compare(const struct prefix *a, const struct prefix *b)
 {
 	int order;
@@ -372,17 +383,19 @@ static int judge_entities(const struct service *s, struct why *why)
 	return 0;
 }
 
-/* What the manual promises for later and this version does not do. */
-static int judge_not_built(const struct service *s, struct why *why)
+/* Replies are told by where they come from; nothing is remembered of where the packet went. */
+static int judge_reply(const struct service *s, struct why *why)
 {
-	if (s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_CONNECTION)
+	if (!s->reply)
+		return 0;
+	if (!(s->protocols & MANGLE_PROTO_UDP))
+		return BECAUSE(why, "has reply, and covers TCP alone: reply is for UDP (leave "
+				    "reply off)");
+	if (s->port_count > 1)
 		return BECAUSE(why,
-			       "tcp connection mode is not available in this version: it needs "
-			       "Linux 6.9 or later and a later mangle (use tcp mode segment)");
-	if (s->reply)
-		return BECAUSE(why,
-			       "reply is not available in this version: it needs a later mangle "
-			       "(leave reply off)");
+			       "has reply and %u ports: which of them replies are to carry cannot "
+			       "be told (give each a service of its own, or leave reply off)",
+			       s->port_count);
 	return 0;
 }
 
@@ -404,7 +417,7 @@ static int judge_service(struct service *s, struct why *why)
 		return BECAUSE(why, "%s", wrong);
 	if (judge_policies(s, why) || judge_entities(s, why))
 		return -EINVAL;
-	return judge_not_built(s, why);
+	return judge_reply(s, why);
 }
 
 /* ---- services that match the same packets ------------------------------------------------- */
@@ -570,6 +583,111 @@ static int judge_overlap(const struct model *m, const struct service **at, struc
 	return ret;
 }
 
+/* ---- services whose replies come from the same target --------------------------------------- */
+
+static bool any_reply(const struct model *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->service_count; i++) {
+		if (m->services[i].reply)
+			return true;
+	}
+	return false;
+}
+
+bool model_needs_targets(const struct model *m, const struct service *s)
+{
+	return service_has_connections(s) || (s->protocols & MANGLE_PROTO_UDP && any_reply(m));
+}
+
+struct claims {
+	const struct service **owner; /* by target, a service with replies that has it */
+	const struct service **at;
+	struct why *why;
+};
+
+static bool same_ports(const struct service *a, const struct service *b)
+{
+	return a->port_count == b->port_count &&
+	       !memcmp(a->ports, b->ports, a->port_count * sizeof(a->ports[0]));
+}
+
+static int claim_target(struct claims *c, const struct service *s, const struct target *t, bool own)
+{
+	const struct service *other = c->owner[t->port];
+
+	if (t->action != ACTION_PORT)
+		return 0;
+	if (!other && own)
+		c->owner[t->port] = s;
+	if (!other || same_ports(other, s))
+		return 0;
+	*c->at = other < s ? s : other;
+	return BECAUSE(
+		c->why,
+		"has target %u like service '%s', on another shared port: replies would not tell "
+		"them apart (give one another target)",
+		(unsigned int)t->port, other < s ? other->name : s->name);
+}
+
+static int claim_targets(struct claims *c, const struct service *s, bool own)
+{
+	int ret = claim_target(c, s, &s->unknown, own);
+	size_t i;
+
+	for (i = 0; i < s->entity_count && !ret; i++)
+		ret = claim_target(c, s, &s->entities[i].target, own);
+	return ret;
+}
+
+/* Those with reply first: the others may share targets among themselves. */
+static int judge_udp_targets(struct claims *c, const struct model *m)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->service_count && !ret; i++) {
+		if (m->services[i].reply)
+			ret = claim_targets(c, &m->services[i], true);
+	}
+	for (i = 0; i < m->service_count && !ret; i++) {
+		if (!m->services[i].reply && m->services[i].protocols & MANGLE_PROTO_UDP)
+			ret = claim_targets(c, &m->services[i], false);
+	}
+	return ret;
+}
+
+static int judge_tcp_targets(struct claims *c, const struct model *m)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->service_count && !ret; i++) {
+		if (service_has_connections(&m->services[i]))
+			ret = claim_targets(c, &m->services[i], true);
+	}
+	return ret;
+}
+
+static int judge_targets(const struct model *m, const struct service **at, struct why *why)
+{
+	struct claims c = {.at = at, .why = why};
+	int ret = 0;
+
+	c.owner = calloc(65536, sizeof(const struct service *));
+	if (!c.owner)
+		return -ENOMEM;
+	if (any_reply(m))
+		ret = judge_udp_targets(&c, m);
+	if (!ret) {
+		memset(c.owner, 0, 65536 * sizeof(const struct service *));
+		ret = judge_tcp_targets(&c, m);
+	}
+	free(c.owner);
+	return ret;
+}
+
 /* ---- all of it ---------------------------------------------------------------------------- */
 
 int model_judge(struct model *m, const struct service **at, struct why *why)
@@ -590,7 +708,12 @@ int model_judge(struct model *m, const struct service **at, struct why *why)
 			return -EINVAL;
 	}
 	*at = NULL;
+	if (m->flows && (m->flows < MANGLE_FLOWS_MIN || m->flows > MANGLE_FLOWS_MAX))
+		return BECAUSE(why, "flows: %u is not a number from %u to %u",
+			       (unsigned int)m->flows, MANGLE_FLOWS_MIN, MANGLE_FLOWS_MAX);
 	ret = judge_overlap(m, at, why);
+	if (!ret)
+		ret = judge_targets(m, at, why);
 	if (ret == -ENOMEM)
 		snprintf(why->text, sizeof(why->text), "not enough memory");
 	return ret;
@@ -721,6 +844,8 @@ void model_diff(const struct model *from, const struct model *to, struct changes
 	unsigned int i = 0, j = 0;
 
 	memset(c, 0, sizeof(*c));
+	if (model_flows(from) != model_flows(to))
+		count_change(&d, CHANGE_UPDATED, NULL, NULL);
 	while (i < from->service_count || j < to->service_count) {
 		const struct service *old = i < from->service_count ? &from->services[i] : NULL;
 		const struct service *new = j < to->service_count ? &to->services[j] : NULL;

@@ -74,10 +74,12 @@ struct service {
 struct model {
 	struct service *services; /* ascending by name (strcmp) once model_check has passed */
 	unsigned int service_count, service_room;
+	uint32_t flows; /* connections that the flow table is to hold; 0: MANGLE_FLOWS_DEFAULT */
 	char file[256]; /* where it came from, absolute path; "": not from a file */
 };
 
-/* What a change did or would do, counted in entities and services together. */
+/* What a change did or would do, counted in entities and services together; another size of the
+ * flow table is one more. */
 struct changes {
 	uint64_t added, removed, updated;
 };
@@ -107,12 +109,18 @@ int service_sort_entities(struct service *s, size_t *twice);
 /* By tag, NULL where it is not there. Sorted entities. */
 struct entity *service_find_entity(const struct service *s, const struct tag *tag);
 
+uint32_t model_flows(const struct model *m); /* never 0 */
+bool service_has_connections(const struct service *s); /* TCP in connection mode */
+/* Does model_check judge the targets of s? Then it must have its entities, those that stay too. */
+bool model_needs_targets(const struct model *m, const struct service *s);
+
 /*
  * Is this a state that can run? Sorts services by name, ports and prefixes within them. Judges each
  * service (name, 1..16 ports, no port twice, tag within 1..16 and 0..65535, size.min <= size.max,
- * targets, entities and unknown within targets, unknown and targets 1..65535), what is not built
- * yet (tcp connection mode and reply), names that are there twice, more than MANGLE_MAX_SERVICES,
- * and any two services that match the same packets with equal precedence.
+ * targets, entities and unknown within targets, unknown and targets 1..65535, reply with UDP and
+ * one port), names that are there twice, more than MANGLE_MAX_SERVICES, any two services that match
+ * the same packets with equal precedence, and any two whose replies come from the same target and
+ * could not be told apart.
  * 0 or -EINVAL with e set: object is the service's name.
  */
 int model_check(struct model *m, struct err *e);
@@ -132,7 +140,8 @@ bool entity_same(const struct entity *a, const struct entity *b);
  * Counts what differs, a service like an entity: in `to` only: added; in `from` only: removed;
  * in both, other settings / target or window: updated. A service that goes takes its entities with
  * it, each counted. each (may be NULL) is called for every difference, in order of service name,
- * the service before its entities; entity is NULL where the service itself is meant.
+ * the service before its entities; entity is NULL where the service itself is meant, service too
+ * where it is the flow table's size.
  */
 enum change_kind { CHANGE_ADDED, CHANGE_REMOVED, CHANGE_UPDATED };
 typedef void (*change_fn)(void *arg, enum change_kind kind, const struct service *service,

@@ -169,7 +169,9 @@ void print_change_line(void *arg, enum change_kind kind, const struct service *s
 
 	if (as_json || quiet)
 		return;
-	if (!en)
+	if (!s)
+		printf("%c flows\n", signs[kind]);
+	else if (!en)
 		printf("%c service %s\n", signs[kind], s->name);
 	else if (l->entities++ < MAX_ENTITY_LINES) {
 		printf("%c %s ", signs[kind], s->name);
@@ -509,7 +511,10 @@ void print_config(const struct model *m)
 		config_save(m, stdout); /* print_finish sees what went wrong */
 		return;
 	}
-	fputs("{\"version\":1,\"services\":[", stdout);
+	fputs("{\"version\":1,", stdout);
+	if (model_flows(m) != MANGLE_FLOWS_DEFAULT)
+		printf("\"flows\":%" PRIu32 ",", model_flows(m));
+	fputs("\"services\":[", stdout);
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		fputs(i ? ",\n" : "", stdout);
 		config_service_json(&m->services[i]);

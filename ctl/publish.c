@@ -9,6 +9,9 @@
  * interruption, and gives the same. `dirty` in the running configuration says that there is
  * something to finish or to throw away.
  *
+ * The flow table is moved to one of another size in the same way: the configuration says which it
+ * is to be, and until it is that one there is something to finish.
+ *
  * Of one row: in place (table.h).
  */
 #include <dirent.h>
@@ -51,6 +54,66 @@ static uint64_t random_seed(void)
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		return seed;
 	return seed;
+}
+
+/* ---- the flow table ---- */
+
+static int put_flow(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
+{
+	flows_put(arg, key, flow);
+	return 0;
+}
+
+/*
+ * Gives the program the flow table that the configuration names, with what was in the one before:
+ * once while that is still in use, so that few are missing at the swap, and again for what came
+ * meanwhile. To be done before pins are swept.
+ */
+static int settle_flows(struct store *s, struct err *e)
+{
+	struct inner from = {.fd = -1}, to = {.fd = -1};
+	uint32_t is = outer_get(s->flows, 0), wished = store_config(s)->flows_id, place = 0;
+	struct err ignored;
+	int err;
+
+	if (is == wished)
+		return 0;
+	if (!wished) {
+		outer_clear(s->flows, &place, 1);
+		return 0;
+	}
+	err = flows_open(s, wished, &to, e);
+	if (!err && is && !flows_open(s, is, &from, &ignored))
+		flows_each(&from, put_flow, &to, &ignored);
+	if (!err)
+		err = outer_set(s->flows, 0, &to, e);
+	if (!err && from.fd >= 0)
+		flows_each(&from, put_flow, &to, &ignored);
+	inner_close(&from);
+	inner_close(&to);
+	return err;
+}
+
+/* Whether the model needs one, or there is one already, of which size. */
+static int make_flows(struct store *s, const struct model *m, struct mangle_config *c,
+		      struct inner *made, struct err *e)
+{
+	const struct mangle_config *old = store_config(s);
+	bool needed = old->flows_id;
+	int err;
+
+	for (unsigned int i = 0; i < m->service_count && !needed; i++)
+		needed = service_has_connections(&m->services[i]);
+	c->flows = model_flows(m);
+	c->flows_id = old->flows_id;
+	if (!needed || (old->flows_id && old->flows == c->flows))
+		return 0;
+	err = flows_create(s, c->flows, made, e);
+	if (err)
+		return err;
+	c->flows_id = made->id;
+	/* The first must be there when its services are; settle_flows clears it away again. */
+	return old->flows_id ? 0 : outer_set(s->flows, 0, made, e);
 }
 
 /* ---- recovery ---- */
@@ -135,7 +198,7 @@ static int by_id(const void *a, const void *b)
 static void sweep_pins(const struct store *s)
 {
 	const struct mangle_config *c = store_config(s);
-	uint32_t ids[2 * MANGLE_MAX_SERVICES + 2];
+	uint32_t ids[2 * MANGLE_MAX_SERVICES + 3];
 	size_t n = 0;
 	struct dirent *entry;
 	DIR *d;
@@ -144,6 +207,7 @@ static void sweep_pins(const struct store *s)
 		return;
 	ids[n++] = s->config_inner.id;
 	ids[n++] = c->classifier_id;
+	ids[n++] = c->flows_id;
 	for (uint32_t i = 0; i < c->service_count; i++) {
 		ids[n++] = c->info[i].table_id;
 		ids[n++] = c->info[i].carry_from ? c->info[i].carry_id : 0;
@@ -182,8 +246,10 @@ static void sweep(struct store *s, const bool *filled)
 int store_recover(struct store *s, struct err *e)
 {
 	const struct mangle_config *c = store_config(s);
-	int err = carry_all(s, e);
+	int err = settle_flows(s, e);
 
+	if (!err)
+		err = carry_all(s, e);
 	if (err)
 		return err;
 	sweep(s, NULL);
@@ -317,6 +383,8 @@ static void service_to_config(const struct service *svc, struct mangle_config *c
 	s->unknown = svc->unknown.action;
 	s->unknown_port = svc->unknown.port;
 	s->observe = svc->observe;
+	s->connection = service_has_connections(svc);
+	s->reply = svc->reply;
 	memcpy(info->name, svc->name, sizeof(info->name));
 	memcpy(info->ifname, svc->ifname, sizeof(info->ifname));
 	memcpy(info->ports, svc->ports, sizeof(info->ports));
@@ -344,6 +412,7 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 	c->dirty = 1;
 	c->hz = old->hz;
 	c->stats_high = old->stats_high;
+	memcpy(c->cookie_key, old->cookie_key, sizeof(c->cookie_key));
 	snprintf(c->file, sizeof(c->file), "%s", m->file[0] ? m->file : old->file);
 	for (uint32_t i = 0; i < old->service_count; i++)
 		used[old->service[i].stats] = true; /* also of those that go: they still count */
@@ -389,6 +458,75 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 		if (c->service[i].stats > c->stats_high)
 			c->stats_high = c->service[i].stats;
 	}
+}
+
+static void add_target(struct mangle_config *c, uint32_t index, const struct target *t)
+{
+	const struct mangle_service *s = &c->service[index];
+	uint32_t *at = &c->target[t->port];
+	uint32_t tcp = *at & MANGLE_TARGET_TCP;
+
+	if (t->action != ACTION_PORT)
+		return;
+	if (s->connection)
+		*at |= tcp = MANGLE_TARGET_TCP;
+	if (!s->reply)
+		return;
+	/* model_check has seen to it that all who have it have the same shared port. */
+	if (!MANGLE_TARGET_SHARED(*at))
+		*at = tcp | MANGLE_TARGET(c->info[index].ports[0], index + 1);
+	else if (MANGLE_TARGET_SERVICE(*at) != index + 1)
+		*at = tcp | MANGLE_TARGET(c->info[index].ports[0], 0);
+}
+
+struct targets {
+	struct mangle_config *c;
+	uint32_t index;
+};
+
+static int add_entity_target(void *arg, struct table_place at, const struct entity *en)
+{
+	const struct targets *t = arg;
+
+	(void)at;
+	add_target(t->c, t->index, &en->target);
+	return 0;
+}
+
+/* Which ports replies come from. */
+static int fill_targets(struct store *s, const struct model *m, const struct plan *plans,
+			struct mangle_config *c, struct err *e)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < m->service_count && !err; i++) {
+		const struct service *svc = &m->services[i];
+		struct targets targets = {c, i};
+		struct inner in = {.fd = -1};
+		struct table t;
+
+		if (!svc->reply && !service_has_connections(svc))
+			continue;
+		add_target(c, i, &svc->unknown);
+		for (size_t k = 0; k < svc->entity_count && !svc->keep_entities; k++)
+			add_target(c, i, &svc->entities[k].target);
+		if (!svc->keep_entities || plans[i].before < 0)
+			continue;
+		err = store_table(s, (uint32_t)plans[i].before, TABLE_ENTITIES, &in, &t, e);
+		if (!err)
+			table_each(&t, add_entity_target, &targets);
+		inner_close(&in);
+	}
+	return err;
+}
+
+/* Its secrecy is what cookies rest on, so it waits until the kernel has random numbers. */
+static int make_cookie_key(struct mangle_config *c, struct err *e)
+{
+	if (c->cookie_key[0] || c->cookie_key[1] ||
+	    getrandom(c->cookie_key, sizeof(c->cookie_key), 0) == sizeof(c->cookie_key))
+		return 0;
+	return fail(e, -errno, "services", "drawing the key of SYN cookies: %s", strerror(errno));
 }
 
 /* Maps on their way into their places, a few at a time: each is an open file. */
@@ -463,11 +601,25 @@ static int build_tables(struct store *s, const struct model *m, struct plan *pla
 	return 0;
 }
 
-/* Puts the plans into force; used: the places of tables that are filled then. */
+static int build_config(struct store *s, const struct model *m, const struct plan *plans,
+			struct mangle_config *c, struct inner *flows, struct err *e)
+{
+	int err;
+
+	fill_config(s, m, plans, c);
+	err = fill_targets(s, m, plans, c, e);
+	if (!err)
+		err = make_cookie_key(c, e);
+	return err ? err : make_flows(s, m, c, flows, e);
+}
+
+/* Puts the plans into force. used: the places of tables that are filled then; flows: gets the flow
+ * table, where a new one is made. */
 static int swap_config(struct store *s, const struct model *m, struct plan *plans,
-		       bool used[MANGLE_TABLE_SLOTS], struct err *e)
+		       bool used[MANGLE_TABLE_SLOTS], struct inner *flows, struct err *e)
 {
 	struct inner config = {.fd = -1};
+	struct err ignored;
 	struct pending w = {.n = 0};
 	int err;
 
@@ -476,10 +628,10 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 	err = build_tables(s, m, plans, used, &w, e);
 	if (!err)
 		err = inner_create(s, 0, &config, e);
-	if (!err) {
-		fill_config(s, m, plans, config.memory);
+	if (!err)
+		err = build_config(s, m, plans, config.memory, flows, e);
+	if (!err)
 		err = build_classifier(s, m, config.memory, used, &w, e);
-	}
 	if (!err)
 		err = flush_pending(s, &w, e);
 	if (!err)
@@ -488,6 +640,7 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 		while (w.n)
 			close(w.fds[--w.n]);
 		inner_close(&config);
+		settle_flows(s, &ignored);
 		sweep(s, NULL);
 		set_dirty(s, false);
 		return err;
@@ -500,8 +653,12 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 static int change(struct store *s, const struct model *m, struct plan *plans, struct err *e)
 {
 	bool used[MANGLE_TABLE_SLOTS];
-	int err = swap_config(s, m, plans, used, e);
+	struct inner flows = {.fd = -1}; /* private tables have nothing else to hold it */
+	int err = swap_config(s, m, plans, used, &flows, e);
 
+	if (!err)
+		err = settle_flows(s, e);
+	inner_close(&flows);
 	if (!err)
 		err = carry_all(s, e);
 	if (err)
@@ -517,6 +674,7 @@ static int read_for(struct store *s, const struct model *m, struct model *runnin
 	const struct mangle_config *c = store_config(s);
 	int err = 0;
 
+	running->flows = c->flows;
 	for (uint32_t i = 0; i < c->service_count && !err; i++) {
 		const struct service *wished = model_find(m, c->info[i].name);
 		struct service svc;
@@ -544,6 +702,25 @@ static bool same_entities(const struct service *a, const struct service *b)
 		    !entity_same(&a->entities[i], &b->entities[i]))
 			return false;
 	return true;
+}
+
+int store_check(struct store *s, struct model *m, struct err *e)
+{
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		struct service *svc = &m->services[i];
+		struct service running;
+		int err;
+
+		if (!svc->keep_entities || !model_needs_targets(m, svc) ||
+		    store_index(s, svc->name) < 0)
+			continue;
+		err = store_read_service(s, svc->name, &running, e);
+		if (err)
+			return err;
+		service_move_entities(svc, &running);
+		svc->keep_entities = false;
+	}
+	return model_check(m, e);
 }
 
 int store_publish(struct store *s, const struct model *m, struct changes *c, struct err *e)
@@ -587,6 +764,19 @@ out:
 
 /* ---- one row ---- */
 
+/* The running state with all entities of one service, which is *svc. */
+static int read_to_change(struct store *s, uint32_t index, struct model *m, struct service **svc,
+			  struct err *e)
+{
+	int err = store_read(s, m, false, e);
+
+	if (err)
+		return err;
+	*svc = &m->services[index];
+	service_free(*svc);
+	return store_read_service(s, store_config(s)->info[index].name, *svc, e);
+}
+
 /* The table has no room for it: build it anew, with the row in it. */
 static int grow(struct store *s, uint32_t index, const struct entity *en, struct err *e)
 {
@@ -597,12 +787,7 @@ static int grow(struct store *s, uint32_t index, const struct entity *en, struct
 	int err;
 
 	model_init(&m);
-	err = store_read(s, &m, false, e);
-	if (err)
-		goto out;
-	svc = &m.services[index];
-	service_free(svc);
-	err = store_read_service(s, store_config(s)->info[index].name, svc, e);
+	err = read_to_change(s, index, &m, &svc, e);
 	if (!err)
 		err = service_add_entity(svc, en, e);
 	if (err)
@@ -620,6 +805,87 @@ out:
 	free(plans);
 	model_free(&m);
 	return err;
+}
+
+/* Do targets of this service, or of others the one wished, have a part in replies? */
+static bool replies_depend(const struct store *s, uint32_t index, const struct target *wished)
+{
+	const struct mangle_config *c = store_config(s);
+	const struct mangle_service *svc = &c->service[index];
+
+	if (svc->connection || svc->reply)
+		return true;
+	return svc->protocols & MANGLE_PROTO_UDP && wished && wished->action == ACTION_PORT &&
+	       MANGLE_TARGET_SHARED(c->target[wished->port]);
+}
+
+static int publish_checked(struct store *s, struct model *m, struct changes *c, struct err *e)
+{
+	int err = store_check(s, m, e);
+
+	return err ? err : store_publish(s, m, c, e);
+}
+
+/* Not in place: config.target changes with the row, and has to be judged. */
+static int set_row_anew(struct store *s, uint32_t index, const struct entity *en, bool set_size,
+			struct changes *c, struct err *e)
+{
+	struct tag tag = {.len = store_config(s)->service[index].tag_len};
+	struct service *svc;
+	struct entity *now;
+	struct model m;
+	size_t twice;
+	int err;
+
+	memcpy(tag.bytes, en->tag, sizeof(tag.bytes));
+	model_init(&m);
+	err = read_to_change(s, index, &m, &svc, e);
+	now = err ? NULL : service_find_entity(svc, &tag);
+	if (now) {
+		now->target = en->target;
+		if (set_size) {
+			now->has_size = en->has_size;
+			now->size = en->size;
+		}
+	} else if (!err) {
+		struct entity added = *en;
+
+		added.has_size &= set_size;
+		if (!added.has_size)
+			added.size = (struct window){0, 0};
+		err = service_add_entity(svc, &added, e);
+		if (!err)
+			service_sort_entities(svc, &twice);
+	}
+	if (!err)
+		err = publish_checked(s, &m, c, e);
+	model_free(&m);
+	return err;
+}
+
+/* 1 deleted, 0 was not there. */
+static int del_row_anew(struct store *s, uint32_t index, const struct tag *tag, struct err *e)
+{
+	struct entity *now = NULL;
+	struct service *svc;
+	struct changes c;
+	struct model m;
+	int ret;
+
+	model_init(&m);
+	ret = read_to_change(s, index, &m, &svc, e);
+	if (!ret)
+		now = service_find_entity(svc, tag);
+	if (now) {
+		size_t behind = (size_t)(svc->entities + svc->entity_count - (now + 1));
+
+		memmove(now, now + 1, behind * sizeof(*now));
+		svc->entity_count--;
+		ret = publish_checked(s, &m, &c, e);
+		ret = ret ? ret : 1;
+	}
+	model_free(&m);
+	return ret;
 }
 
 static void done_in_place(struct store *s)
@@ -643,6 +909,10 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 	err = store_table_row(s, service, en->tag, &index, &in, &t, e);
 	if (err)
 		return err;
+	if (replies_depend(s, index, &en->target)) {
+		inner_close(&in);
+		return set_row_anew(s, index, en, set_size, c, e);
+	}
 	found = table_find(&t, en->tag, &at);
 	if (found && table_value(&t, at)) {
 		struct entity now = {0};
@@ -694,6 +964,10 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 	if (err)
 		return err;
 	found = table_find(&t, tag->bytes, &at) && table_value(&t, at);
+	if (found && replies_depend(s, index, NULL)) {
+		inner_close(&in);
+		return del_row_anew(s, index, tag, e);
+	}
 	if (found) {
 		set_dirty(s, true);
 		table_store(&t, at, 0);

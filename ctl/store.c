@@ -40,6 +40,7 @@ static const struct map_spec IFACES = {"ifaces",
 				       0};
 static const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
 				       4,	 MANGLE_TABLE_SLOTS,	     0};
+static const struct map_spec FLOWS = {"flows", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
 static const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
 
 /* ---- CPUs ---- */
@@ -174,6 +175,12 @@ static int create_table_inner(uint32_t entries)
 	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_table", 4, MANGLE_CELL, entries, &o);
 }
 
+static int create_flows_inner(uint32_t entries)
+{
+	return bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "mangle_flows", sizeof(struct mangle_flow_key),
+			      sizeof(struct mangle_flow), entries, NULL);
+}
+
 static uint32_t spec_entries(const struct store *s, const struct map_spec *m)
 {
 	return m == &STATS ? m->entries * (s->possible + 1) : m->entries;
@@ -188,6 +195,8 @@ static int create_map(const struct store *s, const struct map_spec *m)
 		inner = create_table_inner(1);
 	else if (m == &CONFIG)
 		inner = create_config_inner();
+	else if (m == &FLOWS)
+		inner = create_flows_inner(1);
 	if (m->type == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
 		if (inner < 0)
 			return inner;
@@ -322,6 +331,91 @@ int inner_map(const struct inner *in, size_t from, size_t size, struct err *e)
 		 MAP_SHARED | MAP_FIXED, in->fd, (off_t)first) == MAP_FAILED)
 		return fail(e, -errno, INNER_DIR, "mapping %u: %s", in->id, strerror(errno));
 	return 0;
+}
+
+int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct err *e)
+{
+	uint32_t entries = MANGLE_FLOW_ENTRIES(flows, s->possible);
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+	int err;
+
+	*in = (struct inner){.fd = create_flows_inner(entries)};
+	if (in->fd < 0)
+		return fail(e, -errno, "flows", "creating the table of %u connections: %s", flows,
+			    strerror(errno));
+	err = bpf_obj_get_info_by_fd(in->fd, &info, &size);
+	in->id = info.id;
+	if (!err && !s->private)
+		err = bpf_obj_pin(in->fd, inner_path(path, in->id));
+	if (!err)
+		return 0;
+	err = fail(e, -errno, "flows", "creating a map: %s", strerror(errno));
+	inner_close(in);
+	return err;
+}
+
+int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+
+	inner_path(path, id);
+	*in = (struct inner){.id = id,
+			     .fd = s->private ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path)};
+	if (in->fd < 0)
+		return fail(e, -errno, path, "opening the pin: %s", strerror(errno));
+	if (!bpf_obj_get_info_by_fd(in->fd, &info, &size) && info.id == id &&
+	    info.type == BPF_MAP_TYPE_LRU_HASH && info.key_size == sizeof(struct mangle_flow_key) &&
+	    info.value_size == sizeof(struct mangle_flow))
+		return 0;
+	inner_close(in);
+	return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
+}
+
+/* Many at once: a system call for each of millions takes seconds. */
+#define FLOWS_BATCH 4096
+struct flows_batch {
+	struct mangle_flow_key key[FLOWS_BATCH];
+	struct mangle_flow flow[FLOWS_BATCH];
+};
+
+int flows_each(const struct inner *in, flow_fn each, void *arg, struct err *e)
+{
+	struct flows_batch *b = malloc(sizeof(*b));
+	uint32_t at = 0, count;
+	bool first = true;
+	int err = 0, ret = 0;
+
+	if (!b)
+		return fail(e, -ENOMEM, "flows", "reading the table: out of memory");
+	while (!err && !ret) {
+		count = FLOWS_BATCH;
+		err = bpf_map_lookup_batch(in->fd, first ? NULL : &at, &at, b->key, b->flow, &count,
+					   NULL);
+		if (err && errno != ENOENT) /* which is the end */
+			ret = fail(e, -errno, "flows", "reading the table: %s", strerror(errno));
+		for (uint32_t i = 0; i < count && !ret; i++)
+			ret = each(arg, &b->key[i], &b->flow[i]);
+		first = false;
+	}
+	free(b);
+	return ret;
+}
+
+void flows_put(const struct inner *to, const struct mangle_flow_key *key,
+	       const struct mangle_flow *flow)
+{
+	struct mangle_flow there;
+
+	/* What fails here is an entry lost, as LRU may lose any. */
+	if (!bpf_map_update_elem(to->fd, key, flow, BPF_NOEXIST) || errno != EEXIST)
+		return;
+	if (!bpf_map_lookup_elem(to->fd, key, &there) && there.isn == flow->isn &&
+	    there.cookie == flow->cookie && there.state < flow->state)
+		bpf_map_update_elem(to->fd, key, flow, BPF_EXIST);
 }
 
 void inner_close(struct inner *in)
@@ -558,6 +652,8 @@ static int create_all(struct store *s, struct err *e)
 	if (!err)
 		err = open_or_create(s, &TABLES, &s->tables, &made, e);
 	if (!err)
+		err = open_or_create(s, &FLOWS, &s->flows, &made, e);
+	if (!err)
 		err = open_or_create(s, &CONFIG, &s->config, &made, e);
 	if (!err && !outer_get(s->config, 0))
 		err = first_config(s, e);
@@ -575,10 +671,12 @@ static int open_all(struct store *s, struct err *e)
 		err = open_pin(s, &IFACES, &s->ifaces, e);
 	if (!err)
 		err = open_pin(s, &TABLES, &s->tables, e);
+	if (!err)
+		err = open_pin(s, &FLOWS, &s->flows, e);
 	if (err == -ENOENT)
 		err = fail(
 			e, -EBADF, STORE_DIR,
-			"opening the pins: one of config, stats, ifaces, tables is missing (detach what is attached and remove the directory)");
+			"opening the pins: one of config, stats, ifaces, tables, flows is missing (detach what is attached and remove the directory)");
 	if (!err && !outer_get(s->config, 0))
 		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
 	return err;
@@ -589,7 +687,7 @@ static struct store *new_store(void)
 	struct store *s = calloc(1, sizeof(*s));
 
 	if (s) {
-		s->dir = s->config = s->tables = s->stats = s->ifaces = -1;
+		s->dir = s->config = s->tables = s->stats = s->ifaces = s->flows = -1;
 		s->config_inner.fd = -1;
 	}
 	return s;
@@ -666,7 +764,7 @@ int store_open_private(struct store **out, struct err *e)
 
 void store_close(struct store *s)
 {
-	const int *fds[] = {&s->config, &s->tables, &s->stats, &s->ifaces, &s->dir};
+	const int *fds[] = {&s->config, &s->tables, &s->stats, &s->ifaces, &s->flows, &s->dir};
 
 	if (!s)
 		return;
@@ -694,7 +792,7 @@ static void remove_pins(const char *dir)
 
 int store_purge(struct store *s, struct err *e)
 {
-	const struct map_spec *maps[] = {&CONFIG, &STATS, &IFACES, &TABLES};
+	const struct map_spec *maps[] = {&CONFIG, &STATS, &IFACES, &TABLES, &FLOWS};
 	char path[PATH_SIZE];
 
 	(void)s;
@@ -728,7 +826,8 @@ const char *store_file(const struct store *s)
 
 struct store_fds store_fds(const struct store *s)
 {
-	return (struct store_fds){.config = s->config, .tables = s->tables, .stats = s->stats};
+	return (struct store_fds){
+		.config = s->config, .tables = s->tables, .stats = s->stats, .flows = s->flows};
 }
 
 int store_index(const struct store *s, const char *name)
@@ -1021,6 +1120,7 @@ int store_read(struct store *s, struct model *m, bool with_entities, struct err 
 			return err;
 		}
 	}
+	m->flows = c->flows;
 	snprintf(m->file, sizeof(m->file), "%s", c->file);
 	return 0;
 }
@@ -1110,6 +1210,32 @@ int store_stats(struct store *s, const char *service, struct stats *out, struct 
 		out->would[i] -= before->would[i];
 	}
 	return 0;
+}
+
+/* ---- connections ---- */
+
+uint32_t store_target(const struct store *s, uint16_t port)
+{
+	return store_config(s)->target[port];
+}
+
+uint32_t store_flows_size(const struct store *s)
+{
+	return store_config(s)->flows_id ? store_config(s)->flows : 0;
+}
+
+int store_flows(const struct store *s, flow_fn each, void *arg, struct err *e)
+{
+	struct inner in = {.fd = -1};
+	int ret;
+
+	if (!store_config(s)->flows_id)
+		return 0;
+	ret = flows_open(s, store_config(s)->flows_id, &in, e);
+	if (!ret)
+		ret = flows_each(&in, each, arg, e);
+	inner_close(&in);
+	return ret;
 }
 
 /* ---- attachments ---- */

@@ -37,6 +37,8 @@ int store_read(struct store *s, struct model *m, bool with_entities, struct err 
 int store_read_service(struct store *s, const char *name, struct service *out, struct err *e);
 size_t store_entity_count(const struct store *s, const char *service);
 
+/* model_check, also of the entities that stay: where they matter m is given them. */
+int store_check(struct store *s, struct model *m, struct err *e);
 /*
  * Makes the running state equal to m (checked), atomically for every packet: services whose
  * settings or entities are the same keep table and counters; entities in both keep their counters.
@@ -45,8 +47,8 @@ size_t store_entity_count(const struct store *s, const char *service);
  */
 int store_publish(struct store *s, const struct model *m, struct changes *c, struct err *e);
 
-/* One row, in place. has_size of en is meant only where set_size; else the window stays.
- * c as above. -ENOENT with e set where the service is not there. */
+/* One row, in place where no reply depends on it. has_size of en is meant only where set_size;
+ * else the window stays. c as above. -ENOENT with e set where the service is not there. */
 int store_set_row(struct store *s, const char *service, const struct entity *en, bool set_size,
 		  struct changes *c, struct err *e);
 
@@ -72,6 +74,15 @@ struct stats {
 /* In all (service NULL), or of one service; all 0 for a name that is not there. */
 int store_stats(struct store *s, const char *service, struct stats *out, struct err *e);
 
+/* Who sends replies from this port: MANGLE_TARGET. */
+uint32_t store_target(const struct store *s, uint16_t port);
+/* The flow table: connections it is to hold, 0 where none was made yet. */
+uint32_t store_flows_size(const struct store *s);
+/* Calls each for every entry, until it returns other than 0, which is returned. */
+typedef int (*flow_fn)(void *arg, const struct mangle_flow_key *key,
+		       const struct mangle_flow *flow);
+int store_flows(const struct store *s, flow_fn each, void *arg, struct err *e);
+
 /* Attachments, as recorded. */
 int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_iface **ifaces,
 		 size_t *count, struct err *e);
@@ -81,7 +92,7 @@ int store_iface_del(struct store *s, const struct mangle_iface_key *k, struct er
 
 /* For prog only: the maps that a program is loaded with. */
 struct store_fds {
-	int config, tables, stats;
+	int config, tables, stats, flows;
 };
 struct store_fds store_fds(const struct store *s);
 

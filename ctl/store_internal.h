@@ -16,11 +16,11 @@ struct inner {
 };
 
 struct store {
-	bool private;			   /* no pins, no lock */
-	int dir;			   /* locked directory, -1 */
-	int config, tables, stats, ifaces; /* maps */
-	unsigned int possible;		   /* CPUs */
-	struct table_cpus cpus;		   /* for new tables */
+	bool private;				  /* no pins, no lock */
+	int dir;				  /* locked directory, -1 */
+	int config, tables, stats, ifaces, flows; /* maps */
+	unsigned int possible;			  /* CPUs */
+	struct table_cpus cpus;			  /* for new tables */
 	struct inner config_inner;
 	struct mangle_stats *stats_memory;
 	size_t stats_size;
@@ -46,6 +46,13 @@ int outer_set(int outer, uint32_t place, const struct inner *in, struct err *e);
 int outer_fill(int outer, const uint32_t *places, const int *fds, uint32_t n, struct err *e);
 /* Lets go of what is in n places that no packet looks at. */
 void outer_clear(int outer, const uint32_t *places, uint32_t n);
+/* A flow table for so many connections, pinned, and one that is there. *in is not mapped. */
+int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct err *e);
+int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err *e);
+int flows_each(const struct inner *in, flow_fn each, void *arg, struct err *e);
+/* Gives `to` an entry, unless it has one that is as far or further. */
+void flows_put(const struct inner *to, const struct mangle_flow_key *key,
+	       const struct mangle_flow *flow);
 /* Id of the inner map in a place, 0: none. */
 uint32_t outer_get(int outer, uint32_t place);
 void inner_unpin(const struct store *s, uint32_t id);

@@ -262,8 +262,8 @@ struct mangle_config {
 	__u32 hz;	     /* jiffies a second */
 	__u32 stats_high;    /* greatest slot of stats that was ever used */
 	__u32 classifier_id; /* kernel's id of the classifier's map */
-	__u32 flows;	     /* connections that the flow table is to hold; 0: none was made */
-	__u32 flows_id;	     /* kernel's id of its map; 0: none */
+	__u32 flows;	     /* connections that the flow table is to hold */
+	__u32 flows_id;	     /* kernel's id of its map; 0: none was made yet */
 	char file[256];	     /* configuration file last applied, absolute; "": none */
 	struct mangle_service_info info[MANGLE_MAX_SERVICES];
 };

@@ -87,9 +87,10 @@ static void comes_back(const struct model *m)
 /* 7 lines */
 #define WEB HEAD NAME_WEB TAG4 SIZE
 
-/* The manual's own example, but for connection mode, which udp has no use for. */
+/* The manual's own example. */
 static const char example[] =
 	"version: 1\n"
+	"flows: 65536                         # 1024 to 4194304, optional\n"
 	"services:\n"
 	"  - name: telemetry                  # [A-Za-z0-9_.-]{1,31}\n"
 	"    protocol: udp                    # udp | tcp | any\n"
@@ -273,7 +274,7 @@ static const struct {
 	{"version: 1\nversion: 1\nservices: []\n", 2,
 	 "key 'version' twice: already given in line 1"},
 	{"version: 1\nservices: []\nextra: 1\n", 3,
-	 "unknown key 'extra' (known keys: version, services)"},
+	 "unknown key 'extra' (known keys: version, flows, services)"},
 	{"version: 1\nservices: []\n'\\x41': 1\n", 3, "unknown key '\\x41'"},
 	{"version: 1\nservices: []\n\"a\\nb\": 1\n", 3, "unknown key 'a\\x0ab'"},
 	{"version: 1\nservices: []\n\"version\\0\": 1\n", 3, "NUL"},
@@ -380,18 +381,29 @@ static const struct {
 	{WEB "    reply: yes\n", 8, "reply: 'yes' is not true or false"},
 	{WEB "    reply: 'true'\n", 8, "reply: this is text in quotes where true or false"},
 	{WEB "    reply: True\n", 8, "reply: 'True' is not true or false"},
-	{WEB "    reply: true\n", 3, "service 'web': reply is not available"},
+	{HEAD "  - name: web\n    protocol: tcp\n    ports: [1]\n    reply: true\n" TAG4 SIZE, 3,
+	 "service 'web': has reply, and covers TCP alone: reply is for UDP (leave reply off)"},
+	{HEAD "  - name: web\n    protocol: udp\n    ports: [1, 2]\n    reply: true\n" TAG4 SIZE, 3,
+	 "service 'web': has reply and 2 ports: "},
 	{WEB "    action: block\n", 8, "action: 'block' is not enforce or observe"},
 	{WEB "    targets: 6000\n", 8, "targets: '6000' is not FIRST-LAST"},
 	{WEB "    targets: [6000, 6999]\n", 8, "targets: this is a list where text belongs"},
 	{WEB "    targets: 6999-6000\n", 8, "targets: '6999-6000' has a first port above"},
 	{WEB "    unknown: 5999\n    targets: 6000-6999\n", 8,
 	 "target 5999 is outside the service's targets 6000-6999"},
-	{HEAD "  - name: web\n    protocol: tcp\n    ports: [1]\n" TAG4 SIZE, 3,
-	 "service 'web': tcp connection mode is not available"},
-	{HEAD "  - name: web\n    protocol: any\n    ports: [1]\n" TAG4 SIZE
-	      "    tcp: connection\n",
-	 3, "service 'web': tcp connection mode is not available"},
+	{WEB "    reply: true\n    unknown: 9\n"
+	     "  - name: api\n    protocol: udp\n    ports: [1]\n    unknown: 9\n" TAG4 SIZE,
+	 3, "service 'web': has target 9 like service 'api', on another shared port: "},
+
+	{"version: 1\nflows: 1023\nservices: []\n", 2,
+	 "flows: '1023' is not a number from 1024 to 4194304"},
+	{"version: 1\nflows: 4194305\nservices: []\n", 2, "flows: '4194305' is not a number from"},
+	{"version: 1\nflows: '65536'\nservices: []\n", 2,
+	 "flows: this is text in quotes where a number belongs"},
+	{"version: 1\nflows: many\nservices: []\n", 2, "flows: 'many' is not a number from"},
+	{"version: 1\nflows: []\nservices: []\n", 2, "flows: this is a list where a number"},
+	{"version: 1\nflows:\nservices: []\n", 2, "flows: there is no value"},
+	{"flows: 2048\nflows: 2048\n", 2, "key 'flows' twice: already given in line 1"},
 
 	{WEB "    entities: {}\n", 8, "entities: this is a mapping where a list belongs"},
 	{WEB "    entities:\n      - ABCD\n", 9, "entities: this is text where a mapping belongs"},
@@ -1100,6 +1112,35 @@ START_TEST(random_models_come_back)
 }
 END_TEST
 
+START_TEST(connections_and_replies_come_back)
+{
+	static const char *const flows[] = {"", "flows: 65536\n", "flows: 1024\n",
+					    "flows: 4194304\n"};
+	char text[1024], *again;
+	struct model m;
+
+	for (size_t i = 0; i < COUNT_OF(flows); i++) {
+		snprintf(text, sizeof(text),
+			 "version: 1\n%sservices:\n"
+			 "  - name: a\n    protocol: any\n    ports: [1]\n    reply: true\n" TAG4
+				 SIZE
+			 "  - name: b\n    protocol: tcp\n    ports: [2, 3]\n" TAG4 SIZE,
+			 flows[i]);
+		put_text("c.yaml", text);
+		must_load("c.yaml", &m);
+		comes_back(&m);
+		again = saved(&m);
+		/* What is as by default is not said. */
+		ck_assert(!!strstr(again, "flows: ") == (i > 1));
+		ck_assert_ptr_nonnull(strstr(again, flows[i > 1 ? i : 0]));
+		ck_assert_ptr_nonnull(strstr(again, "    tcp: connection\n    reply: true\n"));
+		free(again);
+		ck_assert(m.services[0].reply && service_has_connections(&m.services[1]));
+		model_free(&m);
+	}
+}
+END_TEST
+
 START_TEST(saving_where_nothing_fits)
 {
 	FILE *full = fopen("/dev/full", "w");
@@ -1143,6 +1184,7 @@ int main(void)
 	tcase_add_test(tc, entities_are_one_a_line);
 	tcase_add_test(tc, odd_names_come_back);
 	tcase_add_test(tc, no_services_come_back);
+	tcase_add_test(tc, connections_and_replies_come_back);
 	tcase_add_loop_test(tc, random_models_come_back, 0, 100);
 	tcase_add_test(tc, saving_where_nothing_fits);
 	suite_add_tcase(suite, tc);

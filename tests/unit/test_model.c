@@ -397,19 +397,25 @@ static void entity_size_turned(struct service *s)
 	s->entities[0].has_size = true;
 	s->entities[0].size = (struct window){.min = 2, .max = 1};
 }
-static void connection(struct service *s)
-{
-	s->protocols = MANGLE_PROTO_TCP;
-	s->tcp_mode = TCP_MODE_CONNECTION;
-}
-static void any_connection(struct service *s)
-{
-	s->protocols = MANGLE_PROTO_TCP | MANGLE_PROTO_UDP;
-	s->tcp_mode = TCP_MODE_CONNECTION;
-}
 static void reply(struct service *s)
 {
 	s->reply = true;
+}
+static void tcp_reply(struct service *s)
+{
+	s->protocols = MANGLE_PROTO_TCP;
+	s->reply = true;
+}
+static void reply_of_two_ports(struct service *s)
+{
+	s->reply = true;
+	s->ports[s->port_count++] = 5001;
+}
+static void reply_of_all_ports(struct service *s)
+{
+	s->reply = true;
+	for (s->port_count = 0; s->port_count < MANGLE_MAX_PORTS; s->port_count++)
+		s->ports[s->port_count] = (uint16_t)(60000 + s->port_count);
 }
 
 static const struct {
@@ -449,9 +455,9 @@ static const struct {
 	{entity_none, "tag ABCD", "neither a port, drop nor pass"},
 	{entity_port_0, "tag 0x41202344", "neither a port, drop nor pass"},
 	{entity_size_turned, "tag ABCD", "size.min above its size.max"},
-	{connection, "Linux 6.9 or later and a later mangle", "mode segment"},
-	{any_connection, "Linux 6.9 or later and a later mangle", "mode segment"},
-	{reply, "reply is not available", "later mangle"},
+	{tcp_reply, "has reply, and covers TCP alone: reply is for UDP", "(leave reply off)"},
+	{reply_of_two_ports, "has reply and 2 ports", "or leave reply off)"},
+	{reply_of_all_ports, "has reply and 16 ports", "or leave reply off)"},
 };
 
 START_TEST(refuses)
@@ -473,6 +479,182 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* ---- whose replies come from where -------------------------------------------------------- */
+
+#define UDP MANGLE_PROTO_UDP
+#define TCP MANGLE_PROTO_TCP
+#define ANY (UDP | TCP)
+
+/* Entities lead to targets; behind a ? is the unknown policy. */
+struct leads {
+	uint8_t protocols;
+	bool reply, segment;
+	const char *ports, *targets;
+};
+
+static const struct {
+	const char *name;
+	struct leads a, b;
+	unsigned int port; /* the target they clash on, 0: they do not */
+} shared[] = {
+	{"no replies", {UDP, 0, 0, "1", "6000"}, {UDP, 0, 0, "2", "6000"}, 0},
+	{"reply twice", {UDP, 1, 0, "1", "6000"}, {UDP, 1, 0, "2", "6000"}, 6000},
+	{"reply once", {UDP, 1, 0, "1", "6000"}, {UDP, 0, 0, "2", "6000"}, 6000},
+	{"other targets", {UDP, 1, 0, "1", "6000 6001"}, {UDP, 1, 0, "2", "6002 6003"}, 0},
+	{"one of many",
+	 {UDP, 1, 0, "1", "6000 6001 6002"},
+	 {UDP, 0, 0, "2", "7000 6002 65535"},
+	 6002},
+	{"the greatest port", {UDP, 1, 0, "1", "65535"}, {UDP, 0, 0, "2", "65535"}, 65535},
+	{"drop and pass are no ports",
+	 {UDP, 1, 0, "1", "drop pass 6000"},
+	 {UDP, 1, 0, "2", "drop pass 6001"},
+	 0},
+	{"unknown is a target", {UDP, 1, 0, "1", "?6000"}, {UDP, 0, 0, "2", "6000"}, 6000},
+	{"unknown twice", {UDP, 1, 0, "1", "?6000"}, {UDP, 1, 0, "2", "?6000"}, 6000},
+	{"unknown drop", {UDP, 1, 0, "1", "?drop"}, {UDP, 1, 0, "2", "?drop"}, 0},
+	{"some of the ports are the same",
+	 {UDP, 1, 0, "1", "6000"},
+	 {UDP, 0, 0, "2,3", "6000"},
+	 6000},
+	{"UDP and TCP are two worlds", {UDP, 1, 0, "1", "6000"}, {TCP, 0, 0, "2", "6000"}, 0},
+	{"UDP and TCP segments", {UDP, 1, 0, "1", "6000"}, {TCP, 0, 1, "2", "6000"}, 0},
+	{"any has UDP in it", {UDP, 1, 0, "1", "6000"}, {ANY, 0, 1, "2", "6000"}, 6000},
+	{"connections", {TCP, 0, 0, "1", "6000"}, {TCP, 0, 0, "2", "6000"}, 6000},
+	{"connections, any", {TCP, 0, 0, "1", "6000"}, {ANY, 0, 0, "2", "?6000"}, 6000},
+	{"connections and segments", {TCP, 0, 0, "1", "6000"}, {TCP, 0, 1, "2", "6000"}, 0},
+	{"segments", {TCP, 0, 1, "1", "6000"}, {TCP, 0, 1, "2", "6000"}, 0},
+	{"connections of many ports",
+	 {TCP, 0, 0, "1,2,3", "6000"},
+	 {TCP, 0, 0, "1,2,4", "6000"},
+	 6000},
+};
+
+static void add_leads(struct model *m, const char *name, const char *saddr, const struct leads *l)
+{
+	const struct wish w = {.name = name, .ports = l->ports, .saddr = saddr};
+	struct service s = make(&w);
+	char tag[8], copy[64], *save = NULL, *one;
+	struct why why;
+	struct err e;
+	int n = 0;
+
+	s.protocols = l->protocols;
+	s.reply = l->reply;
+	s.tcp_mode = l->segment ? TCP_MODE_SEGMENT : TCP_MODE_CONNECTION;
+	snprintf(copy, sizeof(copy), "%s", l->targets);
+	for (one = strtok_r(copy, " ", &save); one; one = strtok_r(NULL, " ", &save)) {
+		snprintf(tag, sizeof(tag), "AB%02d", n++);
+		if (*one == '?')
+			ck_assert_int_eq(parse_target(one + 1, &s.unknown, &why), 0);
+		else
+			add_entity(&s, tag, one);
+	}
+	ck_assert_int_eq(model_add(m, &s, &e), 0);
+}
+
+static void judge_leads(const struct leads *a, const struct leads *b, int i)
+{
+	char want[256];
+	struct model m;
+	struct err e;
+	int ret;
+
+	model_init(&m);
+	add_leads(&m, "a", "10.0.0.1", a);
+	add_leads(&m, "b", "10.0.0.2", b);
+	ret = model_check(&m, &e);
+	ck_assert_msg(!ret == !shared[i].port, "%s: %d %s", shared[i].name, ret, ret ? e.line : "");
+	if (ret) {
+		snprintf(want, sizeof(want),
+			 "b: checking the service: has target %u like service 'a', on another "
+			 "shared port: replies would not tell them apart (give one another target)",
+			 shared[i].port);
+		ck_assert_str_eq(e.line, want);
+	}
+	model_free(&m);
+	if (!shared[i].port)
+		return;
+	/* The same shared port cannot be mistaken. */
+	model_init(&m);
+	add_leads(&m, "a", "10.0.0.1", a);
+	add_leads(&m, "b", "10.0.0.2", b);
+	memcpy(m.services[0].ports, m.services[1].ports, sizeof(m.services[0].ports));
+	m.services[0].port_count = m.services[1].port_count;
+	m.services[0].reply &= m.services[0].port_count == 1;
+	ck_assert_msg(!model_check(&m, &e), "%s: %s", shared[i].name, e.line);
+	model_free(&m);
+}
+
+START_TEST(same_targets)
+{
+	judge_leads(&shared[_i].a, &shared[_i].b, _i);
+	judge_leads(&shared[_i].b, &shared[_i].a, _i);
+}
+END_TEST
+
+/* A long name of both, and every number at its longest: the reason still fits whole. */
+START_TEST(same_targets_in_one_line)
+{
+	const struct leads l = {UDP, 1, 0, "1", "65535"}, k = {UDP, 1, 0, "2", "65535"};
+	struct model m;
+	struct err e;
+
+	model_init(&m);
+	add_leads(&m, "abcdefghijklmnopqrstuvwxyz01234", "10.0.0.1", &l);
+	add_leads(&m, "abcdefghijklmnopqrstuvwxyz01235", "10.0.0.2", &k);
+	ck_assert_int_eq(model_check(&m, &e), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(e.line, "01234', on another shared port"));
+	ck_assert_ptr_nonnull(strstr(e.line, "(give one another target)"));
+	model_free(&m);
+}
+END_TEST
+
+START_TEST(who_needs_targets)
+{
+	const struct leads udp = {UDP, 0, 0, "1", "1"}, segment = {TCP, 0, 1, "2", "1"};
+	const struct leads tcp = {TCP, 0, 0, "3", "1"}, replies = {UDP, 1, 0, "4", "2"};
+	struct model m;
+
+	model_init(&m);
+	add_leads(&m, "a", NULL, &udp);
+	add_leads(&m, "b", NULL, &segment);
+	add_leads(&m, "c", NULL, &tcp);
+	ck_assert(!model_needs_targets(&m, &m.services[0]));
+	ck_assert(!model_needs_targets(&m, &m.services[1]));
+	ck_assert(model_needs_targets(&m, &m.services[2]));
+	add_leads(&m, "d", NULL, &replies);
+	ck_assert(model_needs_targets(&m, &m.services[0]));
+	ck_assert(!model_needs_targets(&m, &m.services[1]));
+	ck_assert(model_needs_targets(&m, &m.services[3]));
+	model_free(&m);
+}
+END_TEST
+
+START_TEST(flows_in_bounds)
+{
+	static const uint32_t wrong[] = {1, MANGLE_FLOWS_MIN - 1, MANGLE_FLOWS_MAX + 1, UINT32_MAX};
+	static const uint32_t right[] = {0, MANGLE_FLOWS_MIN, 65535, MANGLE_FLOWS_MAX};
+	struct model m;
+	struct err e;
+
+	ck_assert_int_eq(model_default(&m, &e), 0);
+	for (size_t i = 0; i < COUNT_OF(right); i++) {
+		m.flows = right[i];
+		ck_assert_int_eq(model_check(&m, &e), 0);
+		ck_assert_uint_eq(model_flows(&m), right[i] ? right[i] : MANGLE_FLOWS_DEFAULT);
+	}
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		m.flows = wrong[i];
+		ck_assert_int_eq(model_check(&m, &e), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(e.line, "is not a number from 1024 to 4194304"));
+	}
+	model_free(&m);
+}
+END_TEST
+
+/* ---- what may run ------------------------------------------------------------------------- */
+
 static void as_it_is(struct service *s)
 {
 	(void)s;
@@ -493,6 +675,22 @@ static void udp_connection(struct service *s)
 {
 	s->tcp_mode = TCP_MODE_CONNECTION;
 }
+static void connection(struct service *s)
+{
+	s->protocols = MANGLE_PROTO_TCP;
+	s->tcp_mode = TCP_MODE_CONNECTION;
+}
+static void connection_of_two_ports(struct service *s)
+{
+	connection(s);
+	s->ports[s->port_count++] = 5001;
+}
+static void any_connection_reply(struct service *s)
+{
+	s->protocols = MANGLE_PROTO_TCP | MANGLE_PROTO_UDP;
+	s->tcp_mode = TCP_MODE_CONNECTION;
+	s->reply = true;
+}
 static void any_segment(struct service *s)
 {
 	s->protocols = MANGLE_PROTO_UDP | MANGLE_PROTO_TCP;
@@ -511,8 +709,19 @@ static void unknown_inside(struct service *s)
 }
 
 static void (*const good[])(struct service *s) = {
-	as_it_is,    last_bytes, deepest,     one_size,	      udp_connection,
-	any_segment, observing,	 set_targets, unknown_inside,
+	as_it_is,
+	last_bytes,
+	deepest,
+	one_size,
+	udp_connection,
+	any_segment,
+	observing,
+	set_targets,
+	unknown_inside,
+	reply,
+	connection,
+	connection_of_two_ports,
+	any_connection_reply,
 };
 
 START_TEST(takes)
@@ -727,8 +936,8 @@ static void tell(void *arg, enum change_kind kind, const struct service *s, cons
 
 	if (en)
 		format_tag(en->tag, s->tag_len, tag);
-	snprintf(story->text + len, sizeof(story->text) - len, "%c%s%s%s ", sign[kind], s->name,
-		 en ? "/" : "", tag);
+	snprintf(story->text + len, sizeof(story->text) - len, "%c%s%s%s ", sign[kind],
+		 s ? s->name : "=", en ? "/" : "", tag);
 }
 
 static void differs(const struct model *from, const struct model *to, const char *want)
@@ -794,6 +1003,14 @@ START_TEST(differences)
 	find(&to.services[0], "CCCC")->has_size = true;
 	differs(&from, &to, "*a/AAAA -a/BBBB +a/BBBC *a/CCCC ");
 	differs(&to, &from, "*a/AAAA +a/BBBB -a/BBBC *a/CCCC ");
+
+	/* The flow table's size; to say the default is no other one than to say nothing. */
+	to.flows = MANGLE_FLOWS_DEFAULT;
+	differs(&from, &to, "*a/AAAA -a/BBBB +a/BBBC *a/CCCC ");
+	to.flows++;
+	differs(&from, &to, "*= *a/AAAA -a/BBBB +a/BBBC *a/CCCC ");
+	differs(&to, &from, "*= *a/AAAA +a/BBBB -a/BBBC *a/CCCC ");
+	to.flows = 0;
 
 	model_remove(&to, "c");
 	add(&to, &b);
@@ -943,6 +1160,10 @@ int main(void)
 	tcase_add_test(tc, too_many_services);
 	tcase_add_loop_test(tc, refuses, 0, COUNT_OF(bad));
 	tcase_add_loop_test(tc, takes, 0, COUNT_OF(good));
+	tcase_add_loop_test(tc, same_targets, 0, COUNT_OF(shared));
+	tcase_add_test(tc, same_targets_in_one_line);
+	tcase_add_test(tc, who_needs_targets);
+	tcase_add_test(tc, flows_in_bounds);
 	tcase_add_test(tc, names_twice);
 	tcase_add_test(tc, check_sorts);
 	tcase_add_test(tc, judge_names_the_service);
