@@ -224,7 +224,7 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 	uint64_t before = s ? store_generation(s) : 0;
 	struct err ignored;
 	struct changes d;
-	int err = model_check(to, e);
+	int err = s ? store_check(s, to, e) : model_check(to, e);
 
 	if (!err && !were.in)
 		err = prog_can(to, e);
