@@ -167,4 +167,15 @@ void warn_about_interface(struct warnings *w, const struct attachment *a);
 void warn_about_services(struct warnings *w, const struct model *m);
 void free_warnings(struct warnings *w);
 
+/* ---- the host: cmd_host.c ---- */
+
+/* What of its settings and listeners stands in the way of connections and replies, once for each
+ * namespace that something is attached in, or for this one where nothing is. blocks: gets what lets
+ * none through. */
+void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct store *s,
+		      const struct model *m, const struct attachment *a, size_t count);
+/* Do connections live that go through those chosen, and through none that stays? -EBUSY. */
+int check_bound(struct store *s, const struct attachment *a, size_t count, const bool *chosen,
+		struct err *e);
+
 #endif

@@ -155,20 +155,25 @@ static int forget_gone(struct store *s, const struct attachment *a, size_t count
 	return err;
 }
 
+/* The first of those named, in *first: what concerns the host concerns all of them. */
 static void say_attached(const struct cmd *c, const struct netdev *dev, const bool *changed,
-			 const struct attachment *a, size_t count, struct warnings *w)
+			 const struct attachment *a, size_t count, struct warnings *w,
+			 const struct attachment **first)
 {
+	*first = NULL;
 	for (int i = 0; i < c->argc; i++)
 		for (size_t k = 0; k < count; k++)
 			if (is_key(&a[k], netns_inode(), dev[i].ifindex)) {
 				print_attached(&a[k], changed[i]);
 				warn_about_interface(w, &a[k]);
+				*first = *first ? *first : &a[k];
 			}
 }
 
 static int report_attached(const struct cmd *c, struct store *s, const struct netdev *dev,
 			   const bool *changed, const struct changes *d, bool loaded, struct err *e)
 {
+	const struct attachment *first;
 	struct warnings w = {0};
 	struct attachment *a;
 	struct model m;
@@ -185,7 +190,9 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 	if (!err)
 		err = store_read(s, &m, false, e);
 	if (!err) {
-		say_attached(c, dev, changed, a, count, &w);
+		say_attached(c, dev, changed, a, count, &w, &first);
+		if (first)
+			warn_about_hosts(&w, &w, s, &m, first, 1);
 		warn_about_services(&w, &m);
 		if (c->json)
 			print_changes(d, any, false, store_generation(s));
@@ -325,6 +332,8 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 
 	if (!err)
 		err = check_purge(c, a, count, chosen, e);
+	if (!err && !given(c, OPT(FORCE)))
+		err = check_bound(s, a, count, chosen, e);
 	for (size_t i = 0; i < count && !err; i++) {
 		/* Records of what is gone do not outlive the tables. */
 		if (!chosen[i] && !purge)

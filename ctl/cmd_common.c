@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "netdev.h"
 #include "print.h"
 #include "prog.h"
@@ -127,30 +128,24 @@ int read_picked(const struct cmd *c, struct store *s, struct model *m, struct se
 
 /* ---- established connections ---- */
 
-#define TCP_STATE_ESTABLISHED 1
+/* How many are established to one of the service's ports. */
+struct established {
+	const struct service *service;
+	unsigned int port, count;
+};
 
-/* How many are established to one of the service's ports, by a /proc/net/tcp. */
-static unsigned int count_connections(const char *path, const struct service *s, unsigned int *port)
+static void count_connection(void *arg, const struct host_socket *socket)
 {
-	unsigned int local, state, found = 0;
-	char line[512];
-	FILE *f = fopen(path, "re");
+	struct established *found = arg;
+	const struct service *s = found->service;
 
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) !=
-			    2 ||
-		    state != TCP_STATE_ESTABLISHED)
-			continue;
-		for (unsigned int i = 0; i < s->port_count; i++)
-			if (s->ports[i] == local) {
-				*port = local;
-				found++;
-			}
-	}
-	fclose(f);
-	return found;
+	if (socket->state != HOST_TCP_ESTABLISHED)
+		return;
+	for (unsigned int i = 0; i < s->port_count; i++)
+		if (s->ports[i] == socket->local_port) {
+			found->port = socket->local_port;
+			found->count++;
+		}
 }
 
 /* In the thread's network namespace. */
@@ -159,17 +154,16 @@ static int check_here(const struct model *from, const struct model *to, struct e
 	for (unsigned int i = 0; i < to->service_count; i++) {
 		const struct service *s = &to->services[i];
 		const struct service *old = model_find(from, s->name);
-		unsigned int port = 0, found;
+		struct established found = {.service = s};
 
 		if (!(s->protocols & MANGLE_PROTO_TCP) || (old && service_same_settings(old, s)))
 			continue;
-		found = count_connections("/proc/thread-self/net/tcp", s, &port) +
-			count_connections("/proc/thread-self/net/tcp6", s, &port);
-		if (found)
+		host_sockets(count_connection, &found);
+		if (found.count)
 			return fail(
 				e, -EBUSY, s->name,
 				"taking TCP port %u: it has %u established connection%s, which could be cut off (close them, or use --force)",
-				port, found, found == 1 ? "" : "s");
+				found.port, found.count, found.count == 1 ? "" : "s");
 	}
 	return 0;
 }

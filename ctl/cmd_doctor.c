@@ -114,6 +114,17 @@ static void check_frames(struct doctor *d, bool may_probe)
 		    "this kernel cannot show programs frames of more than one buffer: jumbo frames (5.18 or later can)");
 }
 
+static void check_connection(struct doctor *d, bool may_probe)
+{
+	if (!may_probe)
+		return;
+	if (d->features.connection)
+		say(d, "TCP connection mode", CHECK_OK, "this kernel can");
+	else
+		say(d, "TCP connection mode", CHECK_WARN,
+		    "the kernel has no bpf_sk_assign_tcp_reqsk: TCP in segment mode only (Linux 6.9 or later can)");
+}
+
 static void check_dispatcher(struct doctor *d, bool may_probe)
 {
 	static const char *const places[] = {
@@ -171,32 +182,43 @@ static void check_jit(struct doctor *d)
 
 /* ---- what is loaded ---- */
 
-static void warn_all(struct doctor *d, const char *name, const struct warnings *w)
+static void say_all(struct doctor *d, const char *name, enum check_state state,
+		    const struct warnings *w)
 {
 	for (size_t i = 0; i < w->count; i++)
-		say(d, name, CHECK_WARN, "%s", w->text[i]);
+		say(d, name, state, "%s", w->text[i]);
 }
 
-static int check_services(struct doctor *d, struct store *s, struct err *e)
+static void check_hosts(struct doctor *d, struct store *s, const struct model *m,
+			const struct attachment *a, size_t count)
+{
+	struct warnings w = {0}, blocks = {0};
+
+	warn_about_hosts(&w, &blocks, s, m, a, count);
+	say_all(d, "connections", CHECK_BAD, &blocks);
+	say_all(d, "connections", CHECK_WARN, &w);
+	free_warnings(&w);
+	free_warnings(&blocks);
+}
+
+static int check_services(struct doctor *d, struct store *s, struct model *m, struct err *e)
 {
 	struct warnings w = {0};
-	struct model m;
 	int err;
 
-	model_init(&m);
-	err = store_read(s, &m, false, e);
+	err = store_read(s, m, false, e);
 	if (!err) {
-		say(d, "tables", CHECK_OK, "%u service%s loaded, generation %llu", m.service_count,
-		    m.service_count == 1 ? "" : "s", (unsigned long long)store_generation(s));
-		warn_about_services(&w, &m);
-		warn_all(d, "services", &w);
+		say(d, "tables", CHECK_OK, "%u service%s loaded, generation %llu", m->service_count,
+		    m->service_count == 1 ? "" : "s", (unsigned long long)store_generation(s));
+		warn_about_services(&w, m);
+		say_all(d, "services", CHECK_WARN, &w);
 	}
 	free_warnings(&w);
-	model_free(&m);
 	return err;
 }
 
-static int check_attachments(struct doctor *d, struct store *s, struct err *e)
+static int check_attachments(struct doctor *d, struct store *s, const struct model *m,
+			     struct err *e)
 {
 	struct attachment *a;
 	size_t count;
@@ -214,9 +236,10 @@ static int check_attachments(struct doctor *d, struct store *s, struct err *e)
 			say(d, a[i].iface.name, CHECK_WARN,
 			    "recorded as attached, and gone (attach it anew, or detach it)");
 		warn_about_interface(&w, &a[i]);
-		warn_all(d, a[i].iface.name, &w);
+		say_all(d, a[i].iface.name, CHECK_WARN, &w);
 		free_warnings(&w);
 	}
+	check_hosts(d, s, m, a, count);
 	free(a);
 	return 0;
 }
@@ -224,6 +247,7 @@ static int check_attachments(struct doctor *d, struct store *s, struct err *e)
 static void check_tables(const struct cmd *c, struct doctor *d)
 {
 	struct store *s = NULL;
+	struct model m;
 	struct err why;
 	int err = store_open(&s, STORE_READ, c->wait, &why);
 
@@ -231,13 +255,15 @@ static void check_tables(const struct cmd *c, struct doctor *d)
 		say(d, "tables", CHECK_OK, "nothing is loaded");
 		return;
 	}
+	model_init(&m);
 	if (!err)
-		err = check_services(d, s, &why);
+		err = check_services(d, s, &m, &why);
 	if (!err)
-		err = check_attachments(d, s, &why);
+		err = check_attachments(d, s, &m, &why);
 	if (err)
 		say(d, "tables", why.status == EXIT_LOCK_BUSY ? CHECK_WARN : CHECK_BAD, "%s",
 		    why.line);
+	model_free(&m);
 	store_close(s);
 }
 
@@ -310,6 +336,7 @@ int cmd_doctor(const struct cmd *c, struct err *e)
 	may_probe = check_permissions(&d);
 	check_memlock(&d);
 	check_frames(&d, may_probe);
+	check_connection(&d, may_probe);
 	check_dispatcher(&d, may_probe);
 	check_bpffs(&d);
 	check_jit(&d);

@@ -51,11 +51,22 @@ static void filter(struct attachment *a, size_t *count, const char *name, const 
 	*count = kept;
 }
 
+static int count_forward(void *arg, const struct mangle_flow_key *key,
+			 const struct mangle_flow *flow)
+{
+	(void)key;
+	*(uint64_t *)arg += flow->state != FLOW_REVERSE;
+	return 0;
+}
+
 static int fill(struct store *s, struct status *st, struct model *m, uint64_t *entities,
 		struct warnings *w, struct err *e)
 {
 	int err = store_read(s, m, false, e);
 
+	st->flows_size = store_flows_size(s);
+	if (!err)
+		err = store_flows(s, count_forward, &st->flows_used, e);
 	if (err)
 		return err;
 	for (unsigned int i = 0; i < m->service_count; i++)
@@ -69,6 +80,8 @@ static int fill(struct store *s, struct status *st, struct model *m, uint64_t *e
 				st->ifaces[i].iface.name);
 	}
 	warn_about_services(w, m);
+	if (st->iface_count)
+		warn_about_hosts(w, w, s, m, st->ifaces, st->iface_count);
 	st->generation = store_generation(s);
 	return st->file ? compare_config(s, st->file, &st->differs, w, e) : 0;
 }

@@ -109,7 +109,7 @@ int service_sort_entities(struct service *s, size_t *twice);
 /* By tag, NULL where it is not there. Sorted entities. */
 struct entity *service_find_entity(const struct service *s, const struct tag *tag);
 
-uint32_t model_flows(const struct model *m); /* never 0 */
+uint32_t model_flows(const struct model *m);	       /* never 0 */
 bool service_has_connections(const struct service *s); /* TCP in connection mode */
 /* Does model_check judge the targets of s? Then it must have its entities, those that stay too. */
 bool model_needs_targets(const struct model *m, const struct service *s);

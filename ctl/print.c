@@ -229,6 +229,7 @@ static json_t *json_attachment(const struct attachment *a)
 static void status_json(const struct status *s)
 {
 	json_t *ifaces = json_array(), *services = json_array(), *warnings = json_array();
+	json_t *flows = json_null();
 
 	for (size_t i = 0; i < s->iface_count; i++)
 		json_array_append_new(ifaces, json_attachment(&s->ifaces[i]));
@@ -238,10 +239,14 @@ static void status_json(const struct status *s)
 						"entities", (json_int_t)s->entities[i]));
 	for (size_t i = 0; i < s->warnings->count; i++)
 		json_array_append_new(warnings, json_text(s->warnings->text[i]));
-	dump_line(json_pack("{s:s,s:I,s:o,s:o,s:{s:o,s:b},s:o}", "version", MANGLE_VERSION,
+	if (s->flows_size)
+		flows = json_pack("{s:I,s:I}", "size", (json_int_t)s->flows_size, "used",
+				  (json_int_t)s->flows_used);
+	dump_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:{s:o,s:b},s:o}", "version", MANGLE_VERSION,
 			    "generation", (json_int_t)s->generation, "interfaces", ifaces,
-			    "services", services, "config", "file", json_text_or_null(s->file),
-			    "differs", s->differs, "warnings", warnings));
+			    "services", services, "flows", flows, "config", "file",
+			    json_text_or_null(s->file), "differs", s->differs, "warnings",
+			    warnings));
 }
 
 static void status_text(const struct status *s)
@@ -261,6 +266,8 @@ static void status_text(const struct status *s)
 	for (unsigned int i = 0; i < s->services->service_count; i++)
 		printf("  %-31s entities: %" PRIu64 "\n", s->services->services[i].name,
 		       s->entities[i]);
+	if (s->flows_size)
+		printf("flows: %" PRIu64 " of %" PRIu32 "\n", s->flows_used, s->flows_size);
 	if (s->file)
 		printf("configuration: %s (%s)\n", s->file,
 		       s->differs ? "differs from what runs" : "as it runs");

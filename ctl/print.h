@@ -37,7 +37,9 @@ struct status {
 	size_t iface_count;
 	const struct model *services;
 	const uint64_t *entities; /* of each service */
-	const char *file;	  /* NULL: none */
+	uint32_t flows_size;	  /* connections that the flow table is to hold; 0: there is none */
+	uint64_t flows_used;
+	const char *file; /* NULL: none */
 	bool differs;
 	const struct warnings *warnings;
 };

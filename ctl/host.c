@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "host.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- settings ---- */
+
+static FILE *open_setting(const char *path)
+{
+	char file[PATH_MAX];
+
+	snprintf(file, sizeof(file), "/proc/sys/net/%s", path);
+	return fopen(file, "re");
+}
+
+int host_setting(const char *path)
+{
+	FILE *f = open_setting(path);
+	int value = -1;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &value) != 1)
+		value = -1;
+	fclose(f);
+	return value;
+}
+
+bool host_local_ports(struct host_local_ports *out)
+{
+	FILE *f = open_setting("ipv4/ip_local_port_range");
+	unsigned int first, last;
+	bool known;
+
+	if (!f)
+		return false;
+	known = fscanf(f, "%u %u", &out->first, &out->last) == 2 && out->last < 65536;
+	fclose(f);
+	if (!known)
+		return false;
+	for (unsigned int port = 0; port < 65536; port++)
+		out->taken[port] = port >= out->first && port <= out->last;
+	f = open_setting("ipv4/ip_local_reserved_ports"); /* like 8080,9000-9100 */
+	while (f && fscanf(f, "%u", &first) == 1) {
+		if (fscanf(f, "-%u", &last) != 1)
+			last = first;
+		for (unsigned int port = first; port <= last && port < 65536; port++)
+			out->taken[port] = false;
+		if (fgetc(f) != ',')
+			break;
+	}
+	if (f)
+		fclose(f);
+	return true;
+}
+
+/* ---- sockets ---- */
+
+/* The addresses are in network byte order, printed as if they were the machine's numbers. */
+static bool parse_socket(const char *line, struct host_socket *s)
+{
+	unsigned int local_port, remote_port;
+	uint32_t *l = s->local_be, *r = s->remote_be;
+
+	memset(s, 0, sizeof(*s));
+	if (sscanf(line, " %*d: %8x%8x%8x%8x:%x %8x%8x%8x%8x:%x %x", &l[0], &l[1], &l[2], &l[3],
+		   &local_port, &r[0], &r[1], &r[2], &r[3], &remote_port, &s->state) != 11) {
+		if (sscanf(line, " %*d: %8x:%x %8x:%x %x", &l[3], &local_port, &r[3], &remote_port,
+			   &s->state) != 5)
+			return false;
+		l[0] = l[1] = r[0] = r[1] = 0;
+		l[2] = r[2] = htonl(0xffff);
+	}
+	s->local_port = (uint16_t)local_port;
+	s->remote_port = (uint16_t)remote_port;
+	return true;
+}
+
+void host_sockets(void (*each)(void *arg, const struct host_socket *socket), void *arg)
+{
+	static const char *const files[] = {"/proc/thread-self/net/tcp",
+					    "/proc/thread-self/net/tcp6"};
+	struct host_socket s;
+	char line[512];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		FILE *f = fopen(files[i], "re");
+
+		while (f && fgets(line, sizeof(line), f))
+			if (parse_socket(line, &s))
+				each(arg, &s);
+		if (f)
+			fclose(f);
+	}
+}
+
+static int on_listener(struct nl_msg *msg, void *arg)
+{
+	const struct inet_diag_msg *m = nlmsg_data(nlmsg_hdr(msg));
+	struct nlattr *ulp = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(*m), INET_DIAG_ULP_INFO);
+	struct nlattr *name = ulp ? nla_find(nla_data(ulp), nla_len(ulp), INET_ULP_INFO_NAME)
+				  : NULL;
+	bool *port = arg;
+
+	if (name && !nla_strcmp(name, "mptcp"))
+		port[ntohs(m->id.idiag_sport)] = true;
+	return NL_OK;
+}
+
+/* Under MPTCP's listener lies one of TCP that says whose it is; older kernels list no other. */
+static void dump_listeners(struct nl_sock *sk, uint8_t family, bool *port)
+{
+	struct inet_diag_req_v2 request = {
+		.sdiag_family = family,
+		.sdiag_protocol = IPPROTO_TCP,
+		.idiag_ext = 1 << (INET_DIAG_INFO - 1),
+		.idiag_states = 1U << HOST_TCP_LISTEN,
+	};
+
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_listener, port);
+	if (nl_send_simple(sk, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof(request)) >= 0)
+		nl_recvmsgs_default(sk);
+}
+
+void host_mptcp_ports(bool port[65536])
+{
+	struct nl_sock *sk = nl_socket_alloc();
+
+	memset(port, 0, 65536 * sizeof(*port));
+	if (sk && !nl_connect(sk, NETLINK_SOCK_DIAG)) {
+		dump_listeners(sk, AF_INET, port);
+		dump_listeners(sk, AF_INET6, port);
+	}
+	nl_socket_free(sk);
+}

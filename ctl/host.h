@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The host that connections end on: its settings and TCP sockets, in the thread's network
+ * namespace. */
+#ifndef CTL_HOST_H
+#define CTL_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A number below /proc/sys/net, by its path there; -1 where there is none. */
+int host_setting(const char *path);
+
+/* Ports that the kernel gives to sockets that name none: the range, less what is reserved. */
+struct host_local_ports {
+	unsigned int first, last;
+	bool taken[65536];
+};
+/* false where that cannot be read. */
+bool host_local_ports(struct host_local_ports *out);
+
+enum {
+	HOST_TCP_ESTABLISHED = 1,
+	HOST_TCP_TIME_WAIT = 6,
+	HOST_TCP_CLOSE = 7,
+	HOST_TCP_LISTEN = 10,
+};
+struct host_socket {
+	uint32_t local_be[4], remote_be[4]; /* IPv4: ::ffff:a.b.c.d, whatever the socket's family */
+	uint16_t local_port, remote_port;
+	unsigned int state; /* HOST_TCP_*, or one between */
+};
+/* Calls each for every TCP socket. */
+void host_sockets(void (*each)(void *arg, const struct host_socket *socket), void *arg);
+
+/* Marks the ports that MPTCP listens on. */
+void host_mptcp_ports(bool port[65536]);
+
+#endif
