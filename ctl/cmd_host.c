@@ -92,7 +92,7 @@ static void check_local_ports(struct host_check *h, const char *who)
 	if (f.count)
 		add_warning(
 			h->warn,
-			"%s: target %u%s of services with reply among the host's own ports %u-%u: what another socket sends from there is taken for a reply (other targets, or reserve them: sysctl net.ipv4.ip_local_reserved_ports)",
+			"%s: replies come from target %u%s among the host's own ports %u-%u: what another socket sends from there carries the shared port too (choose other targets, or reserve these: sysctl net.ipv4.ip_local_reserved_ports)",
 			who, f.first, and_more(&f, more), h->local.first, h->local.last);
 }
 

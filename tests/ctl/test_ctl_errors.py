@@ -288,8 +288,9 @@ FILES = {
     # services
     "same packets": (BASE.replace(PORTS, "ports: [5000, 5001]") + "  - name: twin\n    protocol: udp\n    ports: [5001, 5000]\n"
                      "    tag: { offset: 0, length: 4 }\n    size: { min: 4, max: 1400 }\n", "telemetry|twin"),
-    "tcp connection by default": (sub(PROTO, "protocol: tcp"), "segment"),
-    "reply": (sub(PORTS, f"{PORTS}\n    reply: true"), "reply"),
+    "reply of two ports": (sub(PORTS, "ports: [5000, 5001]\n    reply: true"), "reply"),
+    **{f"flows {f}": (sub("version: 1\n", f"version: 1\nflows: {f} # HERE\n"), "flows") for f in (
+        "0", "1023", "4194305", "-2048", "2048.5", "'2048'", "2k", "~", "[2048]", "{ a: 1 }", "99999999999999999999")},
 }
 
 

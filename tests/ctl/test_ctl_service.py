@@ -189,30 +189,6 @@ def test_same_packets_in_other_words(one):
                   "--daddr", "192.0.2.0/24", "--daddr", "2001:0db8:0::/32"], 1, "x|y")
 
 
-def test_tcp_connection_is_not_built_yet(one):
-    """The default for what covers TCP, so `tcp: segment` must be named."""
-    for proto in ("tcp", "any"):
-        new = ["service", "add", "new", "--proto", proto, "--port", "5009", "--tag", "0:4", "--size", "4:100"]
-        assert_error(new, 1, "segment")
-        assert_error([*new, "--tcp", "connection"], 1, "segment")
-        ok(*new, "--tcp", "segment")
-        assert_error(["service", "set", "new", "--tcp", "connection"], 1, "segment")
-        assert any("new" in w or "segment" in w for w in js("status")["warnings"]), "status warns"
-        ok("service", "del", "new")
-        doc = dump(service("new", protocol=proto))
-        assert_error(["apply", "-"], 1, "segment", stdin=doc)
-        assert_error(["apply", "-"], 1, "segment", stdin=doc.replace("tag:", "tcp: connection\n  tag:"))
-    assert_error(["service", "set", "telemetry", "--proto", "tcp"], 1, "segment")
-
-
-def test_reply_is_not_built_yet(one):
-    assert_error(["service", "add", "new", *PLAIN, "--reply", "on"], 1, "reply")
-    assert_error(["service", "set", "telemetry", "--reply", "on"], 1, "reply")
-    assert_error(["apply", "-"], 1, "reply", stdin=dump(service(reply=True)))
-    ok("service", "set", "telemetry", "--reply", "off")
-    ok("apply", "-", stdin=dump(service(reply=False)))
-
-
 def test_names_at_their_limits(one):
     for name in ("a", "A.b_c-9", "x" * 31, "-x", ".", "..", "5"):
         argv = ["--", "service", "add", name] if name.startswith("-") else ["service", "add", name]

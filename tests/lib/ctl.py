@@ -150,7 +150,7 @@ def purge():
     """Nothing attached, nothing loaded. By force where the tool fails."""
     if not os.path.isdir(PIN_DIR):
         return
-    r = run("detach", "--all", "--purge")
+    r = run("detach", "--all", "--purge", "--force")
     if r.status or pins():
         shutil.rmtree(PIN_DIR, ignore_errors=True)
     if os.path.isdir(PIN_DIR):
