@@ -176,13 +176,14 @@ static int by_bytes(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct tuple));
 }
 
-/* Its socket has the target as its port. */
+/* Its socket has the target as its port. One that has the shared port itself needs no mangle. */
 static int add_flow(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
 {
 	struct tuples *t = arg;
 	struct tuple *to;
 
 	if ((flow->state != FLOW_BOUND && flow->state != FLOW_LIVE) ||
+	    flow->port == ntohs(key->server_port_be) ||
 	    (key->netns ^ t->netns) & ~MANGLE_FLOW_REVERSE)
 		return 0;
 	if (t->count == t->room) {
