@@ -57,7 +57,7 @@ static struct bpf_program *program_of(const struct session_bpf *skel, enum hook 
 /* What is not wanted is not loaded either: session_in calls what older kernels do not have. */
 static struct session_bpf *load_session(const struct store *s, const struct mangle_iface_key *k,
 					const struct mangle_iface *i, const bool want[HOOKS],
-					const struct prog_features *f, struct err *e)
+					struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
 	struct session_bpf *skel = session_bpf__open();
@@ -67,8 +67,7 @@ static struct session_bpf *load_session(const struct store *s, const struct mang
 		fail(e, -errno, i->name, "opening the tc programs: %s", prog_why(-errno));
 		return NULL;
 	}
-	skel->rodata->have_load_bytes = f->load_bytes;
-	skel->rodata->own_netns = (uint32_t)k->netns;
+	skel->rodata->own_netns = (uint32_t)k->netns & ~MANGLE_FLOW_REVERSE;
 	memcpy((void *)skel->rodata->own_ifname, i->name, sizeof(skel->rodata->own_ifname));
 	for (enum hook h = 0; h < HOOKS && !err; h++)
 		err = bpf_program__set_autoload(program_of(skel, h), want[h]);
@@ -80,6 +79,8 @@ static struct session_bpf *load_session(const struct store *s, const struct mang
 		err = bpf_map__reuse_fd(skel->maps.tables, fds.tables);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.flows, fds.flows);
 	if (!err)
 		err = session_bpf__load(skel);
 	if (!err)
@@ -304,7 +305,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 		  const bool want[HOOKS], const bool on[HOOKS], const struct prog_features *f,
 		  struct err *e)
 {
-	struct session_bpf *skel = load_session(s, k, i, want, f, e);
+	struct session_bpf *skel = load_session(s, k, i, want, e);
 	const struct mangle_iface before = *i;
 	char path[PATH_SIZE];
 	struct err ignored;

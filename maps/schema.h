@@ -291,7 +291,7 @@ struct mangle_flow_key {
 	__u32 server_be[4];
 	__u16 client_port_be;
 	__u16 server_port_be; /* shared port; MANGLE_FLOW_REVERSE: target */
-	__u32 netns;	      /* inode of the network namespace, or-ed with MANGLE_FLOW_REVERSE */
+	__u32 netns;	      /* low bits of the network namespace's inode; MANGLE_FLOW_REVERSE */
 };
 #define MANGLE_FLOW_REVERSE 0x80000000U
 
@@ -303,7 +303,7 @@ enum mangle_flow_state {
 };
 
 struct mangle_flow {
-	__u8 state; /* enum mangle_flow_state */
+	__u8 state;	/* enum mangle_flow_state */
 	__u8 passed;	/* bound, live: by `pass`, to the shared port itself */
 	__u16 port;	/* bound, live: target; reverse: shared port */
 	__u32 isn;	/* client's initial sequence number */

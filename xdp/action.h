@@ -30,6 +30,9 @@ static __always_inline enum mangle_verdict decide(struct pkt *p, enum mangle_rea
 		if (s)
 			action = s->invalid;
 		break;
+	case REASON_TCP_COOKIE:
+	case REASON_TCP_HANDSHAKE:
+	case REASON_TCP_RESET: return VERDICT_ANSWERED;
 	default: break;
 	}
 	if (action == ACTION_PORT) {

@@ -18,6 +18,21 @@ static __always_inline bool waits_for_more(const struct pkt *p, enum mangle_reas
 	return reason == REASON_NO_TAG || (reason == REASON_TOO_SHORT && !p->has_tag);
 }
 
+/* What the reason of rows 9 to 14 means there. verdict: what decide() made of it. */
+static __always_inline enum mangle_reason
+conclude_first(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
+{
+	if (waits_for_more(p, reason)) {
+		*verdict = VERDICT_ANSWERED;
+		return reason;
+	}
+	if (*verdict == VERDICT_DROPPED) {
+		*verdict = VERDICT_ANSWERED;
+		return REASON_TCP_RESET;
+	}
+	return reason == REASON_REWRITTEN ? REASON_TCP_BOUND : reason;
+}
+
 /* Not yet whether anybody listens. verdict REWRITTEN: on p->new_port; PASSED: on the shared one. */
 static __always_inline enum mangle_reason judge_first(struct pkt *p, enum mangle_verdict *verdict)
 {
@@ -30,16 +45,8 @@ static __always_inline enum mangle_reason judge_first(struct pkt *p, enum mangle
 	if (reason == REASON_NONE)
 		reason = entity_target(p);
 	FORGET(p, reason);
-	if (waits_for_more(p, reason)) {
-		*verdict = VERDICT_ANSWERED;
-		return reason;
-	}
 	*verdict = decide(p, reason);
-	if (*verdict == VERDICT_DROPPED) {
-		*verdict = VERDICT_ANSWERED;
-		return REASON_TCP_RESET;
-	}
-	return reason == REASON_REWRITTEN ? REASON_TCP_BOUND : reason;
+	return conclude_first(p, reason, verdict);
 }
 
 #endif

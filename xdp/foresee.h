@@ -7,12 +7,11 @@
 #include "pkt.h"
 #include "segment.h"
 
-static __always_inline enum mangle_reason foresee(struct pkt *p, enum mangle_verdict *verdict)
+/* REASON_NONE: it has data, which rows 9 to 14 judge. */
+static __always_inline enum mangle_reason foresee(const struct pkt *p)
 {
-	enum mangle_reason reason;
 	struct segment s = {};
 
-	*verdict = VERDICT_ANSWERED;
 	read_segment(p, &s);
 	if ((s.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
 		return REASON_TCP_COOKIE;
@@ -22,11 +21,17 @@ static __always_inline enum mangle_reason foresee(struct pkt *p, enum mangle_ver
 		return REASON_TCP_RESET;
 	if (!p->payload_len)
 		return s.flags & TCP_FIN ? REASON_TCP_RESET : REASON_TCP_HANDSHAKE;
-	reason = judge_first(p, verdict);
-	if (*verdict == VERDICT_ANSWERED)
-		return reason;
-	if (socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) ==
-	    SOCKET_LISTENING)
+	return REASON_NONE;
+}
+
+/* And whether somebody listens. */
+static __always_inline enum mangle_reason
+foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
+{
+	reason = conclude_first(p, reason, verdict);
+	if (*verdict == VERDICT_ANSWERED ||
+	    socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) ==
+		    SOCKET_LISTENING)
 		return reason;
 	*verdict = VERDICT_ANSWERED;
 	return REASON_TCP_RESET;

@@ -34,19 +34,21 @@ int mangle(struct xdp_md *ctx)
 	if (reason == REASON_NONE && is_connection(&p)) {
 		if (!explaining)
 			return XDP_PASS; /* session.bpf.c's, behind this hook */
-		reason = foresee(&p, &would);
-	} else {
-		if (reason == REASON_NONE)
-			reason = validate(&p);
-		if (reason == REASON_NONE)
-			reason = read_tag(&p);
-		if (reason == REASON_NONE)
-			reason = lookup(&p);
-		if (reason == REASON_NONE)
-			reason = entity_target(&p);
-		FORGET(&p, reason);
-		would = decide(&p, reason);
+		reason = foresee(&p);
 	}
+	if (reason == REASON_NONE)
+		reason = validate(&p);
+	if (reason == REASON_NONE)
+		reason = read_tag(&p);
+	if (reason == REASON_NONE)
+		reason = lookup(&p);
+	if (reason == REASON_NONE)
+		reason = entity_target(&p);
+
+	FORGET(&p, reason);
+	would = decide(&p, reason);
+	if (explaining && p.service && is_connection(&p))
+		reason = foresee_end(&p, reason, &would);
 	FORGET(&p, would);
 	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;
 	report(&p, reason, verdict, would);
