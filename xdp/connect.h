@@ -272,11 +272,17 @@ static __always_inline enum mangle_reason proceed(struct pkt *p, struct session 
 	return refuse(n);
 }
 
+/* What is in a second VLAN tag is no IP packet to the kernel here. */
+static __always_inline bool kernel_takes(const struct pkt *p)
+{
+	return p->ctx->protocol == bpf_htons(p->family == 4 ? ETH_P_IP : ETH_P_IPV6);
+}
+
 static __always_inline enum mangle_reason judge_segment(struct pkt *p, struct session *n)
 {
 	const struct mangle_flow *flow;
 
-	if (!read_segment(p, &n->seg) || !flow_key_in(p, &n->key))
+	if (!kernel_takes(p) || !read_segment(p, &n->seg) || !flow_key_in(p, &n->key))
 		return leave(p, n);
 	flow = flow_find(&n->key);
 	if (flow)
