@@ -255,8 +255,7 @@ class Transfer:
         self.found["server"] = self.client.getpeername()[:2]
 
     def check(self):
-        for t in self.threads:
-            t.join(60)
+        netns.wait_for(lambda: self.errors or not any(t.is_alive() for t in self.threads), timeout=60)
         assert not self.errors, self.errors
         assert not any(t.is_alive() for t in self.threads), f"hangs: {self.found}"
         assert self.found == {"client": self.found["known as"], "known as": self.found["known as"],
