@@ -251,8 +251,8 @@ class Transfer:
     def ask(self):
         self.client.connect((self.near, SHARED))
         self.found["known as"] = self.client.getsockname()[:2]
-        self.both_ways("down", self.client, self.tag, self.up[0])
         self.found["server"] = self.client.getpeername()[:2]
+        self.both_ways("down", self.client, self.tag, self.up[0])
 
     def check(self):
         netns.wait_for(lambda: self.errors or not any(t.is_alive() for t in self.threads), timeout=60)
@@ -311,6 +311,21 @@ def test_many(line, mangle, mode):
     assert counts["connections"] == streams.by_target(todo) and counts["resets"] == 0, counts
     check_counters(mangle, todo, mangle.reasons())
     assert seconds < 30 * LONG, f"{len(todo)} connections took {seconds:.1f} s"
+
+
+def test_nothing_is_sent_twice(line, mangle):
+    """A request of several segments, sent at once, is taken at once: on a wire that loses nothing, nothing waits
+    for a retransmission."""
+    mangle.attach(line.mid, "m0", text=text())
+    server = streams.Server(line.mid, TCP_PORTS)
+    todo = streams.jobs(200, both_addresses(), SHARED, ENTITIES, seed=11, size=(2000, 20000))
+    before = line.snd.snmp()["Tcp.RetransSegs"], line.mid.snmp()["Tcp.RetransSegs"]
+    found, _ = streams.run(line.snd, todo, 1)
+    after = line.snd.snmp()["Tcp.RetransSegs"], line.mid.snmp()["Tcp.RetransSegs"]
+    streams.check(todo, found)
+    assert server.finish()["connections"] == streams.by_target(todo)
+    again = tuple(b - a for a, b in zip(before, after))
+    assert sum(again) <= 10, f"{again} segments were sent again, of {len(todo)} connections"
 
 
 def test_more_than_the_table_holds(line, mangle):
