@@ -310,6 +310,8 @@ struct mangle_flow {
 	__u32 cookie;	/* ours */
 	__u32 options;	/* timestamp that we sent with the cookie; 0 without timestamps */
 	__u32 short_at; /* seconds since boot + 1 when a first segment was too short; 0: none was */
+	__u32 bound_at; /* bound: ms since boot */
+	__u32 cpu;	/* bound: by this one */
 };
 #define MANGLE_FLOWS_DEFAULT 65536U
 #define MANGLE_FLOWS_MIN 1024U
@@ -403,7 +405,7 @@ MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);
 MANGLE_ASSERT(sizeof(struct mangle_service_info) == 424);
 MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
 MANGLE_ASSERT(sizeof(struct mangle_flow_key) == 40);
-MANGLE_ASSERT(sizeof(struct mangle_flow) == 20);
+MANGLE_ASSERT(sizeof(struct mangle_flow) == 28);
 MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
 MANGLE_ASSERT(sizeof(struct mangle_iface) == 116);
 MANGLE_ASSERT(sizeof(struct mangle_explained) == 48);

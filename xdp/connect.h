@@ -16,6 +16,7 @@
 #include "segment.h"
 #include "socket.h"
 
+#define BATCH_MS 10	/* the kernel is done with a batch in so long */
 #define SHORT_SECONDS 5 /* a first segment may be too short for so long */
 
 enum step {
@@ -148,6 +149,20 @@ static __always_inline enum mangle_reason begin(struct pkt *p, struct session *n
 	return answered(n, STEP_COOKIE, REASON_TCP_COOKIE);
 }
 
+static __always_inline __u32 now_ms(void)
+{
+	return bpf_ktime_get_ns() / 1000000;
+}
+
+/*
+ * A batch of segments passes here before the first of them reaches the socket. On the CPU that
+ * has bound the connection they come one behind the other, so the socket will be there.
+ */
+static __always_inline bool is_behind_first(const struct pkt *p, const struct session *n)
+{
+	return n->flow.cpu == p->cpu && now_ms() - n->flow.bound_at <= BATCH_MS;
+}
+
 /* Has the kernel finish the handshake on port's listener. */
 static __always_inline enum mangle_reason bind_to(struct pkt *p, struct session *n, __u16 port,
 						  enum mangle_reason reason, __u32 tsval)
@@ -168,6 +183,10 @@ static __always_inline enum mangle_reason bind_to(struct pkt *p, struct session 
 	if (state_of(sk) == SOCKET_LISTENING) {
 		make_request(p->family, n->flow.options, n->flow.cookie, tsval, &request);
 		tcp = bpf_skc_to_tcp_sock(sk);
+		if (tcp && backlog_is_full(tcp)) {
+			bpf_sk_release(sk);
+			return ignore(n);
+		}
 		if (tcp)
 			err = bpf_sk_assign_tcp_reqsk(p->ctx, (struct sock *)tcp, &request,
 						      sizeof(request));
@@ -178,6 +197,8 @@ static __always_inline enum mangle_reason bind_to(struct pkt *p, struct session 
 	n->flow.state = FLOW_BOUND;
 	n->flow.port = port;
 	n->flow.passed = n->verdict == VERDICT_PASSED;
+	n->flow.bound_at = now_ms();
+	n->flow.cpu = p->cpu;
 	flow_put(&n->key, &n->flow);
 	if (port != p->old_port)
 		flow_put_reverse(&n->key, port);
@@ -253,6 +274,8 @@ static __always_inline enum mangle_reason proceed(struct pkt *p, struct session 
 			flow_put(&n->key, &n->flow);
 			return n->flow.passed ? leave(p, n) : follow(n);
 		}
+		if (n->seg.seq != n->flow.isn + 1 && is_behind_first(p, n))
+			return n->flow.passed ? leave(p, n) : follow(n);
 	}
 	if (n->seg.flags & TCP_ACK && !(n->seg.flags & TCP_RST) && is_first(p, n, &tsval))
 		return first(p, n, tsval);

@@ -184,10 +184,6 @@ struct bpf_tcp_req_attrs {
 	__u8 reserved[3];
 };
 
-struct sock {
-	struct sock_common __sk_common;
-} KERNEL;
-
 extern int bpf_sk_assign_tcp_reqsk(struct __sk_buff *skb, struct sock *sk,
 				   struct bpf_tcp_req_attrs *attrs, int size) __weak __ksym;
 

@@ -3,6 +3,7 @@
 #ifndef XDP_HOST_H
 #define XDP_HOST_H
 
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/in.h>
 #include <bpf/bpf_core_read.h>
@@ -30,15 +31,37 @@ typedef struct {
 
 struct net_device {
 	possible_net_t nd_net;
+	__u16 type;
 } KERNEL;
 
 struct sk_buff {
 	struct net_device *dev;
+	__u8 *data;
+	__u16 mac_len;
 	__u8 ip_summed : 2;
 } KERNEL;
 
 struct sock_common {
 	__u32 skc_tw_rcv_nxt;
+} KERNEL;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u32 sk_ack_backlog;
+	__u32 sk_max_ack_backlog;
+} KERNEL;
+
+struct inet_sock {
+	struct sock sk;
+} KERNEL;
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+} KERNEL;
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u64 bytes_received;
 } KERNEL;
 
 struct inet_timewait_sock {
@@ -49,13 +72,10 @@ struct tcp_timewait_sock {
 	struct inet_timewait_sock tw_sk;
 } KERNEL;
 
-struct tcp_sock {
-	__u64 bytes_received;
-} KERNEL;
-
 extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
 
 #define CHECKSUM_PARTIAL 3
+#define ARPHRD_ETHER 1
 
 /* Is the checksum left to whoever sends the packet on? */
 static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
@@ -63,6 +83,31 @@ static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
 
 	return BPF_CORE_READ_BITFIELD(skb, ip_summed) == CHECKSUM_PARTIAL;
+}
+
+/*
+ * Generic XDP may give a packet another sk_buff, which does not know how long its link header is
+ * (6.9 and later): at tc's hook it then begins with the IP header. Gives it its Ethernet header
+ * back, which still lies before it. False: no.
+ */
+static __always_inline bool restore_ethernet(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	__u8 header[ETH_HLEN];
+
+	if (likely(skb->mac_len) || skb->dev->type != ARPHRD_ETHER)
+		return true;
+	return !bpf_probe_read_kernel(header, sizeof(header), skb->data - ETH_HLEN) &&
+	       !bpf_skb_change_head(ctx, ETH_HLEN, 0) &&
+	       !bpf_skb_store_bytes(ctx, 0, header, sizeof(header), 0);
+}
+
+/* Would the kernel drop one more connection of this listener? */
+static __always_inline bool backlog_is_full(struct tcp_sock *tcp)
+{
+	struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
+
+	return sk->sk_ack_backlog > sk->sk_max_ack_backlog;
 }
 
 /* How TCP is set up in the packet's network namespace. */

@@ -18,6 +18,11 @@ static __always_inline void set_port(struct pkt *p, __u32 off, __u16 from, __u16
 
 	if (from == to)
 		return;
+	/* A train of datagrams is summed up when it is cut, without being marked so everywhere. */
+	if (udp && p->ctx->gso_size) {
+		bpf_skb_store_bytes(p->ctx, p->l4_off + off, &to_be, sizeof(to_be), 0);
+		return;
+	}
 	/* MANGLED_0: a UDP checksum of 0 is none and stays so; one that comes out as 0 is 0xffff.
 	 */
 	if (bpf_l4_csum_replace(p->ctx, check, from_be, to_be,

@@ -32,7 +32,7 @@ int session_in(struct __sk_buff *skb)
 	bool observe;
 	struct pkt p;
 
-	if (!n)
+	if (!n || !restore_ethernet(skb))
 		return TC_ACT_UNSPEC;
 	pkt_init(&p, skb);
 	reason = parse(&p);
