@@ -69,6 +69,9 @@ static int fill(struct store *s, struct status *st, struct model *m, uint64_t *e
 		err = store_flows(s, count_forward, &st->flows_used, e);
 	if (err)
 		return err;
+	/* It holds some more, until a connection's way back is gone. */
+	if (st->flows_used > st->flows_size)
+		st->flows_used = st->flows_size;
 	for (unsigned int i = 0; i < m->service_count; i++)
 		entities[i] = store_entity_count(s, m->services[i].name);
 	for (size_t i = 0; i < st->iface_count; i++) {

@@ -31,24 +31,4 @@ static __always_inline __u32 pkt_length(struct __sk_buff *skb, __u32 linear)
 	return skb->len;
 }
 
-/* How many frames it was, or will be, on the wire: segments may have been merged. */
-static __always_inline __u32 skb_frames(struct __sk_buff *skb)
-{
-	return skb->gso_segs ? skb->gso_segs : 1;
-}
-
-#define SKB_VLAN_TAG 4
-
-/* And their bytes: every segment has the headers, and the VLAN tag that was taken off. */
-static __always_inline __u64 skb_wire_bytes(struct __sk_buff *skb, __u32 headers)
-{
-	__u32 tag = skb->vlan_present ? SKB_VLAN_TAG : 0;
-	__u64 frames = skb_frames(skb);
-
-	return skb->len + tag + (frames - 1) * (headers + tag);
-}
-
-#define pkt_frames(p) skb_frames((p)->ctx)
-#define pkt_wire_bytes(p) skb_wire_bytes((p)->ctx, (p)->payload_off)
-
 #endif

@@ -40,8 +40,4 @@ static __always_inline __u32 pkt_length(struct xdp_md *ctx, __u32 linear)
 	return have_load_bytes ? bpf_xdp_get_buff_len(ctx) : linear;
 }
 
-/* How many frames it was on the wire, and their bytes. */
-#define pkt_frames(p) 1
-#define pkt_wire_bytes(p) ((p)->frame_len)
-
 #endif

@@ -5,15 +5,16 @@
 
 #include "pkt.h"
 
+/* frames, bytes: as on the wire. */
 static __always_inline void count(struct pkt *p, enum mangle_reason reason,
-				  enum mangle_verdict verdict, enum mangle_verdict would)
+				  enum mangle_verdict verdict, enum mangle_verdict would,
+				  __u32 frames, __u64 bytes)
 {
 	__u32 slot = p->service ? p->service->stats : 0;
 	__u32 key = p->cpu * MANGLE_STATS_SLOTS + slot;
 	struct mangle_stats *st = bpf_map_lookup_elem(&stats, &key);
 	struct mangle_counts *c = p->counts;
-	__u64 at = reason, v = verdict, w = would, bytes = pkt_wire_bytes(p);
-	__u32 frames = pkt_frames(p);
+	__u64 at = reason, v = verdict, w = would;
 
 	if (st) {
 		BOUND(at, 31); /* MANGLE_REASON_CELLS - 1 */
@@ -65,7 +66,7 @@ static __always_inline void report(struct pkt *p, enum mangle_reason reason,
 	if (explaining)
 		explain(p, reason, verdict, would);
 	else
-		count(p, reason, verdict, would);
+		count(p, reason, verdict, would, 1, p->frame_len);
 }
 
 #endif

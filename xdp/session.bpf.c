@@ -14,15 +14,8 @@
 #include "connect.h"
 #include "watch.h"
 #include "act.h"
+#include "merged.h"
 #include "reply.h"
-#include "report.h"
-
-/* Segments that were merged are judged by the first one, as it was on the wire. */
-static __always_inline void unmerge(struct pkt *p)
-{
-	if (p->ctx->gso_size && p->payload_len > p->ctx->gso_size)
-		p->payload_len = p->ctx->gso_size;
-}
 
 SEC("tc")
 int session_in(struct __sk_buff *skb)
@@ -47,12 +40,11 @@ int session_in(struct __sk_buff *skb)
 	}
 	if (reason != REASON_NONE || !is_connection(&p))
 		return TC_ACT_UNSPEC; /* XDP's */
-	unmerge(&p);
+	judge_by_first(&p);
 	observe = p.service->observe;
 	reason = observe ? watch(&p, n) : judge_segment(&p, n);
 	FORGET(&p, reason);
-	FORGET(&p, n->verdict);
-	count(&p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict);
+	count_merged(&p, n, reason, observe);
 	return observe ? TC_ACT_UNSPEC : act(&p, n);
 }
 
