@@ -102,6 +102,10 @@ class Namespace:
         with self.enter(), open(f"/proc/sys/net/{key}", "w", encoding="ascii") as f:
             f.write(str(value))
 
+    def sysctl_get(self, key):
+        with self.enter(), open(f"/proc/sys/net/{key}", encoding="ascii") as f:
+            return f.read().strip()
+
     def snmp(self):
         """The stack's own counters, `Udp.InErrors` and the like, both families."""
         found = {}
@@ -458,16 +462,17 @@ class Capture:
 # --- crafting -------------------------------------------------------------------------------------
 
 def craft(payload, *, src, dst, sport=40000, dport=5000, proto=UDP, macs=("m0", "s0"), vlans=(),
-          checksum="full", seq=1, flags=0x18, padding=b"", extension=b"", options=b"", udp_length=None,
-          ident=1):
+          checksum="full", seq=1, ack=1, flags=0x18, window=1000, tcp_options=b"", padding=b"", extension=b"",
+          options=b"", udp_length=None, ident=1):
     """A whole frame. `macs` names the devices it goes to and comes from; `checksum` is `full`,
     `partial` (the pseudo-header's sum, for hardware to complete), `none` (UDP 0), `wrong`, or a
     number; `extension` is a list of (kind, bytes from the third on, filled to a multiple of 8) for
-    IPv6, `options` are IPv4's."""
+    IPv6, `options` are IPv4's, `tcp_options` TCP's, filled to a multiple of 4."""
     if proto == UDP:
         head = struct.pack("!HHHH", sport, dport, udp_length or 8 + len(payload), 0)
     else:
-        head = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, 1, 5 << 4, flags, 1000, 0, 0)
+        head = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, ack & 0xffffffff,
+                           5 + len(tcp_options) // 4 << 4, flags, window, 0, 0) + tcp_options
     body = head + payload
     pseudo = pseudo_sum(src, dst, proto, len(body))
     full = ~fold(pseudo + ones_sum(body)) & 0xffff
