@@ -497,8 +497,12 @@ static int add_entity_target(void *arg, struct table_place at, const struct enti
 static int fill_targets(struct store *s, const struct model *m, const struct plan *plans,
 			struct mangle_config *c, struct err *e)
 {
+	const struct mangle_config *old = store_config(s);
 	int err = 0;
 
+	/* Bound connections go on when their row is changed. */
+	for (uint32_t port = 0; port < 65536; port++)
+		c->target[port] = old->target[port] & MANGLE_TARGET_TCP;
 	for (uint32_t i = 0; i < m->service_count && !err; i++) {
 		const struct service *svc = &m->services[i];
 		struct targets targets = {c, i};

@@ -300,12 +300,13 @@ enum mangle_flow_state {
 	FLOW_BOUND = 2,	  /* data was given to the target's listener, its socket not seen yet */
 	FLOW_LIVE = 3,	  /* its socket was seen */
 	FLOW_REVERSE = 4,
+	FLOW_ENDED = 5, /* a SYN has come while its old socket waits in TIME_WAIT */
 };
 
 struct mangle_flow {
 	__u8 state;	/* enum mangle_flow_state */
 	__u8 passed;	/* bound, live: by `pass`, to the shared port itself */
-	__u16 port;	/* bound, live: target; reverse: shared port */
+	__u16 port;	/* bound, live: target; reverse: shared port; else an old target, or 0 */
 	__u32 isn;	/* client's initial sequence number */
 	__u32 cookie;	/* ours */
 	__u32 options;	/* timestamp that we sent with the cookie; 0 without timestamps */

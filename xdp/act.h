@@ -11,11 +11,11 @@
 #include "port.h"
 
 /* A RST with which the kernel ends a TIME_WAIT socket (RFC 1337; unless tcp_rfc1337 is set). */
-static __always_inline int end_time_wait(struct pkt *p, struct session *n, bool back)
+static __always_inline int end_time_wait(struct pkt *p, struct session *n)
 {
 	struct answer a = {.seq = n->kill_seq, .flags = TCP_RST};
 
-	return answer_onwards(p, &a, n->port, back) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return answer_onwards(p, &a, n->port) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 static __always_inline int send_cookie(struct pkt *p, struct session *n)
@@ -24,10 +24,7 @@ static __always_inline int send_cookie(struct pkt *p, struct session *n)
 
 	if (!make_syn_ack(p, &n->seg, &n->key, &a) || answer_back(p, &a))
 		return TC_ACT_SHOT;
-	if (!n->kill)
-		return bpf_redirect(p->ctx->ifindex, 0);
-	bpf_clone_redirect(p->ctx, p->ctx->ifindex, 0);
-	return end_time_wait(p, n, true);
+	return bpf_redirect(p->ctx->ifindex, 0);
 }
 
 static __always_inline int send_reset(struct pkt *p, struct session *n)
@@ -47,7 +44,7 @@ static __always_inline int act(struct pkt *p, struct session *n)
 	case STEP_DROP: return TC_ACT_SHOT;
 	case STEP_COOKIE: return send_cookie(p, n);
 	case STEP_RESET: return send_reset(p, n);
-	case STEP_KILL: return end_time_wait(p, n, false);
+	case STEP_KILL: return end_time_wait(p, n);
 	default: return TC_ACT_UNSPEC;
 	}
 }

@@ -121,7 +121,7 @@ static __always_inline __u64 answer_pseudo(struct __sk_buff *skb, __u32 family, 
 
 /*
  * place: where the headers lie, ANSWER_PLACE. swap: are the packet's ends still those of the
- * segment, and the answer goes back, or the other way round. ports: source and destination, as they
+ * segment, and the answer goes back. ports: source and destination, as they
  * are to lie in the packet. 0, or it could not be written.
  */
 PKT_FUNCTION int answer_write(struct __sk_buff *skb, __u64 place, const struct answer *a,
@@ -176,13 +176,12 @@ static __always_inline int answer_back(const struct pkt *p, const struct answer 
 			    ports);
 }
 
-/* Onwards to port, as if the client had sent it. back: the packet is an answer by now. */
-static __always_inline int answer_onwards(const struct pkt *p, const struct answer *a, __u16 port,
-					  bool back)
+/* Onwards to port, as if the client had sent it. */
+static __always_inline int answer_onwards(const struct pkt *p, const struct answer *a, __u16 port)
 {
 	__u32 ports = bpf_htons(p->src_port) | (__u32)bpf_htons(port) << 16;
 
-	return answer_write(p->ctx, ANSWER_PLACE(p->addr_off, p->l4_off, p->family, back), a,
+	return answer_write(p->ctx, ANSWER_PLACE(p->addr_off, p->l4_off, p->family, false), a,
 			    ports);
 }
 

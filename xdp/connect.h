@@ -16,7 +16,6 @@
 #include "segment.h"
 #include "socket.h"
 
-#define BATCH_MS 10	/* the kernel is done with a batch in so long */
 #define SHORT_SECONDS 5 /* a first segment may be too short for so long */
 
 enum step {
@@ -35,7 +34,6 @@ struct session {
 	enum step step;
 	enum mangle_verdict verdict; /* what happens without observe */
 	__u16 port;
-	bool kill; /* STEP_COOKIE: session.port has a TIME_WAIT socket in the way */
 	__u32 kill_seq;
 };
 
@@ -69,6 +67,12 @@ static __always_inline enum mangle_reason refuse(struct session *n)
 {
 	if (n->flow.state)
 		flow_forget(&n->key);
+	return answered(n, STEP_RESET, REASON_TCP_RESET);
+}
+
+/* No connection of ours, but one of that name may be waiting still. */
+static __always_inline enum mangle_reason deny(struct session *n)
+{
 	return answered(n, STEP_RESET, REASON_TCP_RESET);
 }
 
@@ -133,25 +137,41 @@ static __always_inline enum socket_state look_at(struct pkt *p, struct session *
 	return (__u32)found;
 }
 
+/* Is the socket that the flow leads to the flow's, and no other connection to the same target? */
+static __always_inline bool leads_to_own(const struct pkt *p, const struct session *n, __u16 target)
+{
+	struct flow_notes *own = flow_own();
+	struct mangle_flow *back;
+
+	if (target == p->old_port)
+		return true;
+	if (!own)
+		return false;
+	flow_key_turn(&own->turned, &n->key, target);
+	back = flow_find(&own->turned);
+	return back && back->port == p->old_port;
+}
+
 /* A SYN: the client begins, whatever was before, unless that is alive. */
 static __always_inline enum mangle_reason begin(struct pkt *p, struct session *n)
 {
 	bool was_bound = n->flow.state == FLOW_BOUND || n->flow.state == FLOW_LIVE;
-	enum socket_state state = look_at(p, n, was_bound ? n->flow.port : p->old_port);
+	__u16 port = was_bound ? n->flow.port : p->old_port;
+	enum socket_state state = look_at(p, n, port);
 
-	if (state == SOCKET_ALIVE)
-		return was_bound && !n->flow.passed ? follow(n) : leave(p, n);
+	if (state == SOCKET_ALIVE && !was_bound)
+		return leave(p, n);
+	if (state == SOCKET_ALIVE && leads_to_own(p, n, port))
+		return n->flow.passed ? leave(p, n) : follow(n);
 	if (!n->flow.state && !is_for_host(p))
 		return leave(p, n);
-	if (n->flow.state)
+	if (was_bound && state == SOCKET_TIME_WAIT) {
+		n->flow.state = FLOW_ENDED;
+		flow_put(&n->key, &n->flow);
+	} else if (was_bound) {
 		flow_forget(&n->key);
-	n->kill = state == SOCKET_TIME_WAIT;
+	}
 	return answered(n, STEP_COOKIE, REASON_TCP_COOKIE);
-}
-
-static __always_inline __u32 now_ms(void)
-{
-	return bpf_ktime_get_ns() / 1000000;
 }
 
 /*
@@ -160,7 +180,17 @@ static __always_inline __u32 now_ms(void)
  */
 static __always_inline bool is_behind_first(const struct pkt *p, const struct session *n)
 {
-	return n->flow.cpu == p->cpu && now_ms() - n->flow.bound_at <= BATCH_MS;
+	return n->flow.cpu == p->cpu && is_fresh(&n->flow);
+}
+
+/* The first data again, of a connection whose entry was evicted since. */
+static __always_inline enum mangle_reason reunite(struct pkt *p, struct session *n, __u16 port)
+{
+	n->flow.passed = n->verdict == VERDICT_PASSED;
+	n->flow.state = FLOW_LIVE;
+	n->flow.port = port;
+	flow_put(&n->key, &n->flow);
+	return n->flow.passed ? leave(p, n) : follow(n);
 }
 
 /* Has the kernel finish the handshake on port's listener. */
@@ -172,19 +202,28 @@ static __always_inline enum mangle_reason bind_to(struct pkt *p, struct session 
 	struct tcp_sock *tcp;
 	long err = -1;
 
-	if (!sk)
+	if (!sk) {
+		p->counts = NULL;
 		return refuse(n);
+	}
 	if (state_of(sk) == SOCKET_TIME_WAIT) {
 		n->kill_seq = time_wait_next(sk);
 		n->port = port;
 		bpf_sk_release(sk);
+		p->counts = NULL; /* it comes again */
 		return answered(n, STEP_KILL, REASON_TCP_HANDSHAKE);
+	}
+	if (state_of(sk) == SOCKET_ALIVE && leads_to_own(p, n, port)) {
+		bpf_sk_release(sk);
+		p->counts = NULL;
+		return reunite(p, n, port);
 	}
 	if (state_of(sk) == SOCKET_LISTENING) {
 		make_request(p->family, n->flow.options, n->flow.cookie, tsval, &request);
 		tcp = bpf_skc_to_tcp_sock(sk);
 		if (tcp && backlog_is_full(tcp)) {
 			bpf_sk_release(sk);
+			p->counts = NULL;
 			return ignore(n);
 		}
 		if (tcp)
@@ -192,8 +231,10 @@ static __always_inline enum mangle_reason bind_to(struct pkt *p, struct session 
 						      sizeof(request));
 	}
 	bpf_sk_release(sk);
-	if (err)
+	if (err) {
+		p->counts = NULL;
 		return refuse(n);
+	}
 	n->flow.state = FLOW_BOUND;
 	n->flow.port = port;
 	n->flow.passed = n->verdict == VERDICT_PASSED;
@@ -214,9 +255,14 @@ static __always_inline enum mangle_reason first(struct pkt *p, struct session *n
 	__u32 now;
 
 	if (!p->payload_len) {
+		__u16 old = n->flow.port;
+
 		if (n->seg.flags & TCP_FIN)
 			return refuse(n);
+		n->flow.port = 0;
 		flow_put(&n->key, &n->flow);
+		if (old && look_at(p, n, old) == SOCKET_TIME_WAIT)
+			return answered(n, STEP_KILL, REASON_TCP_HANDSHAKE);
 		return ignore(n);
 	}
 	reason = judge_first(p, &n->verdict);
@@ -242,11 +288,13 @@ static __always_inline bool is_first(const struct pkt *p, struct session *n, __u
 {
 	struct segment_options *o = read_options(p);
 	__u32 isn = n->seg.seq - 1, cookie = n->seg.ack - 1, stamp;
+	__u16 old = n->flow.state == FLOW_ENDED ? n->flow.port : 0;
 
 	if (!o)
 		return false;
 	*tsval = o->tsval;
-	if (n->flow.state && n->flow.isn == isn && n->flow.cookie == cookie)
+	if (n->flow.state && n->flow.state != FLOW_ENDED && n->flow.isn == isn &&
+	    n->flow.cookie == cookie)
 		return true;
 	stamp = o->timestamps ? o->tsecr : 0;
 	if (!cookie_valid(&n->key, cookie, isn, stamp))
@@ -256,6 +304,7 @@ static __always_inline bool is_first(const struct pkt *p, struct session *n, __u
 	n->flow.isn = isn;
 	n->flow.cookie = cookie;
 	n->flow.options = stamp;
+	n->flow.port = old;
 	return true;
 }
 
@@ -277,14 +326,14 @@ static __always_inline enum mangle_reason proceed(struct pkt *p, struct session 
 		if (n->seg.seq != n->flow.isn + 1 && is_behind_first(p, n))
 			return n->flow.passed ? leave(p, n) : follow(n);
 	}
+	if (!known && look_at(p, n, p->old_port) == SOCKET_ALIVE)
+		return leave(p, n);
+	if (!checksum_is_good(p))
+		return ignore(n);
 	if (n->seg.flags & TCP_ACK && !(n->seg.flags & TCP_RST) && is_first(p, n, &tsval))
 		return first(p, n, tsval);
-	if (!known) {
-		enum socket_state state = look_at(p, n, p->old_port);
-
-		if (state == SOCKET_ALIVE || state == SOCKET_TIME_WAIT || !is_for_host(p))
-			return leave(p, n);
-	}
+	if (!known && (look_at(p, n, p->old_port) == SOCKET_TIME_WAIT || !is_for_host(p)))
+		return leave(p, n);
 	if (n->seg.flags & TCP_RST) {
 		if (known && n->seg.seq == n->flow.isn + 1)
 			flow_forget(&n->key);
@@ -292,26 +341,42 @@ static __always_inline enum mangle_reason proceed(struct pkt *p, struct session 
 	}
 	if (known && n->seg.flags & TCP_ACK && n->seg.ack == expected)
 		return ignore(n);
-	return refuse(n);
+	return deny(n);
 }
 
-/* What is in a second VLAN tag is no IP packet to the kernel here. */
-static __always_inline bool kernel_takes(const struct pkt *p)
+/*
+ * Reads what is known. False: the segment is for another machine that the link has, or lies behind
+ * two VLAN tags, where the kernel sees no IP packet.
+ */
+static __always_inline bool recall(struct pkt *p, struct session *n)
 {
-	return p->ctx->protocol == bpf_htons(p->family == 4 ? ETH_P_IP : ETH_P_IPV6);
+	const struct mangle_flow *flow;
+
+	if (p->ctx->pkt_type != PACKET_HOST ||
+	    p->ctx->protocol != bpf_htons(p->family == 4 ? ETH_P_IP : ETH_P_IPV6) ||
+	    !read_segment(p, &n->seg) || !flow_key_in(p, &n->key))
+		return false;
+	flow = flow_find(&n->key);
+	if (flow)
+		n->flow = *flow;
+	return true;
+}
+
+static __always_inline bool is_syn(const struct session *n)
+{
+	return (n->seg.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
+/* Under observe, connections that were bound before go on. */
+static __always_inline bool is_bound(const struct session *n)
+{
+	return !is_syn(n) && (n->flow.state == FLOW_BOUND || n->flow.state == FLOW_LIVE);
 }
 
 static __always_inline enum mangle_reason judge_segment(struct pkt *p, struct session *n)
 {
-	const struct mangle_flow *flow;
-
-	if (!kernel_takes(p) || !read_segment(p, &n->seg) || !flow_key_in(p, &n->key))
-		return leave(p, n);
-	flow = flow_find(&n->key);
-	if (flow)
-		n->flow = *flow;
-	if ((n->seg.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
-		return begin(p, n);
+	if (is_syn(n))
+		return checksum_is_good(p) ? begin(p, n) : ignore(n);
 	if (likely(n->flow.state == FLOW_LIVE))
 		return n->flow.passed ? leave(p, n) : follow(n);
 	return proceed(p, n);

@@ -124,4 +124,17 @@ static __always_inline void flow_put_reverse(const struct mangle_flow_key *key, 
 	flow_put(&own->turned, &back);
 }
 
+#define BATCH_MS 10 /* the kernel is done with a batch of segments in so long */
+
+static __always_inline __u32 now_ms(void)
+{
+	return bpf_ktime_get_ns() / 1000000;
+}
+
+/* May the first data of a connection that is bound still be on its way to the socket? */
+static __always_inline bool is_fresh(const struct mangle_flow *flow)
+{
+	return now_ms() - flow->bound_at <= BATCH_MS;
+}
+
 #endif

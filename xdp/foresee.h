@@ -4,14 +4,29 @@
 #define XDP_FORESEE_H
 
 #include "first.h"
+#include "parse.h"
 #include "pkt.h"
 #include "segment.h"
 
+/* Then the kernel sees no IP packet where connections are bound. */
+static __always_inline bool has_two_tags(const struct pkt *p)
+{
+	__u32 ip = p->addr_off - (p->family == 4 ? __builtin_offsetof(struct iphdr, saddr)
+						 : __builtin_offsetof(struct ipv6hdr, saddr));
+
+	return ip == sizeof(struct ethhdr) + MAX_VLAN_TAGS * sizeof(struct vlan_tag);
+}
+
 /* REASON_NONE: it has data, which rows 9 to 14 judge. */
-static __always_inline enum mangle_reason foresee(const struct pkt *p)
+static __always_inline enum mangle_reason foresee(struct pkt *p)
 {
 	struct segment s = {};
 
+	if (has_two_tags(p)) {
+		p->service = NULL;
+		p->service_index = 0;
+		return REASON_NO_SERVICE;
+	}
 	read_segment(p, &s);
 	if ((s.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
 		return REASON_TCP_COOKIE;
@@ -28,6 +43,8 @@ static __always_inline enum mangle_reason foresee(const struct pkt *p)
 static __always_inline enum mangle_reason
 foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
 {
+	if (reason == REASON_NO_SERVICE)
+		return reason;
 	reason = conclude_first(p, reason, verdict);
 	if (*verdict == VERDICT_ANSWERED ||
 	    socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) ==

@@ -8,7 +8,9 @@
 #include <linux/in.h>
 #include <bpf/bpf_core_read.h>
 
+#include "csum.h"
 #include "pkt.h"
+#include "sum.h"
 
 /* Of the kernel's own structures what is read, found by name when the program is loaded. */
 #define KERNEL __attribute__((preserve_access_index))
@@ -74,6 +76,8 @@ struct tcp_timewait_sock {
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
 
+#define CHECKSUM_NONE 0
+#define CHECKSUM_COMPLETE 2
 #define CHECKSUM_PARTIAL 3
 #define ARPHRD_ETHER 1
 
@@ -83,6 +87,30 @@ static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
 
 	return BPF_CORE_READ_BITFIELD(skb, ip_summed) == CHECKSUM_PARTIAL;
+}
+
+/* The kernel has not looked yet, or only at the bytes. */
+static __always_inline bool checksum_is_open(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+	__u32 summed = BPF_CORE_READ_BITFIELD(skb, ip_summed);
+
+	return summed == CHECKSUM_NONE || summed == CHECKSUM_COMPLETE;
+}
+
+PKT_FUNCTION __u64 sum_of(struct __sk_buff *skb, __u32 off, __u32 len)
+{
+	struct mangle_notes *own = pkt_notes();
+
+	return own ? sum_copied(skb, own, off, len) : 0;
+}
+
+/* A segment that was damaged on its way decides nothing: it comes again. */
+static __always_inline bool checksum_is_good(const struct pkt *p)
+{
+	if (likely(!checksum_is_open(p->ctx)))
+		return true;
+	return csum_fold(sum_pseudo_header(p) + sum_of(p->ctx, p->l4_off, p->l4_len)) == 0xffff;
 }
 
 /*
@@ -129,26 +157,44 @@ static __always_inline void tcp_settings(struct __sk_buff *ctx, struct tcp_setti
 	t->rmem_max = net->ipv4.sysctl_tcp_rmem[2];
 }
 
+/* Of which no TCP segment from outside has one: this network, loopback, multicast, broadcast. */
+static __always_inline bool is_odd_ipv4(__be32 addr)
+{
+	__u32 first = bpf_ntohl(addr) >> 24;
+
+	return first == 0 || first == 127 || first >= 224;
+}
+
+/* The same: multicast, unspecified, loopback, IPv4-mapped. */
+static __always_inline bool is_odd_ipv6(const __be32 addr[4])
+{
+	return (addr[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||
+	       (!addr[0] && !addr[1] && (!addr[2] || addr[2] == bpf_htonl(0xffff)));
+}
+
 /*
- * Is a TCP segment for this host? Where forwarding is off, the kernel does not look; then nothing
- * would be forwarded either.
+ * Is a TCP segment, which has our link address, for this host? Where forwarding is off, the kernel
+ * does not look; then nothing would be forwarded either.
  */
 PKT_FUNCTION bool routes_here(struct __sk_buff *skb, __u32 addr_off, __u32 family)
 {
 	struct bpf_fib_lookup fib = {.ifindex = skb->ifindex, .l4_protocol = IPPROTO_TCP};
 	long verdict;
 
-	if (skb->pkt_type != PACKET_HOST)
-		return false;
 	if (family == 4) {
 		fib.family = 2; /* AF_INET */
 		if (bpf_skb_load_bytes(skb, addr_off, &fib.ipv4_src, 4) ||
 		    bpf_skb_load_bytes(skb, addr_off + 4, &fib.ipv4_dst, 4))
 			return false;
+		if (is_odd_ipv4(fib.ipv4_src) || is_odd_ipv4(fib.ipv4_dst) ||
+		    fib.ipv4_src == fib.ipv4_dst)
+			return false;
 	} else {
 		fib.family = 10; /* AF_INET6 */
 		if (bpf_skb_load_bytes(skb, addr_off, fib.ipv6_src, 16) ||
 		    bpf_skb_load_bytes(skb, addr_off + 16, fib.ipv6_dst, 16))
+			return false;
+		if (is_odd_ipv6(fib.ipv6_src) || is_odd_ipv6(fib.ipv6_dst))
 			return false;
 	}
 	verdict = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);

@@ -24,6 +24,7 @@ int mangle(struct xdp_md *ctx)
 {
 	enum mangle_verdict verdict, would;
 	enum mangle_reason reason;
+	bool foreseen = false;
 	struct pkt p;
 
 	pkt_init(&p, ctx);
@@ -35,6 +36,7 @@ int mangle(struct xdp_md *ctx)
 		if (!explaining)
 			return XDP_PASS; /* session.bpf.c's, behind this hook */
 		reason = foresee(&p);
+		foreseen = true;
 	}
 	if (reason == REASON_NONE)
 		reason = validate(&p);
@@ -47,7 +49,7 @@ int mangle(struct xdp_md *ctx)
 
 	FORGET(&p, reason);
 	would = decide(&p, reason);
-	if (explaining && p.service && is_connection(&p))
+	if (explaining && foreseen)
 		reason = foresee_end(&p, reason, &would);
 	FORGET(&p, would);
 	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;

@@ -17,11 +17,21 @@ static __always_inline void judge_by_first(struct pkt *p)
 		p->payload_len = p->ctx->gso_size;
 }
 
+/* What comes from a virtual machine says how large segments are, but not how many. */
+static __always_inline __u32 frames_of(const struct pkt *p)
+{
+	__u32 size = p->ctx->gso_size;
+
+	if (p->ctx->gso_segs)
+		return p->ctx->gso_segs;
+	return size ? (p->ip_end - p->payload_off + size - 1) / size : 1;
+}
+
 static __always_inline void count_merged(struct pkt *p, struct session *n,
 					 enum mangle_reason reason, bool observe)
 {
 	__u32 headers = p->payload_off + (p->ctx->vlan_present ? VLAN_TAG_BYTES : 0);
-	__u32 frames = p->ctx->gso_segs ? p->ctx->gso_segs : 1, first = frames;
+	__u32 frames = frames_of(p), first = frames;
 	__u64 bytes = p->ip_end - p->payload_off + (__u64)frames * headers, first_bytes = bytes;
 	bool begins = reason != REASON_TCP_FLOW && reason != REASON_NO_SERVICE &&
 		      n->verdict != VERDICT_ANSWERED;

@@ -81,6 +81,8 @@ static __always_inline enum mangle_reason parse_ipv4(struct pkt *p, __u32 off, _
 		return REASON_MALFORMED_IP;
 	header = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
+	if (!total)
+		total = pkt_big(p->ctx, off);
 	if (total < header || !pkt_reaches(p, off + total))
 		return REASON_MALFORMED_IP;
 	frag = bpf_ntohs(ip->frag_off);
@@ -150,12 +152,13 @@ PKT_FUNCTION __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 next, 
 static __always_inline enum mangle_reason parse_ipv6(struct pkt *p, __u32 off, __u8 *proto)
 {
 	struct ipv6hdr ip_buf, *ip = pkt_at(p, off, sizeof(*ip), &ip_buf);
-	__u32 at = off + sizeof(*ip);
-	__u16 payload;
+	__u32 at = off + sizeof(*ip), payload;
 
 	if (!ip || ip->version != 6)
 		return REASON_MALFORMED_IP;
 	payload = bpf_ntohs(ip->payload_len);
+	if (!payload)
+		payload = pkt_big(p->ctx, at);
 	if (!payload || !pkt_reaches(p, at + payload))
 		return REASON_MALFORMED_IP;
 	p->family = 6;

@@ -31,4 +31,10 @@ static __always_inline __u32 pkt_length(struct __sk_buff *skb, __u32 linear)
 	return skb->len;
 }
 
+/* Segments merged to more than an IP length can say leave it 0 (BIG TCP): bytes from off on. */
+static __always_inline __u32 pkt_big(struct __sk_buff *skb, __u32 off)
+{
+	return skb->gso_size ? skb->len - off : 0;
+}
+
 #endif

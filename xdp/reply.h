@@ -10,6 +10,7 @@
 
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/pkt_cls.h>
 
 #include "csum.h"
 #include "flow.h"
@@ -50,11 +51,14 @@ static __always_inline void restore(struct flow_notes *own, __u16 shared, __u16 
 	struct mangle_flow back = {.state = FLOW_REVERSE, .port = shared};
 
 	flow_key_turn(&own->turned, &own->key, shared);
-	if (flow_find(&own->turned))
-		return;
-	flow_put(&own->turned, &flow);
-	flow_put(&own->key, &back);
+	if (!flow_find(&own->turned))
+		flow_put(&own->turned, &flow);
+	if (!flow_find(&own->key))
+		flow_put(&own->key, &back);
 }
+
+/* Said of a RST while the first data is on its way to the socket: see is_behind_first(). */
+#define TOO_EARLY (1U << 16)
 
 /* The shared port of the connection that a segment to the client belongs to; 0: of none. */
 PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 family,
@@ -82,8 +86,13 @@ PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 
 	if (!flow)
 		return 0;
 	shared = flow->port;
-	if (sk)
-		bpf_sk_storage_get(&bound, sk, &shared, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!sk) {
+		flow_key_turn(&own->turned, &own->key, shared);
+		flow = flow_find(&own->turned);
+		return flow && flow->state == FLOW_BOUND && is_fresh(flow) ? shared | TOO_EARLY
+									   : shared;
+	}
+	bpf_sk_storage_get(&bound, sk, &shared, BPF_SK_STORAGE_GET_F_CREATE);
 	return shared;
 }
 
@@ -113,13 +122,15 @@ static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target)
 	return s->reply && s->protocols & MANGLE_PROTO_UDP && !s->observe ? shared : 0;
 }
 
-static __always_inline void reply(struct pkt *p)
+/* TC_ACT_SHOT: not to be sent. */
+static __always_inline int reply(struct pkt *p)
 {
 	__u32 target = target_entry(p, p->src_port);
-	__u16 shared = 0;
+	struct segment segment;
+	__u32 shared = 0;
 
 	if (likely(!target) || p->malformed_l4)
-		return;
+		return TC_ACT_UNSPEC;
 	if (p->proto == MANGLE_PROTO_TCP) {
 		if (target & MANGLE_TARGET_TCP)
 			shared = tcp_shared_port(p->ctx, p->addr_off, p->family, p->src_port,
@@ -128,8 +139,11 @@ static __always_inline void reply(struct pkt *p)
 		p->reversed = true;
 		shared = udp_shared_port(p, target);
 	}
+	if (shared & TOO_EARLY && read_segment(p, &segment) && segment.flags & TCP_RST)
+		return TC_ACT_SHOT;
 	if (shared)
-		set_port(p, __builtin_offsetof(struct udphdr, source), p->src_port, shared);
+		set_port(p, __builtin_offsetof(struct udphdr, source), p->src_port, (__u16)shared);
+	return TC_ACT_UNSPEC;
 }
 
 /* Is over, but its way back is still known? */

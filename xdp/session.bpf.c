@@ -22,7 +22,7 @@ int session_in(struct __sk_buff *skb)
 {
 	struct session *n = session_new();
 	enum mangle_reason reason;
-	bool observe;
+	bool known, observe;
 	struct pkt p;
 
 	if (!n || !restore_ethernet(skb))
@@ -41,8 +41,9 @@ int session_in(struct __sk_buff *skb)
 	if (reason != REASON_NONE || !is_connection(&p))
 		return TC_ACT_UNSPEC; /* XDP's */
 	judge_by_first(&p);
-	observe = p.service->observe;
-	reason = observe ? watch(&p, n) : judge_segment(&p, n);
+	known = recall(&p, n);
+	observe = p.service->observe && !is_bound(n);
+	reason = !known ? leave(&p, n) : observe ? watch(&p, n) : judge_segment(&p, n);
 	FORGET(&p, reason);
 	count_merged(&p, n, reason, observe);
 	return observe ? TC_ACT_UNSPEC : act(&p, n);
@@ -59,7 +60,7 @@ int session_out(struct __sk_buff *skb)
 	if (reason == REASON_NOT_UDP_TCP && !p.fragment)
 		quote_to_client(skb, QUOTE_PLACE(&p));
 	else if (reason == REASON_NONE)
-		reply(&p);
+		return reply(&p);
 	return TC_ACT_UNSPEC;
 }
 

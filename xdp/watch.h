@@ -33,12 +33,9 @@ static __always_inline enum progress progress_of(struct pkt *p)
 
 static __always_inline enum mangle_reason watch(struct pkt *p, struct session *n)
 {
+	enum progress progress = progress_of(p);
 	enum mangle_reason reason;
-	enum progress progress;
 
-	if (!read_segment(p, &n->seg))
-		return leave(p, n);
-	progress = progress_of(p);
 	if (n->seg.flags & TCP_SYN)
 		return progress == PROGRESS_NONE && is_for_host(p)
 			       ? answered(n, STEP_PASS, REASON_TCP_COOKIE)
