@@ -165,6 +165,8 @@ static __always_inline enum mangle_reason begin(struct pkt *p, struct session *n
 		return n->flow.passed ? leave(p, n) : follow(n);
 	if (!n->flow.state && !is_for_host(p))
 		return leave(p, n);
+	if (n->flow.state == FLOW_BOUND && is_fresh(&n->flow))
+		return ignore(n); /* an old one, which the first data has overtaken */
 	if (was_bound && state == SOCKET_TIME_WAIT) {
 		n->flow.state = FLOW_ENDED;
 		flow_put(&n->key, &n->flow);
@@ -283,29 +285,31 @@ static __always_inline enum mangle_reason first(struct pkt *p, struct session *n
 		       tsval);
 }
 
-/* Is it the one? Then n->flow says what was agreed on. */
-static __always_inline bool is_first(const struct pkt *p, struct session *n, __u32 *tsval)
+/* COOKIE_FIRST: n->flow says what was agreed on. */
+static __always_inline enum cookie_is what_is(const struct pkt *p, struct session *n, __u32 *tsval)
 {
+	enum cookie_is is;
 	struct segment_options *o = read_options(p);
 	__u32 isn = n->seg.seq - 1, cookie = n->seg.ack - 1, stamp;
 	__u16 old = n->flow.state == FLOW_ENDED ? n->flow.port : 0;
 
-	if (!o)
-		return false;
+	if (!o || !(n->seg.flags & TCP_ACK) || n->seg.flags & TCP_RST)
+		return COOKIE_FOREIGN;
 	*tsval = o->tsval;
 	if (n->flow.state && n->flow.state != FLOW_ENDED && n->flow.isn == isn &&
 	    n->flow.cookie == cookie)
-		return true;
+		return COOKIE_FIRST;
 	stamp = o->timestamps ? o->tsecr : 0;
-	if (!cookie_valid(&n->key, cookie, isn, stamp))
-		return false;
+	is = cookie_check(&n->key, cookie, isn, stamp);
+	if (is != COOKIE_FIRST)
+		return is;
 	__builtin_memset(&n->flow, 0, sizeof(n->flow));
 	n->flow.state = FLOW_WAITING;
 	n->flow.isn = isn;
 	n->flow.cookie = cookie;
 	n->flow.options = stamp;
 	n->flow.port = old;
-	return true;
+	return COOKIE_FIRST;
 }
 
 /* Neither SYN nor of a connection whose socket was seen. */
@@ -314,6 +318,7 @@ static __always_inline enum mangle_reason proceed(struct pkt *p, struct session 
 	bool was_bound = n->flow.state == FLOW_BOUND;
 	__u32 expected = n->flow.cookie + 1, tsval = 0;
 	bool known = n->flow.state;
+	enum cookie_is is;
 
 	if (was_bound) {
 		enum socket_state state = look_at(p, n, n->flow.port);
@@ -330,8 +335,11 @@ static __always_inline enum mangle_reason proceed(struct pkt *p, struct session 
 		return leave(p, n);
 	if (!checksum_is_good(p))
 		return ignore(n);
-	if (n->seg.flags & TCP_ACK && !(n->seg.flags & TCP_RST) && is_first(p, n, &tsval))
+	is = what_is(p, n, &tsval);
+	if (is == COOKIE_FIRST)
 		return first(p, n, tsval);
+	if (is == COOKIE_EARLY)
+		return ignore(n);
 	if (!known && (look_at(p, n, p->old_port) == SOCKET_TIME_WAIT || !is_for_host(p)))
 		return leave(p, n);
 	if (n->seg.flags & TCP_RST) {

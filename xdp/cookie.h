@@ -3,10 +3,12 @@
  * SYN cookies: what was agreed on, in the numbers that the client sends back (RFC 4987 3.6).
  *
  * The kernel's own cookies tell a program that they are valid, but not which MSS is in them; so
- * these are made here. Bit 0: parity of the time slot; bits 1-2: MSS; bits 3-31: SipHash-2-4
- * (Aumasson, Bernstein 2012) of both ends, the client's initial sequence number, the slot and the
- * timestamp that goes with it. A client with timestamps also gets window scaling, SACK and ECN,
- * which our timestamp has, with the MSS to the byte.
+ * these are made here. Bit 0: parity of the time slot; bits 1-2: MSS; bits 3-16: SipHash-2-4
+ * (Aumasson, Bernstein 2012) of both ends, the slot and the timestamp that goes with it; bits
+ * 17-31: the same of that hash and the client's initial sequence number. So a segment that has
+ * overtaken the first one is known for one of ours, though not by how much it is too early.
+ * A client with timestamps also gets window scaling, SACK and ECN, which our timestamp has, with
+ * the MSS to the byte.
  */
 #ifndef XDP_COOKIE_H
 #define XDP_COOKIE_H
@@ -15,7 +17,9 @@
 #include "segment.h"
 
 #define COOKIE_SLOT_SHIFT 36 /* ns >> 36: 69 s; a cookie lives for one slot to two */
-#define COOKIE_MAC_SHIFT 3
+#define COOKIE_ENDS_SHIFT 3  /* the part that has no sequence number */
+#define COOKIE_ISN_SHIFT 17
+#define COOKIE_ENDS_MASK ((1U << COOKIE_ISN_SHIFT) - 1)
 
 /*
  * Our timestamp: bits 0-15 MSS, 16-19 the client's window scale (TCP_NO_WSCALE: none), 20-23 ours,
@@ -73,15 +77,15 @@ static __always_inline __u64 rotate(__u64 x, __u32 by)
 
 #define COOKIE_WORDS 7
 
-/* SipHash-2-4 of COOKIE_WORDS words. */
-static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words)
+/* SipHash-2-4 of so many words. */
+static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words, __u32 count)
 {
 	__u64 v0 = key[0] ^ 0x736f6d6570736575ULL, v1 = key[1] ^ 0x646f72616e646f6dULL;
 	__u64 v2 = key[0] ^ 0x6c7967656e657261ULL, v3 = key[1] ^ 0x7465646279746573ULL;
 
 #pragma clang loop unroll(disable)
-	for (int i = 0; i <= COOKIE_WORDS; i++) {
-		__u64 m = i < COOKIE_WORDS ? words[i] : (__u64)(COOKIE_WORDS * 8) << 56;
+	for (__u32 i = 0; i <= count; i++) {
+		__u64 m = i < count ? words[i] : (__u64)(count * 8) << 56;
 
 		v3 ^= m;
 		SIP_ROUND(v0, v1, v2, v3);
@@ -95,40 +99,57 @@ static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words)
 	return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/* Of the connection that key names; low: the cookie's low bits, of which parity chose the slot. */
-PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 isn_slot, __u64 stamp_low)
+/*
+ * Of the connection that key names; low: the cookie's low 3 bits, of which parity chose the slot.
+ * isn: the client's.
+ */
+PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, __u32 stamp,
+			     __u32 isn)
 {
 	const __u32 zero = 0;
 	void *inner = bpf_map_lookup_elem(&config, &zero);
 	const struct mangle_config *c = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
-	__u64 words[COOKIE_WORDS];
+	__u64 words[COOKIE_WORDS], ends;
 
 	if (!c || !key)
 		return 0;
 	__builtin_memcpy(words, key, sizeof(*key));
-	words[5] = isn_slot;
-	words[6] = stamp_low;
-	return siphash(c->cookie_key, words) << COOKIE_MAC_SHIFT | (stamp_low >> 32 & 7);
+	words[5] = slot_low;
+	words[6] = stamp;
+	ends = siphash(c->cookie_key, words, COOKIE_WORDS);
+	words[0] = ends;
+	words[1] = isn;
+	return (__u32)siphash(c->cookie_key, words, 2) << COOKIE_ISN_SHIFT |
+	       ((__u32)ends << COOKIE_ENDS_SHIFT & COOKIE_ENDS_MASK) | (slot_low & 7);
 }
 
-/* isn: the client's. stamp: our timestamp, 0 where there are none, and then the MSS counts. */
+/* stamp: our timestamp, 0 where there are none, and then the MSS counts. */
 static __always_inline __u32 cookie_make(const struct mangle_flow_key *key, __u8 family, __u32 isn,
 					 __u32 stamp, __u16 mss)
 {
-	__u32 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
+	__u64 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
 	__u64 low = (slot & 1) | (stamp ? 0 : cookie_mss_index(family, mss)) << 1;
 
-	return cookie_of(key, isn | (__u64)slot << 32, stamp | low << 32);
+	return cookie_of(key, slot << 3 | low, stamp, isn);
 }
 
-static __always_inline bool cookie_valid(const struct mangle_flow_key *key, __u32 cookie, __u32 isn,
-					 __u32 stamp)
+enum cookie_is {
+	COOKIE_FOREIGN,
+	COOKIE_EARLY, /* ours, but of another segment than the first */
+	COOKIE_FIRST,
+};
+
+static __always_inline enum cookie_is cookie_check(const struct mangle_flow_key *key, __u32 cookie,
+						   __u32 isn, __u32 stamp)
 {
-	__u32 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
-	__u64 low = cookie & 7;
+	__u64 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
+	__u32 made;
 
 	slot -= (slot ^ cookie) & 1;
-	return cookie == cookie_of(key, isn | (__u64)slot << 32, stamp | low << 32);
+	made = cookie_of(key, slot << 3 | (cookie & 7), stamp, isn);
+	return made == cookie			       ? COOKIE_FIRST
+	       : !((made ^ cookie) & COOKIE_ENDS_MASK) ? COOKIE_EARLY
+						       : COOKIE_FOREIGN;
 }
 
 #endif
