@@ -223,6 +223,7 @@ class Held:
         self.open = []
         self.rounds = Counter()
         self.failed = {}
+        self.over = False
 
     async def begin(self):
         for job in self.todo:
@@ -237,7 +238,7 @@ class Held:
         reader, writer = self.open[i]
         rng = random.Random(i)
         try:
-            while True:
+            while not self.over:
                 data = rng.randbytes(rng.randint(1, 3000))
                 writer.write(data)
                 if await asyncio.wait_for(reader.readexactly(len(data)), 10) != data:
@@ -255,8 +256,7 @@ class Held:
         try:
             return [await other() for other in others]
         finally:
-            for t in talking:
-                t.cancel()
+            self.over = True  # wait_for() of Python 3.11 may swallow a cancellation
             await asyncio.gather(*talking, return_exceptions=True)
             for _, writer in self.open:
                 writer.close()
