@@ -273,7 +273,7 @@ static int attach_link(const struct mangle_iface_key *k, const struct mangle_ifa
 
 /* 0 attached by the pinned link; the program's instance is loaded here. */
 static int attach_plain(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-			int mode, const struct prog_features *f, struct err *e)
+			const struct prog_features *f, struct err *e)
 {
 	struct mangle_bpf *skel = load_instance(s, i->name, false, f, e);
 	struct bpf_prog_info info;
@@ -282,7 +282,6 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 	if (!skel)
 		return -EIO;
 	i->dispatcher = 0;
-	i->mode = mode ? (uint32_t)mode : MODE_NATIVE;
 	err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
 	if (err) {
 		fail(e, err, i->name, "attaching: %s", prog_why(err));
@@ -290,10 +289,6 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 	}
 	i->prog_id = info.id;
 	err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
-	if (!mode && other_mode_may_do(err)) {
-		i->mode = MODE_GENERIC;
-		err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
-	}
 	if (err)
 		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
 out:
@@ -328,8 +323,7 @@ static void detach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint
  * attached then), or another error with e set.
  */
 static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
-			     struct mangle_iface *i, int mode, const struct prog_features *f,
-			     struct err *e)
+			     struct mangle_iface *i, const struct prog_features *f, struct err *e)
 {
 	struct mangle_bpf *skel = open_instance(s, i->name, false, f, e);
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, o, .prog_name = "mangle");
@@ -352,12 +346,7 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 		xdp_program__set_xdp_frags_support(p, true);
 	xdp_program__set_run_prio(p, DISPATCHER_PRIO);
 	i->dispatcher = 1;
-	i->mode = mode ? (uint32_t)mode : MODE_NATIVE;
 	err = attach_xdp_program(p, k->ifindex, i->mode);
-	if (!mode && other_mode_may_do(err)) {
-		i->mode = MODE_GENERIC;
-		err = attach_xdp_program(p, k->ifindex, i->mode);
-	}
 	if (err) {
 		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
 		goto out;
@@ -378,6 +367,24 @@ out:
 		xdp_program__close(p);
 	mangle_bpf__destroy(skel);
 	return err;
+}
+
+/*
+ * In generic mode without frags: since 6.9 the kernel copies a frame for programs that have them,
+ * and the copy comes to tc without the length of its link layer header, which tc's programs then do
+ * not see. Without them it makes one buffer of the frame in place.
+ */
+static int attach_in(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		     uint32_t mode, struct prog_features f, struct err *e)
+{
+	int err = -EOPNOTSUPP;
+
+	i->mode = mode;
+	if (mode == MODE_GENERIC)
+		f.frags = false;
+	if (f.dispatcher)
+		err = attach_dispatcher(s, k, i, &f, e);
+	return err == -EOPNOTSUPP ? attach_plain(s, k, i, &f, e) : err;
 }
 
 /* 1 found and attached, 0 there is none, or negative errno. A record of what is gone goes too. */
@@ -444,9 +451,9 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	/* tc first: what XDP leaves to it is dealt with from the first packet on. */
 	err = session_set(s, &k, &i, needs, &f, e);
 	if (!err) {
-		err = f.dispatcher ? attach_dispatcher(s, &k, &i, mode, &f, e) : -EOPNOTSUPP;
-		if (err == -EOPNOTSUPP)
-			err = attach_plain(s, &k, &i, mode, &f, e);
+		err = attach_in(s, &k, &i, mode ? (uint32_t)mode : MODE_NATIVE, f, e);
+		if (!mode && other_mode_may_do(err))
+			err = attach_in(s, &k, &i, MODE_GENERIC, f, e);
 	}
 	if (err) {
 		session_clear(&k, &i);

@@ -109,6 +109,16 @@ def test_foreign_program_is_left_alone(line, mangle, build, foreign, mode):
     assert steers(line.snd, line.mid, *netns.addresses(1, 4))
 
 
+@pytest.mark.parametrize("mode", live.MODES)
+def test_tc_sees_whole_frames(line, mangle, build, mode):
+    """Filters of others find the Ethernet header where it belongs, as they do without mangle."""
+    line.mid.run("tc", "qdisc", "add", "dev", "m0", "clsact")
+    line.mid.run("tc", "filter", "add", "dev", "m0", "ingress", "bpf", "da", "obj", build("tcwhole.bpf.c"), "sec", "tc")
+    mangle.attach(line.mid, "m0", mode=mode, text=TEXT)
+    for version in (4, 6):
+        assert steers(line.snd, line.mid, *netns.addresses(1, version))
+
+
 def test_no_such_interface(line, mangle):
     ctl.assert_error(["-n", line.mid.name, "attach", "nope0", "--config", mangle.file(TEXT)], 1, "nope0")
     ctl.assert_error(["-n", line.snd.name, "attach", "m0", "--config", mangle.file(TEXT)], 1, "m0")
