@@ -177,5 +177,16 @@ void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct sto
 /* Do connections live that go through those chosen, and through none that stays? -EBUSY. */
 int check_bound(struct store *s, const struct attachment *a, size_t count, const bool *chosen,
 		struct err *e);
+/* Do connections live whose shared port no service of `to` has in TCP connection mode? -EBUSY. */
+int check_cut(struct store *s, const struct model *from, const struct model *to, struct err *e);
+/*
+ * Before the programs act on them, entries of the flow table go that would take a later connection
+ * for one that is over: before a change of services, where it gives a service connections it did
+ * not have; before interfaces of the thread's network namespace are attached.
+ */
+int prune_for_change(struct store *s, const struct model *from, const struct model *to,
+		     struct err *e);
+struct netdev;
+int prune_for_attach(struct store *s, const struct netdev *dev, int devs, struct err *e);
 
 #endif

@@ -223,6 +223,8 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 	fresh = store_is_fresh(s);
 	err = load_tables(c, s, wished, &d, e);
 	if (!err)
+		err = prune_for_attach(s, dev, c->argc, e);
+	if (!err)
 		err = attach_devices(c, s, dev, mode, changed, e);
 	if (!err)
 		err = report_attached(c, s, dev, changed, &d, fresh, e);

@@ -225,6 +225,8 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 	/* A file about to be loaded where nothing is has no store to ask. */
 	if (!err && s)
 		err = check_connections(c, s, from, to, e);
+	if (!err && s && !given(c, OPT(FORCE)))
+		err = check_cut(s, from, to, e);
 	if (err)
 		return err;
 	if (given(c, OPT(CHECK))) {
@@ -233,6 +235,9 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 		print_changes(&d, any_change(&d), true, before);
 		return given(c, OPT(EXIT_CODE)) && any_change(&d) ? EXIT_ANSWER_NO : 0;
 	}
+	err = prune_for_change(s, from, to, e);
+	if (err)
+		return err;
 	/* Whom old or new services need is there before the change, and goes after it. */
 	err = prog_sessions(s, (struct prog_needs){were.in || are.in, were.out || are.out}, e);
 	if (err)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What connections and replies ask of the host, wherever an interface is attached. */
+/*
+ * What connections and replies ask of the host, wherever an interface is attached, and which of its
+ * sockets belong to connections that the flow table knows.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +12,7 @@
 #include "cmd.h"
 #include "host.h"
 #include "netdev.h"
+#include "prog.h"
 
 /* ---- settings ---- */
 
@@ -157,81 +161,151 @@ void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct sto
 	free(h);
 }
 
-/* ---- bound connections ---- */
+/* ---- TCP sockets ---- */
 
 struct tuple {
 	uint32_t client_be[4], server_be[4];
 	uint16_t client_port, server_port;
 };
 
-struct tuples {
-	uint32_t netns;
+/* Those of the thread's network namespace that live, read when the first is asked for. */
+struct sockets {
 	struct tuple *all;
 	size_t count, room;
-	unsigned int alive;
+	bool read, failed;
 };
+
+static void add_socket(void *arg, const struct host_socket *s)
+{
+	struct sockets *to = arg;
+	struct tuple *t;
+
+	if (to->failed || s->state == HOST_TCP_TIME_WAIT || s->state == HOST_TCP_CLOSE ||
+	    s->state == HOST_TCP_LISTEN)
+		return;
+	if (to->count == to->room) {
+		size_t room = to->room ? 2 * to->room : 1024;
+
+		t = realloc(to->all, room * sizeof(*t));
+		if (!t) {
+			to->failed = true;
+			return;
+		}
+		to->all = t;
+		to->room = room;
+	}
+	t = &to->all[to->count++];
+	memcpy(t->client_be, s->remote_be, sizeof(t->client_be));
+	memcpy(t->server_be, s->local_be, sizeof(t->server_be));
+	t->client_port = s->remote_port;
+	t->server_port = s->local_port;
+}
 
 static int by_bytes(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct tuple));
 }
 
-/* Its socket has the target as its port. One that has the shared port itself needs no mangle. */
-static int add_flow(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
+/* Does the flow's client have a connection to that port of this host? 1, 0, or -ENOMEM. */
+static int is_alive(struct sockets *s, const struct mangle_flow_key *key, uint16_t port)
 {
-	struct tuples *t = arg;
-	struct tuple *to;
+	struct tuple t = {.client_port = ntohs(key->client_port_be), .server_port = port};
 
-	if ((flow->state != FLOW_BOUND && flow->state != FLOW_LIVE) ||
-	    flow->port == ntohs(key->server_port_be) ||
-	    (key->netns ^ t->netns) & ~MANGLE_FLOW_REVERSE)
-		return 0;
-	if (t->count == t->room) {
-		size_t room = t->room ? 2 * t->room : 1024;
-
-		to = realloc(t->all, room * sizeof(*to));
-		if (!to)
-			return -ENOMEM;
-		t->all = to;
-		t->room = room;
+	if (!s->read) {
+		s->read = true;
+		host_sockets(add_socket, s);
+		if (s->count)
+			qsort(s->all, s->count, sizeof(*s->all), by_bytes);
 	}
-	to = &t->all[t->count++];
-	memcpy(to->client_be, key->client_be, sizeof(to->client_be));
-	memcpy(to->server_be, key->server_be, sizeof(to->server_be));
-	to->client_port = ntohs(key->client_port_be);
-	to->server_port = flow->port;
-	return 0;
+	if (s->failed)
+		return -ENOMEM;
+	memcpy(t.client_be, key->client_be, sizeof(t.client_be));
+	memcpy(t.server_be, key->server_be, sizeof(t.server_be));
+	return s->count && bsearch(&t, s->all, s->count, sizeof(t), by_bytes) ? 1 : 0;
 }
 
-static void count_alive(void *arg, const struct host_socket *s)
-{
-	struct tuples *t = arg;
-	struct tuple key = {.client_port = s->remote_port, .server_port = s->local_port};
+/* ---- the flow table ---- */
 
-	if (s->state == HOST_TCP_TIME_WAIT || s->state == HOST_TCP_CLOSE ||
-	    s->state == HOST_TCP_LISTEN)
-		return;
-	memcpy(key.client_be, s->remote_be, sizeof(key.client_be));
-	memcpy(key.server_be, s->local_be, sizeof(key.server_be));
-	t->alive += bsearch(&key, t->all, t->count, sizeof(key), by_bytes) != NULL;
+static bool is_of(const struct mangle_flow_key *key, uint64_t netns)
+{
+	return !((key->netns ^ (uint32_t)netns) & ~MANGLE_FLOW_REVERSE);
 }
 
-/* How many connections of the flow table have a socket in that namespace, or negative errno. */
-static int count_bound(struct store *s, uint64_t netns, struct err *e)
+/* The port that its socket has; 0: it has none yet. */
+static uint16_t socket_port(const struct mangle_flow_key *key, const struct mangle_flow *flow)
 {
-	struct tuples t = {.netns = (uint32_t)netns};
+	if (flow->state == FLOW_REVERSE)
+		return ntohs(key->server_port_be);
+	return flow->state == FLOW_BOUND || flow->state == FLOW_LIVE ? flow->port : 0;
+}
+
+static int flows_failed(int err, struct err *e)
+{
+	return err == -ENOMEM ? fail(e, err, "flows", "looking for connections: out of memory")
+			      : err;
+}
+
+/* Calls here in every network namespace that something is attached in, each once. */
+static int in_each_netns(struct store *s, int (*here)(void *arg, uint64_t netns, struct err *e),
+			 void *arg, struct err *e)
+{
+	struct attachment *a;
+	size_t count;
+	int err = read_attachments(s, &a, &count, e);
 	int back;
-	int err = store_flows(s, add_flow, &t, e);
 
-	if (err == -ENOMEM)
-		fail(e, err, "flows", "looking for connections: out of memory");
-	if (!err && t.count && !netns_enter_inode(netns, &back)) {
-		qsort(t.all, t.count, sizeof(*t.all), by_bytes);
-		host_sockets(count_alive, &t);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && !err; i++) {
+		if (!a[i].attached || seen_before(a, i) || netns_enter_inode(a[i].key.netns, &back))
+			continue;
+		err = here(arg, a[i].key.netns, e);
 		netns_return(back);
 	}
-	free(t.all);
-	return err ? err : (int)t.alive;
+	free(a);
+	return err;
+}
+
+/* ---- bound connections ---- */
+
+struct bound {
+	struct store *store;
+	bool shared[65536]; /* ports whose connections count */
+	uint64_t netns;
+	struct sockets sockets;
+	struct found found; /* connections, and the shared port of the first */
+	bool one_port;	    /* count only those of that port */
+};
+
+/* One that has the shared port itself needs no mangle. */
+static int count_alive(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
+{
+	struct bound *b = arg;
+	uint16_t shared = ntohs(key->server_port_be);
+	int alive;
+
+	if ((flow->state != FLOW_BOUND && flow->state != FLOW_LIVE) || flow->port == shared ||
+	    !b->shared[shared] || !is_of(key, b->netns))
+		return 0;
+	if (b->one_port && b->found.count && b->found.first != shared)
+		return 0;
+	alive = is_alive(&b->sockets, key, flow->port);
+	if (alive > 0)
+		find(&b->found, shared);
+	return alive < 0 ? alive : 0;
+}
+
+/* In the thread's network namespace, which is that. */
+static int count_bound(void *arg, uint64_t netns, struct err *e)
+{
+	struct bound *b = arg;
+	int err;
+
+	b->netns = netns;
+	b->sockets = (struct sockets){0};
+	err = store_flows(b->store, count_alive, b, e);
+	free(b->sockets.all);
+	return flows_failed(err, e);
 }
 
 /* Does one that stays serve the namespace? Then its connections go on. */
@@ -243,23 +317,250 @@ static bool stays(const struct attachment *a, size_t count, const bool *chosen, 
 	return false;
 }
 
+static struct bound *new_bound(struct store *s, struct err *e)
+{
+	struct bound *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		flows_failed(-ENOMEM, e);
+	else
+		b->store = s;
+	return b;
+}
+
+static const char *plural(unsigned int count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static const char *them(unsigned int count)
+{
+	return count == 1 ? "it" : "them";
+}
+
 int check_bound(struct store *s, const struct attachment *a, size_t count, const bool *chosen,
 		struct err *e)
 {
-	for (size_t i = 0; i < count; i++) {
-		int alive;
+	struct bound *b = new_bound(s, e);
+	int err = 0, back;
 
+	if (!b)
+		return -ENOMEM;
+	memset(b->shared, true, sizeof(b->shared));
+	for (size_t i = 0; i < count && !err; i++) {
 		if (!chosen[i] || !a[i].attached || seen_before(a, i) ||
-		    stays(a, count, chosen, a[i].key.netns))
+		    stays(a, count, chosen, a[i].key.netns) ||
+		    netns_enter_inode(a[i].key.netns, &back))
 			continue;
-		alive = count_bound(s, a[i].key.netns, e);
-		if (alive < 0)
-			return alive;
-		if (alive)
-			return fail(
+		err = count_bound(b, a[i].key.netns, e);
+		netns_return(back);
+		if (!err && b->found.count)
+			err = fail(
 				e, -EBUSY, a[i].iface.name,
-				"detaching: %d bound TCP connection%s would be cut off (close %s, or use --force)",
-				alive, alive == 1 ? "" : "s", alive == 1 ? "it" : "them");
+				"detaching: %u bound TCP connection%s would be cut off (close %s, or use --force)",
+				b->found.count, plural(b->found.count), them(b->found.count));
 	}
-	return 0;
+	free(b);
+	return err;
+}
+
+/* A service of the model that has connections on the port. */
+static const struct service *connections_on(const struct model *m, uint16_t port)
+{
+	for (unsigned int i = 0; i < m->service_count; i++)
+		for (unsigned int k = 0; k < m->services[i].port_count; k++)
+			if (m->services[i].ports[k] == port &&
+			    service_has_connections(&m->services[i]))
+				return &m->services[i];
+	return NULL;
+}
+
+/* Marks the ports that `of` has connections on, and `not_of` has not; whether there is one. */
+static bool mark_ports(const struct model *of, const struct model *not_of, bool ports[65536])
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < of->service_count; i++)
+		for (unsigned int k = 0; k < of->services[i].port_count; k++)
+			if (service_has_connections(&of->services[i]))
+				ports[of->services[i].ports[k]] = true;
+	for (unsigned int i = 0; i < not_of->service_count; i++)
+		for (unsigned int k = 0; k < not_of->services[i].port_count; k++)
+			if (service_has_connections(&not_of->services[i]))
+				ports[not_of->services[i].ports[k]] = false;
+	for (unsigned int port = 0; port < 65536; port++)
+		any |= ports[port];
+	return any;
+}
+
+int check_cut(struct store *s, const struct model *from, const struct model *to, struct err *e)
+{
+	struct bound *b = new_bound(s, e);
+	unsigned int count;
+	uint16_t port;
+	int err = 0;
+
+	if (!b)
+		return -ENOMEM;
+	b->one_port = true;
+	if (mark_ports(from, to, b->shared))
+		err = in_each_netns(s, count_bound, b, e);
+	count = b->found.count;
+	port = (uint16_t)b->found.first;
+	free(b);
+	if (err || !count)
+		return err;
+	return fail(
+		e, -EBUSY, connections_on(from, port)->name,
+		"taking TCP port %u away: %u bound connection%s would be cut off (close %s, or use --force)",
+		port, count, plural(count), them(count));
+}
+
+/* ---- connections that are over ---- */
+
+/* What of a shared port's entries goes. */
+enum stale {
+	STALE_NONE,
+	STALE_TAKEN, /* those whose client is connected to the shared port itself */
+	STALE_DEAD,  /* those too that no socket belongs to; while nobody makes new ones */
+};
+
+struct prune {
+	struct store *store;
+	uint8_t shared[65536]; /* enum stale */
+	uint64_t netns;
+	struct sockets sockets;
+};
+
+static int judge_flow(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
+{
+	struct prune *p = arg;
+	uint16_t shared = flow->state == FLOW_REVERSE ? flow->port : ntohs(key->server_port_be);
+	uint16_t own = socket_port(key, flow);
+	int alive;
+
+	if (p->shared[shared] == STALE_NONE || !is_of(key, p->netns))
+		return 0;
+	alive = own == shared ? 0 : is_alive(&p->sockets, key, shared);
+	if (alive || p->shared[shared] == STALE_TAKEN)
+		return alive;
+	alive = own ? is_alive(&p->sockets, key, own) : 0;
+	return alive < 0 ? alive : !alive;
+}
+
+/* In the thread's network namespace, which is that. */
+static int prune_here(void *arg, uint64_t netns, struct err *e)
+{
+	struct prune *p = arg;
+	int err;
+
+	p->netns = netns;
+	p->sockets = (struct sockets){0};
+	err = store_flows_prune(p->store, judge_flow, p, e);
+	free(p->sockets.all);
+	return flows_failed(err, e);
+}
+
+static bool mark_stale(struct prune *p, const struct service *svc, enum stale how)
+{
+	if (!service_has_connections(svc))
+		return false;
+	for (unsigned int i = 0; i < svc->port_count; i++)
+		p->shared[svc->ports[i]] = (uint8_t)how;
+	return true;
+}
+
+static struct prune *new_prune(struct store *s, struct err *e)
+{
+	struct prune *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		flows_failed(-ENOMEM, e);
+	else
+		p->store = s;
+	return p;
+}
+
+int prune_for_change(struct store *s, const struct model *from, const struct model *to,
+		     struct err *e)
+{
+	struct prune *p;
+	bool any = false;
+	int err = 0;
+
+	if (!store_flows_size(s))
+		return 0;
+	p = new_prune(s, e);
+	if (!p)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < to->service_count; i++) {
+		const struct service *svc = &to->services[i];
+		const struct service *old = model_find(from, svc->name);
+
+		if (!old || !service_same_settings(old, svc))
+			any |= mark_stale(p, svc, STALE_DEAD);
+	}
+	/* Where connections come in by another service's ways, they are made meanwhile. */
+	for (unsigned int i = 0; i < from->service_count; i++)
+		for (unsigned int k = 0; k < from->services[i].port_count; k++)
+			if (p->shared[from->services[i].ports[k]] &&
+			    service_has_connections(&from->services[i]))
+				p->shared[from->services[i].ports[k]] = STALE_TAKEN;
+	if (any)
+		err = in_each_netns(s, prune_here, p, e);
+	free(p);
+	return err;
+}
+
+static bool has_sessions(const struct attachment *a)
+{
+	return a->attached && a->iface.tc_in && prog_sessions_ok(&a->key, &a->iface);
+}
+
+/* Is an interface of this namespace about to get the program that acts on flows; is it not the
+ * first? */
+static bool needs_sessions(const struct attachment *a, size_t count, const struct netdev *dev,
+			   int devs, bool *first)
+{
+	int have = 0;
+
+	*first = true;
+	for (size_t i = 0; i < count; i++) {
+		if (a[i].key.netns != netns_inode() || !has_sessions(&a[i]))
+			continue;
+		*first = false;
+		for (int k = 0; k < devs; k++)
+			have += a[i].key.ifindex == (uint32_t)dev[k].ifindex;
+	}
+	return have < devs;
+}
+
+int prune_for_attach(struct store *s, const struct netdev *dev, int devs, struct err *e)
+{
+	struct attachment *a = NULL;
+	struct prune *p;
+	struct model m;
+	size_t count;
+	bool first, any = false;
+	int err;
+
+	if (!store_flows_size(s))
+		return 0;
+	p = new_prune(s, e);
+	if (!p)
+		return -ENOMEM;
+	model_init(&m);
+	err = store_read(s, &m, false, e);
+	if (!err)
+		err = read_attachments(s, &a, &count, e);
+	if (!err && needs_sessions(a, count, dev, devs, &first)) {
+		for (unsigned int i = 0; i < m.service_count; i++)
+			any |= mark_stale(p, &m.services[i], first ? STALE_DEAD : STALE_TAKEN);
+		if (any)
+			err = prune_here(p, netns_inode(), e);
+	}
+	model_free(&m);
+	free(a);
+	free(p);
+	return err;
 }

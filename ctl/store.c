@@ -1238,6 +1238,37 @@ int store_flows(const struct store *s, flow_fn each, void *arg, struct err *e)
 	return ret;
 }
 
+struct flows_prune {
+	const struct inner *in;
+	flow_fn judge;
+	void *arg;
+};
+
+static int prune_flow(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
+{
+	const struct flows_prune *p = arg;
+	int ret = p->judge(p->arg, key, flow);
+
+	if (ret > 0)
+		bpf_map_delete_elem(p->in->fd, key);
+	return ret < 0 ? ret : 0;
+}
+
+int store_flows_prune(const struct store *s, flow_fn judge, void *arg, struct err *e)
+{
+	struct inner in = {.fd = -1};
+	struct flows_prune p = {&in, judge, arg};
+	int ret;
+
+	if (!store_config(s)->flows_id)
+		return 0;
+	ret = flows_open(s, store_config(s)->flows_id, &in, e);
+	if (!ret)
+		ret = flows_each(&in, prune_flow, &p, e);
+	inner_close(&in);
+	return ret;
+}
+
 /* ---- attachments ---- */
 
 int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_iface **ifaces,

@@ -82,6 +82,8 @@ uint32_t store_flows_size(const struct store *s);
 typedef int (*flow_fn)(void *arg, const struct mangle_flow_key *key,
 		       const struct mangle_flow *flow);
 int store_flows(const struct store *s, flow_fn each, void *arg, struct err *e);
+/* Removes the entries that judge returns 1 for; below 0 ends it, and is returned. */
+int store_flows_prune(const struct store *s, flow_fn judge, void *arg, struct err *e);
 
 /* Attachments, as recorded. */
 int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_iface **ifaces,

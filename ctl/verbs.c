@@ -52,6 +52,7 @@ static const struct verb verbs[] = {
 	{.name = "service del",
 	 .arguments = "NAME",
 	 .help = "remove a service and its entities",
+	 .options = OPT(FORCE),
 	 .min = 1,
 	 .max = 1,
 	 .run = cmd_service_del},

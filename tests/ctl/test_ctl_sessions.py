@@ -20,7 +20,7 @@ from mangletest.ctl import assert_error, change, js, ok, run
 SHARED_PORT = "on another shared port"
 UDP = ["--proto", "udp", "--tag", "0:4", "--size", "4:100"]
 TCP = ["--proto", "tcp", "--tag", "0:4", "--size", "4:100"]
-WAITING, BOUND, LIVE, REVERSE = 1, 2, 3, 4
+WAITING, BOUND, LIVE, REVERSE, ENDED = 1, 2, 3, 4, 5
 REVERSE_BIT = 0x80000000
 
 
@@ -290,8 +290,9 @@ class FlowKey(ctypes.Structure):
 
 
 class Flow(ctypes.Structure):
-    _fields_ = [("state", ctypes.c_uint8), ("pad", ctypes.c_uint8), ("port", ctypes.c_uint16), ("isn", ctypes.c_uint32),
-                ("cookie", ctypes.c_uint32), ("options", ctypes.c_uint32), ("short_at", ctypes.c_uint32)]
+    _fields_ = [("state", ctypes.c_uint8), ("passed", ctypes.c_uint8), ("port", ctypes.c_uint16), ("isn", ctypes.c_uint32),
+                ("cookie", ctypes.c_uint32), ("options", ctypes.c_uint32), ("short_at", ctypes.c_uint32),
+                ("bound_at", ctypes.c_uint32), ("cpu", ctypes.c_uint32)]
 
 
 def mapped(address):
@@ -303,18 +304,28 @@ def flow_lines(number, client, server, state, shared=5009, netns=0):
     """bpftool's lines for one connection's entries; client and server with port."""
     lines = []
     for bit, port, what, other in ((0, shared, state, server[1]), (REVERSE_BIT, server[1], REVERSE, shared)):
-        if bit and state == WAITING:
+        if bit and (state in (WAITING, ENDED) or server[1] == shared):
             continue
         key = FlowKey((ctypes.c_uint8 * 16)(*mapped(client[0])), (ctypes.c_uint8 * 16)(*mapped(server[0])),
                       (ctypes.c_uint8 * 2)(*client[1].to_bytes(2, "big")), (ctypes.c_uint8 * 2)(*port.to_bytes(2, "big")),
                       netns & ~REVERSE_BIT | bit)
         lines.append(f"map update id {number} key hex {bytes(key).hex(' ')} "
-                     f"value hex {bytes(Flow(what, 0, other, 1, 2, 3, 0)).hex(' ')}\n")
+                     f"value hex {bytes(Flow(what, other == port, other, 1, 2, 3)).hex(' ')}\n")
     return lines
 
 
 def put_flows(lines):
     bpftool("batch", "file", "-", stdin="".join(lines))
+
+
+def flow_ports(number):
+    """Of every entry: client's port, port at this end, whether it is one of the way back."""
+    found = set()
+    for entry in json.loads(bpftool("map", "dump", "id", number)):
+        key = FlowKey.from_buffer_copy(bytes(int(b, 16) for b in entry["key"]))
+        found.add((int.from_bytes(bytes(key.client_port), "big"), int.from_bytes(bytes(key.server_port), "big"),
+                   bool(key.netns & REVERSE_BIT)))
+    return found
 
 
 def flows():
@@ -432,19 +443,22 @@ def test_killed_while_the_first_is_made(one, connections):
 
 # --- detach ---------------------------------------------------------------------------------------
 
-def connect(world, stack, family, server, client, bind_to):
-    """A connection within the namespace, to port 7000: (server's socket, client's)."""
+def connect(world, stack, family, server, client, bind_to, port=7000, own=0):
+    """A connection within the namespace, to `port`: (server's socket, client's)."""
     with world.ns_a.enter():
         listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
         near = stack.enter_context(socket.socket(socket.AF_INET6 if ":" in client else socket.AF_INET, socket.SOCK_STREAM))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    listener.bind((bind_to, 7000))
+    listener.bind((bind_to, port))
     listener.listen()
-    near.bind((client, 0))
-    near.connect((server, 7000))
-    return stack.enter_context(listener.accept()[0]), near
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    near.bind((client, own))
+    near.connect((server, port))
+    far = stack.enter_context(listener.accept()[0])
+    listener.close()
+    return far, near
 
 
 @pytest.mark.parametrize("family, bind_to, server, client", [
@@ -488,3 +502,123 @@ def test_detach_asks_for_bound_connections(connections, world, family, bind_to, 
         far.close()
         time.sleep(0.1)
         ok("-n", world.a, "detach", "veth0")
+
+
+# --- changes that cut off -------------------------------------------------------------------------
+
+HOME = "127.0.0.2", "127.0.0.1"  # client and server, within the namespace
+
+
+def test_changes_ask_for_bound_connections(connections, world):
+    t = service("t", protocol="tcp", ports=[5009], unknown=7000)
+    ok("apply", "-", stdin=document(t))
+    number, inode = flow_table()[0], os.fstat(world.ns_a.fd).st_ino
+    assert world.attach().status == 0
+    taking = [["service", "del", "t"], ["service", "set", "t", "--port", "5010"],
+              ["service", "set", "t", "--tcp", "segment"], ["service", "set", "t", "--proto", "udp"]]
+    files = [document([]), document({**t, "tcp": "segment"}), document({**t, "ports": [5010]})]
+    with contextlib.ExitStack() as stack:
+        near = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "")[1]
+        other = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "", port=7001)[1]
+        ends, others = [((HOME[0], s.getsockname()[1]), (HOME[1], s.getpeername()[1])) for s in (near, other)]
+        put_flows(flow_lines(number, *ends, LIVE, netns=inode))
+        g = ctl.generation()
+        line = "t: taking TCP port 5009 away: 1 bound connection would be cut off .close it, or use --force.$"
+        for argv in taking:
+            assert_error(argv, 1, line)
+        for text in files:
+            assert_error(["apply", "-"], 1, line, stdin=text)
+            assert_error(["apply", "-", "--check"], 1, line, stdin=text)
+        # that of another port is another matter
+        ok("service", "add", "u", "--port", "5008", "--unknown", "7001", *TCP)
+        put_flows(flow_lines(number, *others, BOUND, shared=5008, netns=inode))
+        for argv in taking:
+            assert_error(argv, 1, line)
+        assert_error(["service", "del", "u"], 1, "u: taking TCP port 5008 away: 1 bound")
+        put_flows(flow_lines(number, *others, BOUND, netns=inode))
+        assert_error(["service", "del", "t"], 1, "2 bound connections would be cut off .close them, ")
+        ok("service", "del", "u", "--force")
+        assert ctl.generation() == g + 2
+        # what leaves them where they are
+        ok("service", "set", "t", "--action", "observe")
+        ok("service", "set", "t", "--port", "5009,5010")
+        ok("service", "add", "heir", "--port", "5009", "--daddr", "127.0.0.0/8", *TCP)
+        ok("service", "del", "t")
+        ok("apply", "-", stdin=document({**t, "name": "renamed"}))
+        # whom nobody serves now is not cut off by that
+        ok("-n", world.a, "detach", "veth0", "--force")
+        ok("apply", "-", stdin=document([]))
+        ok("apply", "-", stdin=document(t))
+        assert world.attach().status == 0
+        for argv in (["service", "del", "t"], ["service", "set", "t", "--tcp", "segment"]):
+            assert_error(argv, 1, "taking TCP port 5009 away")
+            ok(*argv, "--force")
+            ok("apply", "-", "--force", stdin=document(t))
+        assert_error(["apply", "-"], 1, "taking TCP port 5009 away", stdin=files[0])
+        ok("apply", "-", "--check", "--force", stdin=files[0])
+        ok("apply", "-", "--force", stdin=files[0])
+
+
+def test_what_is_no_bound_connection(connections, world):
+    ok("service", "add", "t", "--port", "5009", "--unknown", "7000", *TCP)
+    number, inode = flow_table()[0], os.fstat(world.ns_a.fd).st_ino
+    assert world.attach().status == 0
+    with contextlib.ExitStack() as stack:
+        near = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "")[1]
+        passed = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "", port=5009)[1]
+        ends = (HOME[0], near.getsockname()[1]), (HOME[1], 7000)
+        put_flows(flow_lines(number, *ends, WAITING, netns=inode)
+                  + flow_lines(number, *ends, LIVE, netns=inode + 1)
+                  + flow_lines(number, *ends, LIVE, shared=5008, netns=inode)
+                  + flow_lines(number, (HOME[0], 9), ends[1], LIVE, netns=inode)
+                  + flow_lines(number, (HOME[0], passed.getsockname()[1]), (HOME[1], 5009), LIVE, netns=inode))
+        ok("service", "del", "t")
+
+
+# --- connections that are over --------------------------------------------------------------------
+
+@pytest.mark.parametrize("how", ["attach", "service", "second"])
+def test_entries_of_connections_that_are_over(connections, world, how):
+    """Before the program acts on the flow table, nothing is left in it that would take a later connection."""
+    add = ["service", "add", "t", "--port", "5009", "--unknown", "7000", *TCP]
+    begin = {"attach": ["-n", world.a, "attach", "veth0"], "service": add, "second": ["-n", world.a, "attach", "veth2"]}[how]
+    ctl.purge()
+    ok(*add)
+    number, inode = flow_table()[0], os.fstat(world.ns_a.fd).st_ino
+    if how == "second":
+        ok("-n", world.a, "attach", "veth0")
+    elif how == "service":
+        ok("-n", world.a, "attach", "veth0")
+        ok("service", "del", "t")
+    with contextlib.ExitStack() as stack:
+        bound = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "")[1].getsockname()[1]
+        # one that went on without mangle, while the old one's server has not heard of its end
+        half = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "", port=7001)[1].getsockname()[1]
+        connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "", port=5009, own=half)
+        passed = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "", port=5009)[1].getsockname()[1]
+        later = connect(world, stack, socket.AF_INET, HOME[1], HOME[0], "", port=5009)[1].getsockname()[1]
+
+        def lines(port, target, state=LIVE, shared=5009, netns=inode):
+            return flow_lines(number, (HOME[0], port), (HOME[1], target), state, shared, netns)
+
+        dead = lines(9, 7000) + lines(10, 7000, BOUND) + lines(11, 0, WAITING) + lines(12, 7000, ENDED) + lines(13, 5009)
+        put_flows(lines(bound, 7000) + lines(passed, 5009) + dead
+                  + lines(half, 7001) + lines(later, 7000) + lines(later, 7000, WAITING)
+                  + lines(14, 7000, shared=5008) + lines(15, 7000, netns=inode + 1)
+                  + lines(16, 7000)[1:])  # a way back alone
+        kept = {(bound, 5009, False), (bound, 7000, True), (passed, 5009, False),
+                (14, 5008, False), (14, 7000, True), (15, 5009, False), (15, 7000, True)}
+        gone = {(9, 5009, False), (9, 7000, True), (10, 5009, False), (10, 7000, True), (11, 5009, False),
+                (12, 5009, False), (13, 5009, False), (16, 7000, True)}
+        taken = {(half, 5009, False), (half, 7001, True), (later, 5009, False), (later, 7000, True)}
+        before = kept | gone | taken
+        assert flow_ports(number) == before
+        if how == "second":
+            ok("-n", world.a, "attach", "veth0")
+            assert flow_ports(number) == before, "nothing begins there"
+        assert_error([*begin, "--mode", "nonsense"] if how != "service" else [*add, "--tcp", "nonsense"], 2, "nonsense")
+        ok(*begin, *(["--force"] if how == "service" else []))
+        assert flow_ports(number) == (kept | gone if how == "second" else kept)
+        put_flows(dead)
+        ok(*begin)
+        assert flow_ports(number) >= gone - {(16, 7000, True)}, "nothing begins anew"

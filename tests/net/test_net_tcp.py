@@ -1227,6 +1227,43 @@ def test_detach(pair, mangle, mode, foreign):
     assert talk.outcome(client) == "reset", "the kernel's own answer"
 
 
+@version_param
+@pytest.mark.parametrize("over", ("closed", "lost"))
+@pytest.mark.parametrize("how", ("detach", "service"))
+def test_port_again_without_mangle(pair, mangle, how, over, version):
+    """A connection straight to the shared port, from where a bound one came before, is left alone
+    when mangle is there again; whether the old one was closed or its server never heard of its end."""
+    mangle.attach(pair.srv, "m0", text=text())
+    address, source = pair.server(version), (pair.client(version), 40001)
+    listeners = talk.listeners(pair.srv, address, SHARED, *TARGETS.values())
+    away = ["-n", pair.srv.name, "detach", "m0"] if how == "detach" else ["service", "del", "default"]
+    client = talk.connect(pair.cli, address, source=source)
+    server = talk.begin(client, listeners[6001])
+    ctl.assert_error(away, 1, "1 bound .*--force")
+    talk.talk(client, server)
+    if over == "closed":
+        close_client_reset(client, server)
+        ctl.ok(*away)
+    else:
+        ctl.ok(*away, "--force")
+        talk.hang_up(client)
+        assert talk.sockets_on(pair.srv, 6001) == ["ESTAB"]
+    client = talk.connect(pair.cli, address, source=source)
+    server = talk.accept(listeners[SHARED])
+    talk.talk(client, server)
+    if how == "detach":
+        mangle.attach(pair.srv, "m0")
+    else:
+        ctl.ok("apply", "-", "--force", stdin=text())
+    before = counted(mangle)
+    talk.talk(client, server)
+    close_half_client(client, server)
+    assert counted(mangle) == before, "its segments pass"
+    client = talk.connect(pair.cli, address)
+    talk.talk(client, talk.begin(client, listeners[6001]))
+    check_sums(mangle)
+
+
 def test_programs_come_and_go_with_services(pair, mangle):
     """Nothing is at tc while no service needs it."""
     none = {"ingress": [], "egress": []}

@@ -45,3 +45,9 @@ def test_the_sandbox_lets_it_work():
         "it makes /sys/fs/bpf read-only"
     assert any("sys-subsystem-net-devices-%i.device" in v for v in values.get("WantedBy", ())), \
         "BindsTo= alone never starts it"
+
+
+def test_stopping_is_never_refused():
+    """Bound connections forbid `detach`; who stops the unit has said what he wants."""
+    stop = re.search(r"^ExecStop=(.*)$", unit(), re.M).group(1).split()
+    assert "detach" in stop and "--force" in stop, stop
