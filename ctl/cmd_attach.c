@@ -387,6 +387,9 @@ int cmd_detach(const struct cmd *c, struct err *e)
 			"arguments: interfaces or --all, one of the two (see mangle-ctl %s --help)",
 			c->name);
 	err = store_open(&s, STORE_WRITE, c->wait, e);
+	/* What a killed run has begun is purged too. */
+	if (err == -ENOENT && given(c, OPT(PURGE)) && !access(STORE_DIR, F_OK))
+		err = store_open(&s, STORE_CREATE, c->wait, e);
 	if (err == -ENOENT)
 		return detach_nothing(c, e);
 	if (err)
