@@ -20,14 +20,19 @@ struct {
 } flows SEC(".maps");
 
 /*
- * The shared port of a bound connection, at its socket: what is evicted from the flow table comes
- * back with the server's next segment.
+ * What a bound connection's socket knows: what is evicted from the flow table comes back with the
+ * server's next segment.
  */
+struct bound {
+	__u32 shared;  /* port */
+	__u32 checked; /* ms since boot, when the flow table was last seen to have it */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, __u32);
+	__type(value, struct bound);
 } bound SEC(".maps");
 
 #endif

@@ -44,6 +44,8 @@ static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
 	return sk;
 }
 
+#define RESTORE_MS 50 /* the table is looked at so often, since that costs more than all else */
+
 /* What the LRU table has evicted comes back: whose socket sends is alive. */
 static __always_inline void restore(struct flow_notes *own, __u16 shared, __u16 target)
 {
@@ -72,15 +74,20 @@ PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 
 	struct flow_notes *own = flow_own();
 	struct bpf_sock *sk = own_socket(&p);
 	struct mangle_flow *flow;
-	__u32 *stored, shared;
+	struct bound *stored, fresh = {};
+	__u32 shared, now;
 
 	pkt_init_data(&p, skb);
 	if (!own || !flow_key_out(&p, &own->key))
 		return 0;
 	stored = sk ? bpf_sk_storage_get(&bound, sk, NULL, 0) : NULL;
 	if (stored) {
-		restore(own, *stored, source);
-		return *stored;
+		now = now_ms();
+		if (now - stored->checked >= RESTORE_MS) {
+			restore(own, stored->shared, source);
+			stored->checked = now;
+		}
+		return stored->shared;
 	}
 	flow = flow_find(&own->key);
 	if (!flow)
@@ -92,7 +99,8 @@ PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 
 		return flow && flow->state == FLOW_BOUND && is_fresh(flow) ? shared | TOO_EARLY
 									   : shared;
 	}
-	bpf_sk_storage_get(&bound, sk, &shared, BPF_SK_STORAGE_GET_F_CREATE);
+	fresh.shared = shared;
+	bpf_sk_storage_get(&bound, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 	return shared;
 }
 
