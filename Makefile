@@ -156,9 +156,9 @@ run-bench-quick: all $(B)/bench/bench
 	$(Q)MANGLE_CTL=$(B)/mangle-ctl $(B)/bench/bench quick
 
 # What the sections in Python run.
-BENCH_TOOLS := $(addprefix $(B)/bench/,pingpong stream noop.bpf.o)
+BENCH_TOOLS := $(addprefix $(B)/bench/,pingpong stream connections noop.bpf.o)
 
-$(B)/bench/pingpong $(B)/bench/stream: $(B)/bench/%: bench/%.c bench/station.c bench/station.h bench/frame.h
+$(B)/bench/pingpong $(B)/bench/stream $(B)/bench/connections: $(B)/bench/%: bench/%.c bench/station.c bench/station.h bench/frame.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Ibench -o $@ $< bench/station.c

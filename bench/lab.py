@@ -17,6 +17,8 @@ PINS = "/sys/fs/bpf/mangle"
 SHARED_PORT, FIRST_PORT = 5000, 10000
 BUILD = os.environ.get("BUILD", "build")
 CTL = os.environ.get("MANGLE_CTL", os.path.join(BUILD, "mangle-ctl"))
+# The client's, the server's: station.c's.
+CPUS = (max(os.sysconf("SC_NPROCESSORS_ONLN") - 2, 0), os.sysconf("SC_NPROCESSORS_ONLN") - 1)
 FILES = os.path.join(BUILD, "bench")  # what is built for the benchmark, and what it writes
 
 
@@ -103,32 +105,53 @@ class Lab:
         with open("/proc/self/mounts", encoding="utf-8") as f:
             return any(line.split()[1:3] == ["/sys/fs/bpf", "bpf"] for line in f)
 
-    def wire(self, name, gro=False):
-        """A veth pair, of one name at both ends. The address of its receiving end."""
+    def wire(self, name, gro=False, offloads=False, addresses=1):
+        """A veth pair, of one name at both ends. The first of its receiving end's addresses."""
         self.wires += 1
         net = f"10.77.{self.wires}"
         run("ip", "-n", TX, "link", "add", name, "address", "02:00:00:00:00:01", "type", "veth",
             "peer", "name", name, "address", "02:00:00:00:00:02", "netns", RX)
-        for ns, own, mac in ((TX, 1, 2), (RX, 2, 1)):
-            run("ip", "-n", ns, "address", "add", f"{net}.{own}/24", "dev", name)
-            # What comes from a cable has a whole checksum, and nobody asks for addresses meanwhile.
-            run("ip", "netns", "exec", ns, "ethtool", "-K", name, "tx", "off")
+        ends = ((TX, [1], 1), (RX, range(2, 2 + addresses), 2))
+        for (ns, own, _), (_, others, mac) in (ends, ends[::-1]):
+            if not offloads:  # what comes from a cable has a whole checksum
+                run("ip", "netns", "exec", ns, "ethtool", "-K", name, "tx", "off")
             run("ip", "-n", ns, "link", "set", name, "up")
-            run("ip", "-n", ns, "neigh", "replace", f"{net}.{mac}", "lladdr", f"02:00:00:00:00:0{mac}",
-                "dev", name, "nud", "permanent")
+            # Nobody asks for addresses meanwhile.
+            run("ip", "-n", ns, "-batch", "-", stdin="".join(
+                [f"address add {net}.{a}/24 dev {name}\n" for a in own] +
+                [f"neigh replace {net}.{a} lladdr 02:00:00:00:00:0{mac} dev {name} nud permanent\n"
+                 for a in others]))
         if gro:
             run("ip", "netns", "exec", RX, "ethtool", "-K", name, "gro", "on")
         return f"{net}.2"
 
     @staticmethod
+    def steer(name):
+        """Makes a wire more like a cable between two machines: a full queue holds the sender back instead of losing
+        frames (Linux 6.16); what comes in at an end is merged where veth can, and handled by that end's CPU, in its
+        order."""
+        for ns, cpu in zip((TX, RX), CPUS):
+            mask = f"{1 << cpu % 32:x}" + cpu // 32 * ",00000000"
+            run("tc", "-n", ns, "qdisc", "replace", "dev", name, "root", "pfifo")
+            run("ip", "netns", "exec", ns, "ethtool", "-K", name, "gro", "on")
+            run("ip", "netns", "exec", ns, "sh", "-c", f"echo {mask} > /sys/class/net/{name}/queues/rx-0/rps_cpus")
+
+    @staticmethod
+    def noop(name, mode="native"):
+        """Attaches the program that does nothing to a wire's receiving end."""
+        hook, section = {"native": ("xdpdrv", "xdp.frags"), "generic": ("xdpgeneric", "xdp")}[mode]  # mangle's
+        run("ip", "-n", RX, "link", "set", name, hook, "object", os.path.join(FILES, "noop.bpf.o"), "section",
+            section)
+
+    @staticmethod
     def ctl(*args, stdin=None):
         return run(CTL, "--quiet", *args, stdin=stdin)
 
-    def attach(self, name, mode="native"):
+    def attach(self, name, mode="native", protocol="udp"):
         """Attaches mangle to a wire's receiving end: one service, port 5000, tag 0:4."""
         path = os.path.join(FILES, "lab.yaml")
         with open(path, "w", encoding="ascii") as f:
-            f.write("version: 1\nservices:\n  - name: plain\n    protocol: udp\n"
+            f.write(f"version: 1\nservices:\n  - name: plain\n    protocol: {protocol}\n"
                     f"    ports: [{SHARED_PORT}]\n    tag: {{ offset: 0, length: 4 }}\n"
                     "    size: { min: 16, max: 1400 }\n    invalid: drop\n    unknown: drop\n")
         config = [] if os.path.exists(PINS) else ["--config", path]
@@ -137,6 +160,10 @@ class Lab:
     def packets(self):
         """Packets by verdict, and `seen`."""
         return json.loads(run(CTL, "-j", "stats"))["packets"]
+
+    def reasons(self):
+        """Packets by reason."""
+        return {name: one["packets"] for name, one in json.loads(run(CTL, "-j", "stats"))["reasons"].items()}
 
 
 def main(section, measure):

@@ -9,4 +9,11 @@ int noop(struct xdp_md *ctx __attribute__((unused)))
 	return XDP_PASS;
 }
 
+/* For frames in one piece. */
+SEC("xdp")
+int noop_linear(struct xdp_md *ctx __attribute__((unused)))
+{
+	return XDP_PASS;
+}
+
 char LICENSE[] SEC("license") = "GPL";

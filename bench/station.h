@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What pingpong and stream, which send and receive on sockets, have in common. */
+/* What pingpong, stream and connections, which send and receive on sockets, have in common. */
 #ifndef BENCH_STATION_H
 #define BENCH_STATION_H
 

@@ -180,7 +180,7 @@ def test_the_report(bench):
     assert report["format"] == 1
     assert report["machine"].keys() >= {
         "cpu", "cpus", "memory", "kernel", "mitigations", "clocksource", "jit", "veth"}
-    assert {"mangle", "clang", "libbpf", "libxdp", "nft", "iptables"} == report["versions"].keys()
+    assert {"mangle", "clang", "libbpf", "libxdp", "nft", "iptables", "haproxy"} == report["versions"].keys()
     assert (bench.directory / "report.txt").read_text() in done.stdout
     for name in ("tables", "services"):
         svg = bench.directory / f"{name}.svg"
