@@ -63,17 +63,17 @@ static __always_inline enum mangle_reason answered(struct session *n, enum step 
 	return reason;
 }
 
-static __always_inline enum mangle_reason refuse(struct session *n)
-{
-	if (n->flow.state)
-		flow_forget(&n->key);
-	return answered(n, STEP_RESET, REASON_TCP_RESET);
-}
-
 /* No connection of ours, but one of that name may be waiting still. */
 static __always_inline enum mangle_reason deny(struct session *n)
 {
 	return answered(n, STEP_RESET, REASON_TCP_RESET);
+}
+
+static __always_inline enum mangle_reason refuse(struct session *n)
+{
+	if (n->flow.state)
+		flow_forget(&n->key);
+	return deny(n);
 }
 
 /* Before data: nothing to be said, or it comes again. */
@@ -370,20 +370,15 @@ static __always_inline bool recall(struct pkt *p, struct session *n)
 	return true;
 }
 
-static __always_inline bool is_syn(const struct session *n)
-{
-	return (n->seg.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
-}
-
 /* Under observe, connections that were bound before go on. */
 static __always_inline bool is_bound(const struct session *n)
 {
-	return !is_syn(n) && (n->flow.state == FLOW_BOUND || n->flow.state == FLOW_LIVE);
+	return !is_syn(&n->seg) && (n->flow.state == FLOW_BOUND || n->flow.state == FLOW_LIVE);
 }
 
 static __always_inline enum mangle_reason judge_segment(struct pkt *p, struct session *n)
 {
-	if (is_syn(n))
+	if (is_syn(&n->seg))
 		return checksum_is_good(p) ? begin(p, n) : ignore(n);
 	if (likely(n->flow.state == FLOW_LIVE))
 		return n->flow.passed ? leave(p, n) : follow(n);

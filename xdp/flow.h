@@ -6,7 +6,7 @@
 #include "../maps/flows.bpf.h"
 #include "pkt.h"
 
-const volatile __u32 own_netns = 0; /* inode of the network namespace */
+const volatile __u32 own_netns = 0; /* struct mangle_flow_key */
 
 /* A CPU's own room for keys, since the stack is small. */
 struct flow_notes {

@@ -28,7 +28,7 @@ static __always_inline enum mangle_reason foresee(struct pkt *p)
 		return REASON_NO_SERVICE;
 	}
 	read_segment(p, &s);
-	if ((s.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN)
+	if (is_syn(&s))
 		return REASON_TCP_COOKIE;
 	if (s.flags & TCP_RST)
 		return REASON_TCP_HANDSHAKE;

@@ -39,7 +39,7 @@ static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
 	struct bpf_sock *sk = p->ctx->sk;
 
 	sk = sk ? bpf_sk_fullsock(sk) : NULL;
-	if (!sk || sk->src_port != p->src_port || sk->state == 10 /* listens */)
+	if (!sk || sk->src_port != p->src_port || sk->state == SK_LISTEN)
 		return NULL;
 	return sk;
 }

@@ -50,6 +50,12 @@ static __always_inline bool read_segment(const struct pkt *p, struct segment *s)
 	return true;
 }
 
+/* Does it begin a connection? */
+static __always_inline bool is_syn(const struct segment *s)
+{
+	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
 enum {
 	TCP_OPT_END = 0,
 	TCP_OPT_NOP = 1,
