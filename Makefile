@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# mangle: make | check | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
+# mangle: make | check | proof | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
@@ -103,6 +103,15 @@ check:
 
 run-check: build-tests
 	$(Q)BUILD=$(B) tests/run $(PART)
+
+# The long form of what RELIABILITY.md claims; figures at the end.
+.PHONY: proof run-proof
+proof:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-proof
+
+run-proof: build-tests
+	$(Q)BUILD=$(B) tests/proof/run $(PROOFS)
 
 .PHONY: demo run-demo
 demo:

@@ -1,0 +1,75 @@
+"""Proofs that RELIABILITY.md speaks of. They need root, and have the machine's pins to themselves."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [p for p in (str(HERE), str(HERE.parent / "lib")) if p not in sys.path]
+
+from mangletest import ctl, netns  # noqa: E402  (the path above comes first)
+
+PREFIX = f"mglp-{os.getpid()}-"
+BUILD = os.path.abspath(os.environ.get("BUILD", HERE.parents[1] / "build"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine():
+    """The machine is ours for the session and afterwards as it was."""
+    if os.geteuid():
+        pytest.skip("wants root", allow_module_level=True)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # to clean up then too
+    with ctl.exclusive(PREFIX):
+        for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
+            owner = re.fullmatch(r"(mglp-(\d+)-).*", name)
+            if owner and not os.path.exists(f"/proc/{owner[2]}"):
+                ctl.remove_netns(owner[1])  # of a session that was killed
+        yield
+
+
+@pytest.fixture(scope="session")
+def program():
+    """program("diff"): a test program that make has built, build/tests/diff."""
+
+    def path(name):
+        found = os.path.join(BUILD, "tests", name)
+        assert os.access(found, os.X_OK), f"not built: {found} (make build-tests)"
+        return found
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """compiled("blast.c"): a C program that lies beside the tests."""
+    made = {}
+    folder = tmp_path_factory.mktemp("build")
+
+    def compile_one(source, *flags):
+        key = (source, flags)
+        if key not in made:
+            out = folder / f"{len(made)}-{Path(source).stem}"
+            subprocess.run(["cc", "-O2", "-g", "-Wall", *flags, "-o", out, HERE / source], check=True)
+            made[key] = out
+        return made[key]
+
+    return compile_one
+
+
+@pytest.fixture
+def lab():
+    with netns.Lab(PREFIX) as made:
+        yield made
+
+
+@pytest.fixture
+def clean():
+    """Nothing loaded, nothing attached, before and after."""
+    ctl.purge()
+    yield
+    ctl.purge()
