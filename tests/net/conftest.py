@@ -37,7 +37,7 @@ def machine():
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory):
-    """Compiles what the tests run beside mangle: build("blast.c"), build("pass.bpf.c")."""
+    """Compiles what the tests run beside mangle: build("flood.c"), build("pass.bpf.c")."""
     made = {}
     folder = tmp_path_factory.mktemp("build")
 
@@ -48,7 +48,7 @@ def build(tmp_path_factory):
             compiler = "clang" if bpf else "cc"
             if netns.have(compiler):
                 pytest.skip(f"{compiler} is not installed")
-            out = folder / f"{len(made)}-{source.removesuffix('.c')}{'.o' if bpf else ''}"
+            out = folder / f"{len(made)}-{Path(source).stem}{'.o' if bpf else ''}"
             argv = [compiler, "-O2", "-g", "-Wall", *flags]
             argv += ["-target", "bpf", "-c", f"-I/usr/include/{os.uname().machine}-linux-gnu"] if bpf else []
             subprocess.run([*argv, "-o", out, HERE / source], check=True)
@@ -60,7 +60,7 @@ def build(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def blast(build):
-    return build("blast.c")
+    return build("../lib/blast.c")
 
 
 @pytest.fixture

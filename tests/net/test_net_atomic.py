@@ -45,8 +45,9 @@ def replace(stream, files, times):
     lost, mixed up, or on the shared port, and each replacement turns them once."""
     changes = []
     for i in range(1, times + 1):
+        begin = stream.sent()
         r = ctl.change("map", "replace", files[i % 2])
-        changes.append((stream.sent(), i % 2))
+        changes.append((begin, stream.sent(), i % 2))
         assert (r["changed"], r["added"], r["removed"]) == (True, 0, 0) and r["updated"] >= COUNT, r
         stream.wait(100)  # so that every turn is to be seen
     answer = stream.finish()

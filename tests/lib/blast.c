@@ -4,10 +4,11 @@
  * sends datagrams `prefix sequence(8)`. PREFIXES is a file of one hex prefix a line. The file SENT
  * has 8 bytes that always tell the sequence number that comes next.
  *
- *   blast recv ADDRESS PREFIX-LENGTH MODULO SHARED PORT…
- * counts them. Port number i takes the sequences that are i modulo MODULO. Every MODULO ports are a
- * group, and `turns` says where, in the order of sequences, another group begins than had the
- * packets before: [last sequence of the one, first of the other, group].
+ *   blast recv ADDRESS PREFIXES MODULO SHARED PORT…
+ * counts them; `odd` are those that are not just what was sent. Port number i takes the sequences
+ * that are i modulo MODULO. Every MODULO ports are a group, and `turns` says where, in the order of
+ * sequences, another group begins than had the packets before: [last sequence of the one, first of
+ * the other, group].
  *
  * Both say "ready" and end when standard input ends; then they print JSON. IPv4.
  */
@@ -35,7 +36,7 @@
 enum {
 	MAX_PREFIX = 64,
 	MAX_PORTS = 64,
-	MAX_SEQUENCE = 1 << 24,
+	MAX_SEQUENCE = 1 << 26,
 	MAX_PREFIXES = 1 << 17,
 	MAX_TURNS = 10000
 };
@@ -44,6 +45,38 @@ static void die(const char *what)
 {
 	perror(what);
 	exit(1);
+}
+
+static unsigned char prefix[MAX_PREFIXES][MAX_PREFIX];
+static size_t prefix_length;
+static uint32_t prefixes;
+
+static void read_prefixes(const char *path)
+{
+	char line[2 * MAX_PREFIX + 2];
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		die(path);
+	while (prefixes < MAX_PREFIXES && fgets(line, sizeof(line), f)) {
+		prefix_length = strcspn(line, "\n") / 2;
+		for (size_t i = 0; i < prefix_length; i++)
+			sscanf(line + 2 * i, "%2hhx", &prefix[prefixes][i]);
+		prefixes++;
+	}
+	fclose(f);
+	if (!prefixes)
+		die("no prefixes");
+}
+
+/* Datagram number SEQ, its length is returned. */
+static size_t datagram(unsigned char *data, uint64_t seq)
+{
+	const uint64_t be = htobe64(seq);
+
+	memcpy(data, prefix[seq % prefixes], prefix_length);
+	memcpy(data + prefix_length, &be, 8);
+	return prefix_length + 8;
 }
 
 static int bound(const char *address, int port)
@@ -99,42 +132,28 @@ static uint64_t *shared_number(const char *path)
 
 static int send_all(char **argv)
 {
-	static unsigned char prefix[MAX_PREFIXES][MAX_PREFIX];
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[3]))};
 	int fd = bound(argv[0], atoi(argv[1])), rate = atoi(argv[4]);
-	size_t length = 0;
-	uint32_t count = 0;
 	uint64_t seq = 0, failed = 0, *next_seq = shared_number(argv[6]);
-	struct timespec next;
-	char line[2 * MAX_PREFIX + 2];
-	FILE *f = fopen(argv[5], "r");
+	struct timespec start, next;
 
-	if (!f)
-		die(argv[5]);
-	while (count < MAX_PREFIXES && fgets(line, sizeof(line), f)) {
-		length = strcspn(line, "\n") / 2;
-		for (size_t i = 0; i < length; i++)
-			sscanf(line + 2 * i, "%2hhx", &prefix[count][i]);
-		count++;
-	}
-	fclose(f);
+	read_prefixes(argv[5]);
 	inet_pton(AF_INET, argv[2], &to.sin_addr);
-	if (!count || connect(fd, (struct sockaddr *)&to, sizeof(to)))
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("connect");
 	stay();
 	puts("ready");
 	fflush(stdout);
 
-	clock_gettime(CLOCK_MONOTONIC, &next);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	next = start;
 	while (!input_ended()) { /* a burst every millisecond */
 		for (int i = 0; i < rate / 1000 && seq < MAX_SEQUENCE; i++) {
 			unsigned char data[MAX_PREFIX + 8];
-			uint64_t be = htobe64(seq);
+			const size_t length = datagram(data, seq);
 
-			memcpy(data, prefix[seq % count], length);
-			memcpy(data + length, &be, 8);
 			__atomic_store_n(next_seq, seq + 1, __ATOMIC_SEQ_CST);
-			while (send(fd, data, length + 8, 0) < 0) {
+			while (send(fd, data, length, 0) < 0) {
 				if (errno != ECONNREFUSED && errno != EAGAIN && errno != ENOBUFS)
 					die("send");
 				failed++;
@@ -148,8 +167,10 @@ static int send_all(char **argv)
 		}
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
 	}
-	printf("{\"sent\": %llu, \"send_failed\": %llu}\n", (unsigned long long)seq,
-	       (unsigned long long)failed);
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	printf("{\"sent\": %llu, \"send_failed\": %llu, \"seconds\": %.3f}\n",
+	       (unsigned long long)seq, (unsigned long long)failed,
+	       (double)(next.tv_sec - start.tv_sec) + (double)(next.tv_nsec - start.tv_nsec) / 1e9);
 	return 0;
 }
 
@@ -178,12 +199,12 @@ static int receive_all(int argc, char **argv)
 	static unsigned char seen[MAX_SEQUENCE]; /* number of the port + 1 */
 	struct pollfd fds[MAX_PORTS];
 	unsigned long long got[MAX_PORTS] = {0}, unique = 0, duplicates = 0, misplaced = 0, odd = 0;
-	size_t prefix = (size_t)atoi(argv[1]);
 	int modulo = atoi(argv[2]), n = argc - 3;
 	bool ending = false;
 
 	if (n > MAX_PORTS)
 		die("too many ports");
+	read_prefixes(argv[1]);
 	for (int i = 0; i < n; i++)
 		fds[i] = (struct pollfd){.fd = bound(argv[0], atoi(argv[3 + i])), .events = POLLIN};
 	puts("ready");
@@ -199,7 +220,7 @@ static int receive_all(int argc, char **argv)
 			continue;
 		}
 		for (int i = 0; i < n; i++) {
-			unsigned char data[MAX_PREFIX + 64];
+			unsigned char data[MAX_PREFIX + 64], wanted[MAX_PREFIX + 8];
 			ssize_t length;
 
 			for (int burst = 0; burst < 512 && (fds[i].revents & POLLIN); burst++) {
@@ -209,13 +230,14 @@ static int receive_all(int argc, char **argv)
 				if (length < 0)
 					break;
 				got[i]++;
-				if ((size_t)length != prefix + 8) {
+				if ((size_t)length != prefix_length + 8) {
 					odd++;
 					continue;
 				}
-				memcpy(&seq, data + prefix, 8);
+				memcpy(&seq, data + prefix_length, 8);
 				seq = be64toh(seq);
-				if (seq >= MAX_SEQUENCE) {
+				datagram(wanted, seq);
+				if (seq >= MAX_SEQUENCE || memcmp(data, wanted, (size_t)length)) {
 					odd++;
 					continue;
 				}

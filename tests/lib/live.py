@@ -199,13 +199,12 @@ class Stream:
         listing.write_text("".join(p.hex() + "\n" for p in prefixes), encoding="ascii")
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.drops = self.lost_elsewhere()
-        self.receiver = ns.popen(blast, "recv", destination, len(prefixes[0]), modulo, SHARED, *ports, **pipes)
+        self.receiver = ns.popen(blast, "recv", destination, listing, modulo, SHARED, *ports, **pipes)
         assert self.receiver.stdout.readline() == "ready\n"
         progress = tmp / f"sent{id(self)}"
         self.sender = line.snd.popen(blast, "send", source, sport, destination, SHARED, rate, listing, progress,
                                      **pipes)
         assert self.sender.stdout.readline() == "ready\n"
-        self.started = time.monotonic()
         with open(progress, "rb") as f:
             self.progress = mmap.mmap(f.fileno(), 8, prot=mmap.PROT_READ)
 
@@ -224,10 +223,9 @@ class Stream:
         return (self.line.snd.link_drops("s0"), self.line.mid.link_drops("m0"), udp["Udp.RcvbufErrors"])
 
     def finish(self):
-        """Stops both. The answer has `sent`, `unique`, `duplicates`, `misplaced`, `shared`, and
+        """Stops both. The answer has `sent`, `unique`, `duplicates`, `misplaced`, `shared`, `odd`, and
         `lost`, less what the veth ring and full sockets lost."""
         sent = json.loads(self.sender.communicate("", timeout=20)[0])
-        sent["seconds"] = time.monotonic() - self.started
         time.sleep(0.1)
         answer = json.loads(self.receiver.communicate("", timeout=20)[0])
         answer.update(sent)
@@ -238,25 +236,23 @@ class Stream:
 
 
 def check_stream(answer, at_least):
-    """Nothing lost, nothing twice, nothing on the shared port or on another entity's."""
+    """Nothing lost, nothing twice, nothing altered, nothing on the shared port or on another entity's."""
     assert answer["sent"] >= at_least, f"the sender was too slow to show anything: {answer}"
     assert answer["elsewhere"] <= answer["sent"] // 20, f"the line lost too much to judge: {answer}"
-    assert {k: answer[k] for k in ("lost", "duplicates", "shared", "misplaced")} == \
-        {"lost": 0, "duplicates": 0, "shared": 0, "misplaced": 0}, answer
+    assert {k: answer[k] for k in ("lost", "duplicates", "shared", "misplaced", "odd")} == \
+        {"lost": 0, "duplicates": 0, "shared": 0, "misplaced": 0, "odd": 0}, answer
 
 
 def check_turns(answer, changes):
-    """Each change, told as (sequence number when the command had returned, group from then on), turns
+    """Each change, told as (`sent()` before the command, `sent()` after it, group from then on), turns
     the packets once: all that were sent before the turn went by the old state and all after it by the
-    new one, and those sent after the command are all after the turn."""
+    new one, and packets sent before the command are all before the turn, those sent after it all after it."""
     turns = answer["turns"]
-    before = 0
-    for i, (end, group) in enumerate(changes):
+    for i, (begin, end, group) in enumerate(changes):
         assert i < len(turns), f"{len(turns)} turns for {len(changes)} changes: {turns}"
         last, first, now = turns[i]
-        assert now == group and before <= first and last < end, \
-            f"change {i} had returned at {end}, the one before at {before}: {turns[i]} of {turns}"
-        before = end
+        assert now == group and begin - 1 <= first and last < end, \
+            f"change {i} was made from {begin} to {end}: {turns[i]} of {turns}"  # begin - 1 is on its way
     assert len(turns) == len(changes), f"{len(turns)} turns for {len(changes)} changes: {turns}"
 
 
