@@ -1,8 +1,8 @@
 /* The paced sender and the counting receiver of the live tests.
  *
  *   blast send SOURCE SPORT DESTINATION PORT RATE PREFIXES SENT
- * sends datagrams `prefix sequence(8)`. PREFIXES is a file of one hex prefix a line. The file SENT
- * has 8 bytes that always tell the sequence number that comes next.
+ * sends datagrams `prefix sequence(8)`, RATE 0: as fast as it goes. PREFIXES is a file of one hex
+ * prefix a line. The file SENT has 8 bytes that always tell the sequence number that comes next.
  *
  *   blast recv ADDRESS PREFIXES MODULO SHARED PORT…
  * counts them; `odd` are those that are not just what was sent. Port number i takes the sequences
@@ -100,8 +100,8 @@ static bool input_ended(void)
 }
 
 /* On one CPU, so that packets cannot overtake one another on their way through several backlogs;
- * and in time also where others want that CPU. */
-static void stay(void)
+ * and, if it keeps to a rate, in time also where others want that CPU. */
+static void stay(bool in_time)
 {
 	const struct sched_param first = {.sched_priority = 1};
 	cpu_set_t set;
@@ -114,7 +114,8 @@ static void stay(void)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set))
 		die("sched_setaffinity");
-	sched_setscheduler(0, SCHED_FIFO, &first); /* where it may not, it is slower */
+	if (in_time)
+		sched_setscheduler(0, SCHED_FIFO, &first); /* where it may not, it is slower */
 }
 
 static uint64_t *shared_number(const char *path)
@@ -141,14 +142,14 @@ static int send_all(char **argv)
 	inet_pton(AF_INET, argv[2], &to.sin_addr);
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		die("connect");
-	stay();
+	stay(rate);
 	puts("ready");
 	fflush(stdout);
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	next = start;
 	while (!input_ended()) { /* a burst every millisecond */
-		for (int i = 0; i < rate / 1000 && seq < MAX_SEQUENCE; i++) {
+		for (int i = 0; i < (rate ? rate / 1000 : 1000) && seq < MAX_SEQUENCE; i++) {
 			unsigned char data[MAX_PREFIX + 8];
 			const size_t length = datagram(data, seq);
 
@@ -160,6 +161,8 @@ static int send_all(char **argv)
 			}
 			seq++;
 		}
+		if (!rate)
+			continue;
 		next.tv_nsec += 1000000;
 		if (next.tv_nsec >= 1000000000) {
 			next.tv_nsec -= 1000000000;
