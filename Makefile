@@ -36,7 +36,12 @@ $(B)/%.bpf.o: xdp/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-SKEL := $(B)/mangle.skel.h $(B)/session.skel.h
+$(B)/layout.bpf.o: maps/layout.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+SKEL := $(B)/mangle.skel.h $(B)/session.skel.h $(B)/layout.skel.h
 $(SKEL): $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
@@ -89,12 +94,19 @@ $(B)/tests/unit-%: $(B)/tests/san/tests/unit/test_%.o $(UNIT_LIB:%.c=$(B)/tests/
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SAN) -o $@ $^ -lyaml $(shell pkg-config --libs check)
 
+# What an upgrade comes from and goes to: the same with another hash, and with another layout.
+OTHER_BUILDS := $(patsubst %,$(B)/tests/%/build/mangle-ctl,rebuilt next-layout)
+
+$(OTHER_BUILDS): $(B)/tests/%/build/mangle-ctl: tests/proof/builds.py $(B)/mangle-ctl
+	$(call say,BUILD,$@)
+	$(Q)$< $(B)/tests/$* >/dev/null
+
 .PHONY: unit vectors
 unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
 .PHONY: build-tests check run-check
-build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate
+build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(OTHER_BUILDS)
 
 # Installs what is missing, builds, runs everything.
 check:

@@ -109,6 +109,7 @@ int cmd_apply(const struct cmd *c, struct err *e);
 int cmd_save(const struct cmd *c, struct err *e);
 int cmd_stats(const struct cmd *c, struct err *e);
 int cmd_explain(const struct cmd *c, struct err *e);
+int cmd_upgrade(const struct cmd *c, struct err *e);
 int cmd_doctor(const struct cmd *c, struct err *e);
 
 /* ---- what several of them need: cmd_common.c ---- */

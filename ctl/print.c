@@ -210,6 +210,13 @@ void print_detached(const char *name)
 		printf("%s: detached\n", name);
 }
 
+void print_upgraded(const struct attachment *a)
+{
+	if (!as_json && !quiet)
+		printf("%s: upgraded (%s, %s, program %u)\n", a->iface.name,
+		       mode_name(a->iface.mode), way_name(&a->iface), a->iface.prog_id);
+}
+
 void print_not_attached(const char *name)
 {
 	if (!as_json)

@@ -134,8 +134,10 @@ void prog_probe(struct prog_features *f)
 /* ---- loading ---- */
 
 /* Opens an instance on the store's maps; what is left is to load it. */
+/* epoch: struct mangle_gate; 0: it has no gate. */
 static struct mangle_bpf *open_instance(const struct store *s, const char *ifname, bool explaining,
-					const struct prog_features *f, struct err *e)
+					uint64_t epoch, const struct prog_features *f,
+					struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
 	struct mangle_bpf *skel = mangle_bpf__open();
@@ -147,6 +149,8 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 	}
 	skel->rodata->have_load_bytes = f->load_bytes;
 	skel->rodata->explaining = explaining;
+	skel->rodata->gated = epoch != 0;
+	skel->rodata->own_epoch = epoch;
 	memset((void *)skel->rodata->own_ifname, 0, sizeof(skel->rodata->own_ifname));
 	strncpy((char *)skel->rodata->own_ifname, ifname, MANGLE_IFNAME_SIZE - 1);
 	if (f->frags)
@@ -159,6 +163,8 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 		err = bpf_map__reuse_fd(skel->maps.tables, fds.tables);
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
+	if (!err)
+		err = bpf_map__reuse_fd(skel->maps.gate, fds.gate);
 	if (err) {
 		fail(e, err, ifname, "preparing the program: %s", prog_why(err));
 		mangle_bpf__destroy(skel);
@@ -167,10 +173,23 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 	return skel;
 }
 
+/*
+ * In generic mode without frags: since 6.9 the kernel copies a frame for programs that have them,
+ * and the copy comes to tc without the length of its link layer header, which tc's programs then do
+ * not see. Without them it makes one buffer of the frame in place.
+ */
+static struct prog_features in_mode(const struct prog_features *f, uint32_t mode)
+{
+	struct prog_features can = *f;
+
+	can.frags &= mode != MODE_GENERIC;
+	return can;
+}
+
 static struct mangle_bpf *load_instance(const struct store *s, const char *ifname, bool explaining,
 					const struct prog_features *f, struct err *e)
 {
-	struct mangle_bpf *skel = open_instance(s, ifname, explaining, f, e);
+	struct mangle_bpf *skel = open_instance(s, ifname, explaining, 0, f, e);
 	int err;
 
 	if (!skel)
@@ -183,6 +202,24 @@ static struct mangle_bpf *load_instance(const struct store *s, const char *ifnam
 		return NULL;
 	}
 	return skel;
+}
+
+struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i,
+			     const struct prog_features *f, struct err *e)
+{
+	struct prog_features can = in_mode(f, i->mode);
+
+	return load_instance(s, i->name, false, &can, e);
+}
+
+int prog_fd(const struct mangle_bpf *skel)
+{
+	return bpf_program__fd(skel->progs.mangle);
+}
+
+void prog_unload(struct mangle_bpf *skel)
+{
+	mangle_bpf__destroy(skel);
 }
 
 int prog_info(int fd, struct bpf_prog_info *info)
@@ -201,7 +238,7 @@ static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
 }
 
 /* Which programs' text this is: FNV-1a (RFC 9923) of the embedded objects. */
-static void own_build(uint8_t build[8])
+void prog_build(uint8_t build[8])
 {
 	size_t size, session_size;
 	const void *bytes = mangle_bpf__elf_bytes(&size);
@@ -214,10 +251,9 @@ static void own_build(uint8_t build[8])
 
 /* ---- attaching ---- */
 
-/* By the program, which goes where its device goes. */
-static const char *link_path(char buf[PATH_SIZE], const struct mangle_iface *i)
+const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i)
 {
-	snprintf(buf, PATH_SIZE, STORE_DIR "/" LINK_PREFIX "%u", i->prog_id);
+	snprintf(buf, PATH_SIZE, STORE_DIR "/" LINK_PREFIX "%u", i->pin);
 	return buf;
 }
 
@@ -265,7 +301,7 @@ static int attach_link(const struct mangle_iface_key *k, const struct mangle_ifa
 
 	if (fd < 0)
 		return -errno;
-	if (bpf_obj_pin(fd, link_path(path, i)))
+	if (bpf_obj_pin(fd, prog_link_path(path, i)))
 		err = -errno;
 	close(fd);
 	return err;
@@ -275,20 +311,20 @@ static int attach_link(const struct mangle_iface_key *k, const struct mangle_ifa
 static int attach_plain(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 			const struct prog_features *f, struct err *e)
 {
-	struct mangle_bpf *skel = load_instance(s, i->name, false, f, e);
+	struct mangle_bpf *skel = prog_load(s, i, f, e);
 	struct bpf_prog_info info;
 	int err;
 
 	if (!skel)
 		return -EIO;
 	i->dispatcher = 0;
-	err = prog_info(bpf_program__fd(skel->progs.mangle), &info);
+	err = prog_info(prog_fd(skel), &info);
 	if (err) {
 		fail(e, err, i->name, "attaching: %s", prog_why(err));
 		goto out;
 	}
-	i->prog_id = info.id;
-	err = attach_link(k, i, bpf_program__fd(skel->progs.mangle));
+	i->prog_id = i->pin = info.id;
+	err = attach_link(k, i, prog_fd(skel));
 	if (err)
 		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
 out:
@@ -322,10 +358,12 @@ static void detach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint
  * 0 attached through the dispatcher, -EOPNOTSUPP where libxdp could not use one (nothing is
  * attached then), or another error with e set.
  */
-static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
-			     struct mangle_iface *i, const struct prog_features *f, struct err *e)
+int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
+		  const struct mangle_iface *i, const struct prog_features *f, uint64_t epoch,
+		  uint32_t *id, struct err *e)
 {
-	struct mangle_bpf *skel = open_instance(s, i->name, false, f, e);
+	struct prog_features can = in_mode(f, i->mode);
+	struct mangle_bpf *skel = open_instance(s, i->name, false, epoch, &can, e);
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, o, .prog_name = "mangle");
 	struct xdp_multiprog *mp;
 	struct bpf_prog_info info;
@@ -342,10 +380,9 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 		fail(e, err, i->name, "preparing the program for libxdp: %s", prog_why(err));
 		goto out;
 	}
-	if (f->frags)
+	if (can.frags)
 		xdp_program__set_xdp_frags_support(p, true);
 	xdp_program__set_run_prio(p, DISPATCHER_PRIO);
-	i->dispatcher = 1;
 	err = attach_xdp_program(p, k->ifindex, i->mode);
 	if (err) {
 		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
@@ -357,7 +394,7 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 	if (!libxdp_get_error(mp))
 		xdp_multiprog__close(mp);
 	err = prog_info(xdp_program__fd(p), &info);
-	i->prog_id = info.id;
+	*id = info.id;
 	if (!shared) {
 		detach_xdp_program(p, k->ifindex, i->mode);
 		err = -EOPNOTSUPP;
@@ -369,22 +406,71 @@ out:
 	return err;
 }
 
-/*
- * In generic mode without frags: since 6.9 the kernel copies a frame for programs that have them,
- * and the copy comes to tc without the length of its link layer header, which tc's programs then do
- * not see. Without them it makes one buffer of the frame in place.
- */
+/* Is it one of ours that no record names? A run was killed between attaching and recording. */
+static bool is_stray(const struct store *s, const struct mangle_iface *ifaces, size_t n,
+		     struct xdp_program *p)
+{
+	uint32_t id = xdp_program__id(p), maps[64], gate = store_gate_id(s);
+	struct bpf_prog_info info = {.nr_map_ids = 64, .map_ids = (uintptr_t)maps};
+	uint32_t size = sizeof(info);
+
+	for (size_t i = 0; i < n; i++)
+		if (ifaces[i].dispatcher && (ifaces[i].prog_id == id || ifaces[i].next_id == id))
+			return false;
+	if (bpf_obj_get_info_by_fd(xdp_program__fd(p), &info, &size))
+		return false;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < 64; i++)
+		if (gate && maps[i] == gate)
+			return true;
+	return false;
+}
+
+void prog_undispatch_strays(struct store *s, uint32_t ifindex)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	uint32_t strays[16];
+	struct xdp_program *p = NULL;
+	struct err ignored;
+	size_t n, found = 0;
+
+	if (libxdp_get_error(mp))
+		return;
+	if (!xdp_multiprog__is_legacy(mp) && !store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
+		while ((p = xdp_multiprog__next_prog(p, mp)) && found < 16)
+			if (is_stray(s, ifaces, n, p))
+				strays[found++] = xdp_program__id(p);
+		free(keys);
+		free(ifaces);
+	}
+	xdp_multiprog__close(mp);
+	while (found)
+		prog_undispatch(ifindex, strays[--found]);
+}
+
+static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
+			     struct mangle_iface *i, const struct prog_features *f, struct err *e)
+{
+	uint64_t epoch;
+	int err = store_epoch(s, &epoch, e);
+
+	if (err)
+		return err;
+	prog_undispatch_strays(s, k->ifindex);
+	i->dispatcher = 1;
+	return prog_dispatch(s, k, i, f, epoch, &i->prog_id, e);
+}
+
 static int attach_in(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		     uint32_t mode, struct prog_features f, struct err *e)
+		     uint32_t mode, const struct prog_features *f, struct err *e)
 {
 	int err = -EOPNOTSUPP;
 
 	i->mode = mode;
-	if (mode == MODE_GENERIC)
-		f.frags = false;
-	if (f.dispatcher)
-		err = attach_dispatcher(s, k, i, &f, e);
-	return err == -EOPNOTSUPP ? attach_plain(s, k, i, &f, e) : err;
+	if (f->dispatcher)
+		err = attach_dispatcher(s, k, i, f, e);
+	return err == -EOPNOTSUPP ? attach_plain(s, k, i, f, e) : err;
 }
 
 /* 1 found and attached, 0 there is none, or negative errno. A record of what is gone goes too. */
@@ -444,16 +530,16 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 		return session_set(s, &k, &i, needs, NULL, e);
 	}
 	memset(&i, 0, sizeof(i));
-	own_build(i.build);
+	prog_build(i.build);
 	snprintf(i.name, sizeof(i.name), "%s", ifname);
 	snprintf(i.netns_name, sizeof(i.netns_name), "%s", netns_name ? netns_name : "");
 	prog_probe(&f);
 	/* tc first: what XDP leaves to it is dealt with from the first packet on. */
 	err = session_set(s, &k, &i, needs, &f, e);
 	if (!err) {
-		err = attach_in(s, &k, &i, mode ? (uint32_t)mode : MODE_NATIVE, f, e);
+		err = attach_in(s, &k, &i, mode ? (uint32_t)mode : MODE_NATIVE, &f, e);
 		if (!mode && other_mode_may_do(err))
-			err = attach_in(s, &k, &i, MODE_GENERIC, f, e);
+			err = attach_in(s, &k, &i, MODE_GENERIC, &f, e);
 	}
 	if (err) {
 		session_clear(&k, &i);
@@ -488,25 +574,33 @@ static int detach_link(const struct mangle_iface *i)
 {
 	char path[PATH_SIZE];
 
-	return prog_unpin(link_path(path, i));
+	return prog_unpin(prog_link_path(path, i));
+}
+
+int prog_undispatch(uint32_t ifindex, uint32_t id)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
+	struct xdp_program *p;
+	int err = 0;
+
+	if (libxdp_get_error(mp))
+		return 0;
+	p = id ? find_program(mp, id) : NULL;
+	if (p)
+		err = xdp_program__detach(p, (int)ifindex, xdp_multiprog__attach_mode(mp), 0);
+	xdp_multiprog__close(mp);
+	return err;
 }
 
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
-	struct xdp_multiprog *mp;
-	struct xdp_program *p;
 	int back, err = netns_enter_inode(k->netns, &back);
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
-	if (!libxdp_get_error(mp)) {
-		p = find_program(mp, i->prog_id);
-		if (p)
-			err = xdp_program__detach(p, (int)k->ifindex,
-						  xdp_multiprog__attach_mode(mp), 0);
-		xdp_multiprog__close(mp);
-	}
+	err = prog_undispatch(k->ifindex, i->next_id);
+	if (!err)
+		err = prog_undispatch(k->ifindex, i->prog_id);
 	netns_return(back);
 	return err;
 }
@@ -533,7 +627,7 @@ static bool is_recorded(const struct mangle_iface *ifaces, size_t n, const char 
 	if (sscanf(pin, LINK_PREFIX "%u", &id) != 1 && sscanf(pin, TC_LINK_PREFIX "%u", &id) != 1)
 		return true; /* something else */
 	for (size_t i = 0; i < n; i++)
-		if (ifaces[i].prog_id == id || ifaces[i].tc_in == id || ifaces[i].tc_out == id)
+		if (ifaces[i].pin == id || ifaces[i].tc_in == id || ifaces[i].tc_out == id)
 			return true;
 	return false;
 }
@@ -562,7 +656,7 @@ void prog_sweep(struct store *s)
 	closedir(dir);
 }
 
-bool prog_is_linked(const char *path)
+uint32_t prog_linked(const char *path)
 {
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
@@ -570,11 +664,11 @@ bool prog_is_linked(const char *path)
 	bool linked;
 
 	if (fd < 0)
-		return false;
+		return 0;
 	/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
 	linked = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
 	close(fd);
-	return linked;
+	return linked ? info.prog_id : 0;
 }
 
 /* Is the program on the interface of that index in the thread's namespace? */
@@ -592,6 +686,36 @@ static bool is_on(uint32_t ifindex, const struct mangle_iface *i)
 		xdp_multiprog__close(mp);
 	}
 	return on;
+}
+
+/* Of two in the dispatcher the one that acts is prog_id afterwards, the other one next_id. */
+static void turn(const struct store *s, struct mangle_iface *i)
+{
+	uint32_t other = i->next_id;
+	struct err ignored;
+	uint64_t epoch;
+
+	if (!other || store_epoch(s, &epoch, &ignored) || epoch != i->next_epoch)
+		return;
+	i->next_id = i->prog_id;
+	i->prog_id = other;
+	i->next_epoch = 0; /* nobody's */
+}
+
+int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		struct err *e)
+{
+	int err;
+
+	turn(s, i);
+	if (!i->next_id)
+		return 0;
+	err = prog_undispatch(k->ifindex, i->next_id);
+	if (err)
+		return fail(e, err, i->name, "taking off the program that was replaced: %s",
+			    prog_why(err));
+	i->next_id = 0;
+	return store_iface_put(s, k, i, e);
 }
 
 struct sought {
@@ -627,7 +751,11 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 	int back;
 
 	prog_quiet();
-	if (!i->dispatcher && !prog_is_linked(link_path(path, i)))
+	if (i->dispatcher)
+		turn(s, i);
+	else
+		i->prog_id = prog_linked(prog_link_path(path, i));
+	if (!i->prog_id)
 		return 0;
 	if (!netns_enter_inode(k->netns, &back)) {
 		bool on = is_on(k->ifindex, i);
@@ -662,7 +790,7 @@ static int check_builds(struct store *s, struct err *e)
 
 	if (err)
 		return err;
-	own_build(build);
+	prog_build(build);
 	for (size_t i = 0; i < n && !err; i++)
 		if (memcmp(ifaces[i].build, build, sizeof(ifaces[i].build)))
 			err = fail(
@@ -727,7 +855,7 @@ int explainer_run(struct explainer *x, const void *frame, size_t len, void *out,
 		  struct mangle_explained *said, struct err *e)
 {
 	const uint32_t zero = 0;
-	int err = run_once(bpf_program__fd(x->skel->progs.mangle), frame, len, out, NULL, e);
+	int err = run_once(prog_fd(x->skel), frame, len, out, NULL, e);
 
 	if (err < 0)
 		return err;
@@ -770,5 +898,5 @@ void runner_close(struct runner *r)
 int runner_run(struct runner *r, const void *frame, size_t len, void *out, size_t *out_len,
 	       struct err *e)
 {
-	return run_once(bpf_program__fd(r->skel->progs.mangle), frame, len, out, out_len, e);
+	return run_once(prog_fd(r->skel), frame, len, out, out_len, e);
 }

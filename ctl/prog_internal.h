@@ -12,13 +12,49 @@ void prog_quiet(void);
 const char *prog_why(int err);
 int prog_info(int fd, struct bpf_prog_info *info);
 
-/* Pinned links lie in STORE_DIR: a prefix and the program's id. */
+/* Pinned links lie in STORE_DIR: a prefix, and the id of the first program they had. */
 #define PATH_SIZE 80
 #define TC_LINK_PREFIX "tc-"
 /* Detaches and unpins one; 0 where it is not there. */
 int prog_unpin(const char *path);
-/* False where it is not there, and where its device is not. */
-bool prog_is_linked(const char *path);
+/* The id of its program; 0 where it is not there, and where its device is not. */
+uint32_t prog_linked(const char *path);
+const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i);
+
+/* ---- upgrade.c needs of prog.c ---- */
+
+struct mangle_bpf;
+/* An instance for that interface, in the mode that it is attached in; not attached. */
+struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i,
+			     const struct prog_features *f, struct err *e);
+int prog_fd(const struct mangle_bpf *skel);
+void prog_unload(struct mangle_bpf *skel); /* NULL is fine */
+void prog_build(uint8_t build[8]);
+/*
+ * In the interface's namespace: puts an instance of that epoch into the dispatcher, behind what is
+ * there, and *id is its program's; takes one out, which is no error where it is not there.
+ */
+int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
+		  const struct mangle_iface *i, const struct prog_features *f, uint64_t epoch,
+		  uint32_t *id, struct err *e);
+int prog_undispatch(uint32_t ifindex, uint32_t id);
+/* The same for those that no record names: a run was killed before it could. */
+void prog_undispatch_strays(struct store *s, uint32_t ifindex);
+/* Of two programs in a dispatcher, one of which is to take over: ends that, whoever acts by now. */
+int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		struct err *e);
+
+/* Links whose programs are to be replaced: all of them, or none. */
+struct swap {
+	int link, old, fresh; /* program's; old: -1 where the kernel does not give it out */
+	const char *name;
+};
+struct swaps {
+	struct swap *swap;
+	size_t count;
+};
+/* fresh must stay open; name is kept. */
+int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, struct err *e);
 
 /* ---- session.c ---- */
 
@@ -36,5 +72,17 @@ int session_set_all(struct store *s, struct prog_needs needs, const struct prog_
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i);
 /* The programs' object file. */
 const void *session_elf(size_t *size);
+
+/*
+ * Upgrade: loads what the interface has at tc's hooks, and adds what are links to w; NULL where it
+ * has nothing. Then, once links are swapped, replaces what are filters, and completes the record.
+ */
+struct session_bpf;
+int session_prepare(const struct store *s, const struct mangle_iface_key *k,
+		    const struct mangle_iface *i, struct session_bpf **out, struct swaps *w,
+		    struct err *e);
+int session_commit(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		   const struct session_bpf *skel, struct err *e);
+void session_unload(struct session_bpf *skel); /* NULL is fine */
 
 #endif

@@ -32,7 +32,7 @@ static void set_dirty(struct store *s, bool dirty)
 	__atomic_store_n(&store_config(s)->dirty, dirty, __ATOMIC_RELEASE);
 }
 
-static void log_change(const struct store *s, const struct changes *c, const char *what)
+void store_log(const struct store *s, const struct changes *c, const char *what)
 {
 	const char *user = getenv("SUDO_USER");
 
@@ -194,8 +194,7 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Removes the pins of maps that the running configuration does not name. */
-static void sweep_pins(const struct store *s)
+void sweep_pins(const struct store *s)
 {
 	const struct mangle_config *c = store_config(s);
 	uint32_t ids[2 * MANGLE_MAX_SERVICES + 3];
@@ -348,12 +347,13 @@ static uint16_t take_stats(struct store *s, bool used[MANGLE_STATS_SLOTS])
 	while (used[slot]) /* as many as services */
 		slot++;
 	used[slot] = true;
-	before = &s->stats_memory[s->possible * MANGLE_STATS_SLOTS + slot];
+	before = store_stats_cell(s, s->possible + MANGLE_STATS_BEFORE, slot);
 	memset(before, 0, sizeof(*before));
-	for (unsigned int cpu = 0; cpu < s->possible; cpu++) {
-		const uint64_t *from = (const uint64_t *)&s
-					       ->stats_memory[cpu * MANGLE_STATS_SLOTS + slot];
+	for (unsigned int region = 0; region < s->possible + MANGLE_STATS_OWN; region++) {
+		const uint64_t *from = (const uint64_t *)store_stats_cell(s, region, slot);
 
+		if (region == s->possible + MANGLE_STATS_BEFORE)
+			continue;
 		for (size_t i = 0; i < sizeof(*before) / sizeof(*from); i++)
 			((uint64_t *)before)[i] += from[i];
 	}
@@ -759,7 +759,7 @@ int store_publish(struct store *s, const struct model *m, struct changes *c, str
 	model_free(&running); /* before the tables are built: memory */
 	err = change(s, m, plans, e);
 	if (!err)
-		log_change(s, c, "services and tables");
+		store_log(s, c, "services and tables");
 out:
 	model_free(&running);
 	free(plans);
@@ -950,7 +950,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		done_in_place(s);
 	}
 	if (!err)
-		log_change(s, c, "map set");
+		store_log(s, c, "map set");
 	return err;
 }
 
@@ -979,6 +979,6 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 	}
 	inner_close(&in);
 	if (found)
-		log_change(s, &c, "map del");
+		store_log(s, &c, "map del");
 	return found;
 }

@@ -40,6 +40,16 @@ static uint32_t id_of(const struct mangle_iface *i, enum hook h)
 static void set_id(struct mangle_iface *i, enum hook h, uint32_t id)
 {
 	*(h == HOOK_IN ? &i->tc_in : &i->tc_out) = id;
+	*(h == HOOK_IN ? &i->tc_was_in : &i->tc_was_out) = 0;
+}
+
+/* A filter's program is replaced after it is recorded; until it is known that it was, it may be either. */
+static void replace_id(struct mangle_iface *i, enum hook h, uint32_t id)
+{
+	uint32_t was = id_of(i, h);
+
+	set_id(i, h, id);
+	*(h == HOOK_IN ? &i->tc_was_in : &i->tc_was_out) = was;
 }
 
 const void *session_elf(size_t *size)
@@ -114,15 +124,16 @@ static int attach_tcx(const struct mangle_iface_key *k, enum hook h, int prog, u
 	return err;
 }
 
-static int replace_tcx(uint32_t old, int prog, uint32_t id)
+/* The pin keeps its name: so there is no moment when the record and what is there differ. */
+static int replace_tcx(uint32_t pin, int prog)
 {
-	char from[PATH_SIZE], to[PATH_SIZE];
-	int fd = bpf_obj_get(pin_path(from, old));
+	char path[PATH_SIZE];
+	int fd = bpf_obj_get(pin_path(path, pin));
 	int err = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (bpf_link_update(fd, prog, NULL) || rename(from, pin_path(to, id)))
+	if (bpf_link_update(fd, prog, NULL))
 		err = -errno;
 	close(fd);
 	return err;
@@ -130,8 +141,13 @@ static int replace_tcx(uint32_t old, int prog, uint32_t id)
 
 /* ---- clsact ---- */
 
+/* Programs that a filter may be of: the one recorded, or the one whose place it was taking. */
+struct sought {
+	uint32_t id, was; /* 0: none */
+};
+
 struct filters {
-	uint32_t sought;	/* program's id; 0: none */
+	struct sought sought;
 	struct netdev_tc found; /* its filter; handle 0: it is not there */
 	uint32_t lowest;	/* priority; 0: there is no filter */
 };
@@ -142,12 +158,12 @@ static int look_at_filter(void *arg, const struct netdev_tc *t)
 
 	if (!f->lowest || t->prio < f->lowest)
 		f->lowest = t->prio;
-	if (f->sought && t->prog_id == f->sought)
+	if (t->prog_id && (t->prog_id == f->sought.id || t->prog_id == f->sought.was))
 		f->found = *t;
 	return 0;
 }
 
-static int list_filters(const struct mangle_iface_key *k, enum hook h, uint32_t sought,
+static int list_filters(const struct mangle_iface_key *k, enum hook h, struct sought sought,
 			struct filters *out)
 {
 	*out = (struct filters){.sought = sought};
@@ -190,7 +206,7 @@ static void remove_own_clsact(const struct mangle_iface_key *k)
 	for (enum hook h = 0; h < HOOKS; h++) {
 		struct filters f;
 
-		if (list_filters(k, h, 0, &f) || f.lowest)
+		if (list_filters(k, h, (struct sought){0}, &f) || f.lowest)
 			return;
 	}
 	bpf_tc_hook_destroy(&hook);
@@ -205,7 +221,7 @@ static int attach_clsact(const struct mangle_iface_key *k, enum hook h, int prog
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex, .attach_point = clsact_hook[h]);
 	LIBBPF_OPTS(bpf_tc_opts, o, .prog_fd = prog);
 	struct filters f;
-	int err = list_filters(k, h, 0, &f);
+	int err = list_filters(k, h, (struct sought){0}, &f);
 
 	if (err)
 		return err;
@@ -213,7 +229,8 @@ static int attach_clsact(const struct mangle_iface_key *k, enum hook h, int prog
 	return bpf_tc_attach(&hook, &o);
 }
 
-static int replace_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t old, int prog)
+static int replace_clsact(const struct mangle_iface_key *k, enum hook h, struct sought old,
+			  int prog)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex, .attach_point = clsact_hook[h]);
 	LIBBPF_OPTS(bpf_tc_opts, o, .prog_fd = prog, .flags = BPF_TC_F_REPLACE);
@@ -227,14 +244,14 @@ static int replace_clsact(const struct mangle_iface_key *k, enum hook h, uint32_
 	return f.found.handle ? bpf_tc_attach(&hook, &o) : -ENOENT;
 }
 
-static bool is_on_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t id)
+static bool is_on_clsact(const struct mangle_iface_key *k, enum hook h, struct sought id)
 {
 	struct filters f;
 
 	return !list_filters(k, h, id, &f) && f.found.handle;
 }
 
-static int detach_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t id)
+static int detach_clsact(const struct mangle_iface_key *k, enum hook h, struct sought id)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex, .attach_point = clsact_hook[h]);
 	LIBBPF_OPTS(bpf_tc_opts, o);
@@ -250,6 +267,11 @@ static int detach_clsact(const struct mangle_iface_key *k, enum hook h, uint32_t
 
 /* ---- either ---- */
 
+static struct sought filter_of(const struct mangle_iface *i, enum hook h)
+{
+	return (struct sought){id_of(i, h), h == HOOK_IN ? i->tc_was_in : i->tc_was_out};
+}
+
 /* In the interface's namespace, and so are those below. */
 static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
 {
@@ -258,7 +280,8 @@ static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i
 
 	if (!id)
 		return false;
-	return i->tc_kind == TC_TCX ? prog_is_linked(pin_path(path, id)) : is_on_clsact(k, h, id);
+	return i->tc_kind == TC_TCX ? prog_linked(pin_path(path, id)) != 0
+				    : is_on_clsact(k, h, filter_of(i, h));
 }
 
 /* A device that moves takes tcx links along, not filters; then they go by the wrong namespace. */
@@ -275,7 +298,7 @@ static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, en
 
 	if (id_of(i, h))
 		err = i->tc_kind == TC_TCX ? prog_unpin(pin_path(path, id_of(i, h)))
-					   : detach_clsact(k, h, id_of(i, h));
+					   : detach_clsact(k, h, filter_of(i, h));
 	if (err)
 		return err;
 	set_id(i, h, 0);
@@ -288,13 +311,29 @@ static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, en
 	return 0;
 }
 
+/* i is the record as it is to be. */
 static int put_one(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h,
-		   uint32_t old, int prog)
+		   bool replace, int prog)
 {
 	if (i->tc_kind == TC_TCX)
-		return old ? replace_tcx(old, prog, id_of(i, h))
-			   : attach_tcx(k, h, prog, id_of(i, h));
-	return old ? replace_clsact(k, h, old, prog) : attach_clsact(k, h, prog);
+		return replace ? replace_tcx(id_of(i, h), prog)
+			       : attach_tcx(k, h, prog, id_of(i, h));
+	return replace ? replace_clsact(k, h, filter_of(i, h), prog) : attach_clsact(k, h, prog);
+}
+
+static int record_new(const struct session_bpf *skel, struct mangle_iface *i, enum hook h,
+		      bool replace, struct err *e)
+{
+	struct bpf_prog_info info = {0};
+	int err = prog_info(bpf_program__fd(program_of(skel, h)), &info);
+
+	if (err)
+		return fail(e, err, i->name, "attaching the tc programs: %s", prog_why(err));
+	if (!replace)
+		set_id(i, h, info.id);
+	else if (i->tc_kind != TC_TCX)
+		replace_id(i, h, info.id);
+	return 0;
 }
 
 /*
@@ -319,16 +358,9 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 		else
 			err = make_clsact(k, i, e);
 	}
-	for (enum hook h = 0; h < HOOKS && !err; h++) {
-		struct bpf_prog_info info = {0};
-
+	for (enum hook h = 0; h < HOOKS && !err; h++)
 		if (want[h])
-			err = prog_info(bpf_program__fd(program_of(skel, h)), &info);
-		if (err)
-			fail(e, err, i->name, "attaching the tc programs: %s", prog_why(err));
-		else if (want[h])
-			set_id(i, h, info.id);
-	}
+			err = record_new(skel, i, h, on[h], e);
 	i->tc_netns = (uint32_t)k->netns;
 	if (!err)
 		err = store_iface_put(s, k, i, e);
@@ -336,8 +368,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 		if (!on[h] && id_of(&before, h)) /* its pin, where there is one, leads nowhere */
 			prog_unpin(pin_path(path, id_of(&before, h)));
 		if (want[h])
-			err = put_one(k, i, h, on[h] ? id_of(&before, h) : 0,
-				      bpf_program__fd(program_of(skel, h)));
+			err = put_one(k, i, h, on[h], bpf_program__fd(program_of(skel, h)));
 		if (err) {
 			fail(e, err, i->name, "attaching the tc programs (%s): %s (see doctor)",
 			     h == HOOK_IN ? "ingress" : "egress", prog_why(err));
@@ -387,6 +418,58 @@ int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle
 		changed = true;
 	}
 	return changed && !err ? store_iface_put(s, k, i, e) : err;
+}
+
+/* ---- upgrade ---- */
+
+int session_prepare(const struct store *s, const struct mangle_iface_key *k,
+		    const struct mangle_iface *i, struct session_bpf **out, struct swaps *w,
+		    struct err *e)
+{
+	const bool want[HOOKS] = {i->tc_in, i->tc_out};
+	char path[PATH_SIZE];
+	int err = 0;
+
+	*out = NULL;
+	if (!i->tc_kind)
+		return 0;
+	*out = load_session(s, k, i, want, e);
+	if (!*out)
+		return -EIO;
+	for (enum hook h = 0; h < HOOKS && !err; h++)
+		if (want[h] && i->tc_kind == TC_TCX)
+			err = swaps_add(w, pin_path(path, id_of(i, h)),
+					bpf_program__fd(program_of(*out, h)), i->name, e);
+	return err;
+}
+
+int session_commit(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		   const struct session_bpf *skel, struct err *e)
+{
+	int err = 0;
+
+	if (!skel)
+		return 0;
+	for (enum hook h = 0; h < HOOKS && !err; h++) {
+		if (i->tc_kind == TC_TCX || !id_of(i, h))
+			continue;
+		err = record_new(skel, i, h, true, e);
+		if (!err)
+			err = store_iface_put(s, k, i, e);
+		if (err)
+			break;
+		err = put_one(k, i, h, true, bpf_program__fd(program_of(skel, h)));
+		if (err)
+			fail(e, err, i->name, "upgrading the tc programs: %s (attach it again)",
+			     prog_why(err));
+	}
+	i->tc_netns = (uint32_t)k->netns;
+	return err;
+}
+
+void session_unload(struct session_bpf *skel)
+{
+	session_bpf__destroy(skel);
 }
 
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)

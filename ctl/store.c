@@ -20,28 +20,24 @@
 #include "store_internal.h"
 
 #define BPFFS "/sys/fs/bpf"
-#define INNER_DIR STORE_DIR "/inner"
-#define PATH_SIZE 64
 
-/* The pinned maps. CPUs multiply the entries of stats. */
-struct map_spec {
-	const char *name;
-	enum bpf_map_type type;
-	uint32_t key_size, value_size, entries, flags;
-};
-static const struct map_spec STATS = {
+/* The pinned maps. CPUs multiply the entries of stats, and add to those of gate. */
+const struct map_spec STATS = {
 	"stats",       BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_stats), MANGLE_STATS_SLOTS,
 	BPF_F_MMAPABLE};
-static const struct map_spec IFACES = {"ifaces",
-				       BPF_MAP_TYPE_HASH,
-				       sizeof(struct mangle_iface_key),
-				       sizeof(struct mangle_iface),
-				       MANGLE_MAX_IFACES,
-				       0};
-static const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4,
-				       4,	 MANGLE_TABLE_SLOTS,	     0};
-static const struct map_spec FLOWS = {"flows", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
-static const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
+const struct map_spec IFACES = {"ifaces",
+				BPF_MAP_TYPE_HASH,
+				sizeof(struct mangle_iface_key),
+				sizeof(struct mangle_iface),
+				MANGLE_MAX_IFACES,
+				0};
+const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, MANGLE_TABLE_SLOTS, 0};
+const struct map_spec FLOWS = {"flows", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
+const struct map_spec GATE = {
+	"gate", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_gate), 1, BPF_F_MMAPABLE};
+const struct map_spec LAYOUT = {
+	"layout", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_layout), 1, 0};
+const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
 
 /* ---- CPUs ---- */
 
@@ -139,13 +135,13 @@ static uint32_t measure_hz(void)
 
 /* ---- maps ---- */
 
-static const char *pin_path(char buf[PATH_SIZE], const char *name)
+const char *pin_path(char buf[PATH_SIZE], const char *dir, const char *name)
 {
-	snprintf(buf, PATH_SIZE, STORE_DIR "/%s", name);
+	snprintf(buf, PATH_SIZE, "%s/%s", dir, name);
 	return buf;
 }
 
-static const char *inner_path(char buf[PATH_SIZE], uint32_t id)
+const char *inner_path(char buf[PATH_SIZE], uint32_t id)
 {
 	snprintf(buf, PATH_SIZE, INNER_DIR "/%u", id);
 	return buf;
@@ -183,7 +179,9 @@ static int create_flows_inner(uint32_t entries)
 
 static uint32_t spec_entries(const struct store *s, const struct map_spec *m)
 {
-	return m == &STATS ? m->entries * (s->possible + 1) : m->entries;
+	return m == &STATS  ? m->entries * (s->possible + MANGLE_STATS_OWN)
+	       : m == &GATE ? m->entries + s->possible
+			    : m->entries;
 }
 
 static int create_map(const struct store *s, const struct map_spec *m)
@@ -219,13 +217,13 @@ static bool map_fits(const struct store *s, const struct map_spec *m, int fd)
 	       info.max_entries == spec_entries(s, m) && info.map_flags == m->flags;
 }
 
-/* Opens a pin; -ENOENT without e set where there is none. */
-static int open_pin(const struct store *s, const struct map_spec *m, int *fd, struct err *e)
+int open_pin(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
+	     struct err *e)
 {
 	char path[PATH_SIZE];
 	struct stat st;
 
-	if (lstat(pin_path(path, m->name), &st))
+	if (lstat(pin_path(path, dir, m->name), &st))
 		return errno == ENOENT
 			       ? -ENOENT
 			       : fail(e, -errno, path, "opening the pin: %s", strerror(errno));
@@ -249,23 +247,45 @@ static int open_pin(const struct store *s, const struct map_spec *m, int *fd, st
 	return 0;
 }
 
-static int open_or_create(const struct store *s, const struct map_spec *m, int *fd, bool *made,
-			  struct err *e)
+/* A map that others may find has to be complete before. */
+static int fill_new(const struct map_spec *m, int fd, struct err *e)
+{
+	const struct mangle_gate first = {.epoch = 1};
+	const uint32_t zero = 0;
+	struct mangle_layout *own;
+	int err = 0;
+
+	if (m == &GATE && bpf_map_update_elem(fd, &zero, &first, BPF_ANY))
+		return fail(e, -errno, m->name, "creating the map: %s", strerror(errno));
+	if (m != &LAYOUT)
+		return 0;
+	own = malloc(sizeof(*own));
+	if (!own)
+		return fail(e, -ENOMEM, m->name, "creating the map: out of memory");
+	err = layout_own(own, e);
+	if (!err && bpf_map_update_elem(fd, &zero, own, BPF_ANY))
+		err = fail(e, -errno, m->name, "creating the map: %s", strerror(errno));
+	free(own);
+	return err;
+}
+
+int open_or_create(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
+		   struct err *e)
 {
 	char path[PATH_SIZE];
-	int err = s->private ? -ENOENT : open_pin(s, m, fd, e);
+	int err = s->private ? -ENOENT : open_pin(s, dir, m, fd, e);
 
-	*made = err == -ENOENT;
-	if (!*made)
+	if (err != -ENOENT)
 		return err;
 	*fd = create_map(s, m);
 	if (*fd < 0)
 		return fail(e, -errno, m->name, "creating the map: %s%s", strerror(errno),
 			    errno == EPERM ? " (root, or CAP_BPF and CAP_NET_ADMIN, is needed)"
 					   : "");
-	if (!s->private && bpf_obj_pin(*fd, pin_path(path, m->name)))
+	err = fill_new(m, *fd, e);
+	if (!err && !s->private && bpf_obj_pin(*fd, pin_path(path, dir, m->name)))
 		return fail(e, -errno, path, "pinning the map: %s", strerror(errno));
-	return 0;
+	return err;
 }
 
 int inner_create(const struct store *s, uint32_t entries, struct inner *in, struct err *e)
@@ -618,13 +638,9 @@ static int open_config(struct store *s, struct err *e)
 	if (err)
 		return err;
 	c = store_config(s);
-	if (s->config_inner.size < sizeof(*c) || c->magic != MANGLE_CONFIG_MAGIC)
+	if (s->config_inner.size < sizeof(*c) || c->magic != MANGLE_CONFIG_MAGIC ||
+	    c->layout != MANGLE_LAYOUT_VERSION)
 		return fail(e, -EBADF, STORE_DIR "/config", "reading it: it is damaged");
-	if (c->layout != MANGLE_LAYOUT_VERSION)
-		return fail(
-			e, -EBADF, STORE_DIR,
-			"reading it: layout version %u, this mangle-ctl has version %d (use the mangle-ctl that made it, or detach --all --purge with that)",
-			c->layout, MANGLE_LAYOUT_VERSION);
 	return 0;
 }
 
@@ -640,43 +656,115 @@ static int map_stats(struct store *s, struct err *e)
 	return 0;
 }
 
+static bool is_pinned(const char *name)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	return !lstat(pin_path(path, STORE_DIR, name), &st);
+}
+
+/* Before anything else: maps of another version are not what is looked for. */
+static int open_layout(struct store *s, struct mangle_layout *theirs, struct err *e)
+{
+	const uint32_t zero = 0;
+	int err = open_pin(s, STORE_DIR, &LAYOUT, &s->layout, e);
+
+	if (err == -ENOENT)
+		return fail(
+			e, -EBADF, STORE_DIR,
+			"reading it: layout version 3 or older, this mangle-ctl has version %d (detach --all --purge with the mangle-ctl that made it, then attach)",
+			MANGLE_LAYOUT_VERSION);
+	if (!err && (bpf_map_lookup_elem(s->layout, &zero, theirs) ||
+		     theirs->magic != MANGLE_LAYOUT_MAGIC))
+		err = fail(e, -EBADF, STORE_DIR "/layout", "reading it: it is damaged");
+	return err;
+}
+
+static int check_layout(struct store *s, enum store_access access, bool *older, struct err *e)
+{
+	struct mangle_layout *theirs = malloc(sizeof(*theirs));
+	int err = theirs ? open_layout(s, theirs, e)
+			 : fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");
+
+	*older = !err && theirs->version < MANGLE_LAYOUT_VERSION;
+	if (!err && (theirs->version > MANGLE_LAYOUT_VERSION ||
+		     (*older && access != STORE_UPGRADE)))
+		err = fail(
+			e, -EBADF, STORE_DIR,
+			"reading it: layout version %u, this mangle-ctl has version %d (%s)",
+			theirs->version, MANGLE_LAYOUT_VERSION,
+			*older ? "use mangle-ctl upgrade"
+			       : "use the mangle-ctl that made it, or detach --all --purge with that");
+	free(theirs);
+	return err;
+}
+
 static int create_all(struct store *s, struct err *e)
 {
-	bool made;
-	int err;
+	bool older;
+	int err = 0;
 
-	/* `config` comes last: where it is, all are. */
-	err = open_or_create(s, &STATS, &s->stats, &made, e);
+	/* `layout` comes first and `config` last: where that is, all are. */
+	if (!s->private && is_pinned(CONFIG.name))
+		err = check_layout(s, STORE_CREATE, &older, e);
+	else
+		err = open_or_create(s, STORE_DIR, &LAYOUT, &s->layout, e);
 	if (!err)
-		err = open_or_create(s, &IFACES, &s->ifaces, &made, e);
+		err = open_or_create(s, STORE_DIR, &GATE, &s->gate, e);
 	if (!err)
-		err = open_or_create(s, &TABLES, &s->tables, &made, e);
+		err = open_or_create(s, STORE_DIR, &STATS, &s->stats, e);
 	if (!err)
-		err = open_or_create(s, &FLOWS, &s->flows, &made, e);
+		err = open_or_create(s, STORE_DIR, &IFACES, &s->ifaces, e);
 	if (!err)
-		err = open_or_create(s, &CONFIG, &s->config, &made, e);
+		err = open_or_create(s, STORE_DIR, &TABLES, &s->tables, e);
+	if (!err)
+		err = open_or_create(s, STORE_DIR, &FLOWS, &s->flows, e);
+	if (!err)
+		err = open_or_create(s, STORE_DIR, &CONFIG, &s->config, e);
 	if (!err && !outer_get(s->config, 0))
 		err = first_config(s, e);
 	return err;
 }
 
-static int open_all(struct store *s, struct err *e)
+static int missing(int err, struct err *e)
 {
-	int err = open_pin(s, &CONFIG, &s->config, e);
+	return err != -ENOENT
+		       ? err
+		       : fail(e, -EBADF, STORE_DIR,
+			      "opening the pins: one of config, stats, ifaces, tables, flows, gate is missing (detach what is attached and remove the directory)");
+}
 
-	if (err)
-		return err;
-	err = open_pin(s, &STATS, &s->stats, e);
+/* Those that layout versions share, as long as they fit. */
+static int open_shared(struct store *s, struct err *e)
+{
+	int err = open_pin(s, STORE_DIR, &TABLES, &s->tables, e);
+
 	if (!err)
-		err = open_pin(s, &IFACES, &s->ifaces, e);
+		err = open_pin(s, STORE_DIR, &FLOWS, &s->flows, e);
 	if (!err)
-		err = open_pin(s, &TABLES, &s->tables, e);
+		err = open_pin(s, STORE_DIR, &GATE, &s->gate, e);
+	return missing(err, e);
+}
+
+static int open_all(struct store *s, enum store_access access, struct err *e)
+{
+	bool older;
+	int err;
+
+	if (!is_pinned(CONFIG.name))
+		return -ENOENT;
+	err = check_layout(s, access, &older, e);
 	if (!err)
-		err = open_pin(s, &FLOWS, &s->flows, e);
-	if (err == -ENOENT)
-		err = fail(
-			e, -EBADF, STORE_DIR,
-			"opening the pins: one of config, stats, ifaces, tables, flows is missing (detach what is attached and remove the directory)");
+		err = open_shared(s, e);
+	if (!err && older)
+		return migrate_begin(s, e);
+	if (!err)
+		err = missing(open_pin(s, STORE_DIR, &CONFIG, &s->config, e), e);
+	if (!err)
+		err = missing(open_pin(s, STORE_DIR, &STATS, &s->stats, e), e);
+	if (!err)
+		err = missing(open_pin(s, STORE_DIR, &IFACES, &s->ifaces, e), e);
 	if (!err && !outer_get(s->config, 0))
 		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
 	return err;
@@ -688,6 +776,7 @@ static struct store *new_store(void)
 
 	if (s) {
 		s->dir = s->config = s->tables = s->stats = s->ifaces = s->flows = -1;
+		s->gate = s->layout = -1;
 		s->config_inner.fd = -1;
 	}
 	return s;
@@ -699,7 +788,8 @@ static int finish_open(struct store *s, enum store_access access, double wait, s
 
 	if (!err)
 		err = map_stats(s, e);
-	if (!err && store_config(s)->dirty) {
+	/* What was begun in another layout version is finished in this one, see migrate_end. */
+	if (!err && store_config(s)->dirty && !s->migration) {
 		if (access == STORE_READ && take_lock(s->dir, LOCK_EX, wait))
 			return fail(
 				e, -EBUSY, STORE_DIR,
@@ -724,8 +814,10 @@ int store_open(struct store **out, enum store_access access, double wait, struct
 	err = count_cpus(s, e);
 	if (!err)
 		err = lock_dir(s, access, wait, e);
+	if (!err && access == STORE_UPGRADE)
+		err = migrate_resume(e);
 	if (!err)
-		err = access == STORE_CREATE ? create_all(s, e) : open_all(s, e);
+		err = access == STORE_CREATE ? create_all(s, e) : open_all(s, access, e);
 	if (!err)
 		err = finish_open(s, access, wait, e);
 	if (err) {
@@ -764,10 +856,12 @@ int store_open_private(struct store **out, struct err *e)
 
 void store_close(struct store *s)
 {
-	const int *fds[] = {&s->config, &s->tables, &s->stats, &s->ifaces, &s->flows, &s->dir};
+	const int *fds[] = {&s->config, &s->tables, &s->stats,	&s->ifaces,
+			    &s->flows,	&s->gate,   &s->layout, &s->dir};
 
 	if (!s)
 		return;
+	migrate_close(s);
 	inner_close(&s->config_inner);
 	if (s->stats_memory)
 		munmap(s->stats_memory, s->stats_size);
@@ -777,7 +871,7 @@ void store_close(struct store *s)
 	free(s);
 }
 
-static void remove_pins(const char *dir)
+void remove_pins(const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *entry;
@@ -788,19 +882,21 @@ static void remove_pins(const char *dir)
 		if (entry->d_type != DT_DIR)
 			unlinkat(dirfd(d), entry->d_name, 0);
 	closedir(d);
+	rmdir(dir);
 }
 
 int store_purge(struct store *s, struct err *e)
 {
-	const struct map_spec *maps[] = {&CONFIG, &STATS, &IFACES, &TABLES, &FLOWS};
+	const struct map_spec *maps[] = {&CONFIG, &STATS, &IFACES, &TABLES, &FLOWS, &GATE, &LAYOUT};
 	char path[PATH_SIZE];
 
 	(void)s;
 	/* `config` first: from then on nothing counts as loaded. */
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
-		unlink(pin_path(path, maps[i]->name));
+		unlink(pin_path(path, STORE_DIR, maps[i]->name));
 	remove_pins(INNER_DIR);
-	rmdir(INNER_DIR);
+	remove_pins(NEXT_DIR);
+	remove_pins(DONE_DIR);
 	if (rmdir(STORE_DIR) && errno != ENOENT)
 		return fail(e, -errno, STORE_DIR, "removing it: %s (see what is in it)",
 			    strerror(errno));
@@ -827,7 +923,12 @@ const char *store_file(const struct store *s)
 struct store_fds store_fds(const struct store *s)
 {
 	return (struct store_fds){
-		.config = s->config, .tables = s->tables, .stats = s->stats, .flows = s->flows};
+		.config = s->config,
+		.tables = s->tables,
+		.stats = s->stats,
+		.flows = s->flows,
+		.gate = s->gate,
+	};
 }
 
 int store_index(const struct store *s, const char *name)
@@ -1166,9 +1267,12 @@ static struct mangle_stats copy_stats(const struct mangle_stats *from)
 
 static void add_stats(const struct store *s, uint32_t slot, struct stats *out)
 {
-	for (unsigned int cpu = 0; cpu < s->possible; cpu++) {
-		struct mangle_stats st = copy_stats(
-			&s->stats_memory[cpu * MANGLE_STATS_SLOTS + slot]);
+	for (unsigned int region = 0; region < s->possible + MANGLE_STATS_OWN; region++) {
+		struct mangle_stats st;
+
+		if (region == s->possible + MANGLE_STATS_BEFORE)
+			continue;
+		st = copy_stats(store_stats_cell(s, region, slot));
 
 		for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++) {
 			out->packets[i] += st.packets[i];
@@ -1200,7 +1304,7 @@ int store_stats(struct store *s, const char *service, struct stats *out, struct 
 		return 0;
 	slot = store_config(s)->service[index].stats;
 	add_stats(s, slot, out);
-	before = &s->stats_memory[s->possible * MANGLE_STATS_SLOTS + slot];
+	before = store_stats_cell(s, s->possible + MANGLE_STATS_BEFORE, slot);
 	for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++) {
 		out->packets[i] -= before->packets[i];
 		out->bytes[i] -= before->bytes[i];
@@ -1210,6 +1314,61 @@ int store_stats(struct store *s, const char *service, struct stats *out, struct 
 		out->would[i] -= before->would[i];
 	}
 	return 0;
+}
+
+/* ---- who acts ---- */
+
+static struct mangle_gate *map_gate(const struct store *s, size_t *size, struct err *e)
+{
+	struct mangle_gate *g;
+
+	*size = spec_entries(s, &GATE) * sizeof(*g);
+	g = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, s->gate, 0);
+	if (g != MAP_FAILED)
+		return g;
+	fail(e, -errno, STORE_DIR "/gate", "mapping it: %s", strerror(errno));
+	return NULL;
+}
+
+int store_epoch(const struct store *s, uint64_t *epoch, struct err *e)
+{
+	size_t size;
+	struct mangle_gate *g = map_gate(s, &size, e);
+
+	if (!g)
+		return -EIO;
+	*epoch = __atomic_load_n(&g->epoch, __ATOMIC_ACQUIRE);
+	munmap(g, size);
+	return 0;
+}
+
+int store_set_epoch(struct store *s, uint64_t epoch, struct err *e)
+{
+	size_t size;
+	struct mangle_gate *g = map_gate(s, &size, e);
+	int err;
+
+	if (!g)
+		return -EIO;
+	__atomic_store_n(&g->epoch, epoch, __ATOMIC_RELEASE);
+	err = store_wait(s, e);
+	for (unsigned int cpu = 0; cpu < s->possible && !err; cpu++)
+		__atomic_store_n(&g[1 + cpu].epoch, 0, __ATOMIC_RELEASE);
+	munmap(g, size);
+	return err;
+}
+
+int store_wait(struct store *s, struct err *e)
+{
+	return outer_set(s->config, 0, &s->config_inner, e);
+}
+
+uint32_t store_gate_id(const struct store *s)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(s->gate, &info, &size) ? 0 : info.id;
 }
 
 /* ---- connections ---- */

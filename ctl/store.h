@@ -16,6 +16,8 @@ enum store_access {
 	STORE_READ,   /* shared lock; -ENOENT without e set where nothing is loaded */
 	STORE_WRITE,  /* exclusive lock; the same */
 	STORE_CREATE, /* exclusive lock; empty tables are made where none are */
+	/* exclusive lock; maps of an older layout version are taken over, which store_migrated ends */
+	STORE_UPGRADE,
 };
 
 /* Mounts bpffs where that is right (see the manual). wait: seconds to wait for the lock. */
@@ -94,8 +96,29 @@ int store_iface_del(struct store *s, const struct mangle_iface_key *k, struct er
 
 /* For prog only: the maps that a program is loaded with. */
 struct store_fds {
-	int config, tables, stats, flows;
+	int config, tables, stats, flows, gate;
 };
 struct store_fds store_fds(const struct store *s);
+
+/* ---- upgrade: prog only ---- */
+
+/* Returns once every program has ended that ran when it was called. */
+int store_wait(struct store *s, struct err *e);
+/* struct mangle_gate. Setting it returns once everybody goes by it. */
+int store_epoch(const struct store *s, uint64_t *epoch, struct err *e);
+int store_set_epoch(struct store *s, uint64_t epoch, struct err *e);
+/* The kernel's id of the map that tells a program of mangle from others; 0: it cannot be had. */
+uint32_t store_gate_id(const struct store *s);
+bool store_is_migrating(const struct store *s);
+/*
+ * Ends a store opened with STORE_UPGRADE: every program runs on its maps now. What those of another
+ * layout version counted is taken over, and they go. On failure doing the same again goes on from
+ * there.
+ */
+int store_migrated(struct store *s, struct err *e);
+/* No program runs on its maps: those of the older layout version are the ones that stay. */
+void store_not_migrated(struct store *s);
+/* One line to syslog, and what it says of who: see print_changes. */
+void store_log(const struct store *s, const struct changes *c, const char *what);
 
 #endif

@@ -3,9 +3,20 @@
 #ifndef CTL_STORE_INTERNAL_H
 #define CTL_STORE_INTERNAL_H
 
+#include <bpf/bpf.h>
+
 #include "classify.h"
+#include "layout.h"
 #include "store.h"
 #include "table.h"
+
+#define INNER_DIR STORE_DIR "/inner"
+#define PATH_SIZE 64
+
+/* Regions of stats that are not a CPU's, behind those that are. */
+#define MANGLE_STATS_BEFORE 0 /* what slots had counted when their service took them over */
+#define MANGLE_STATS_CARRIED 1 /* what was counted in a map of another layout version */
+#define MANGLE_STATS_OWN 2
 
 /* An inner map, mapped. */
 struct inner {
@@ -19,17 +30,54 @@ struct store {
 	bool private;				  /* no pins, no lock */
 	int dir;				  /* locked directory, -1 */
 	int config, tables, stats, ifaces, flows; /* maps */
+	int gate, layout;
 	unsigned int possible;			  /* CPUs */
 	struct table_cpus cpus;			  /* for new tables */
 	struct inner config_inner;
 	struct mangle_stats *stats_memory;
 	size_t stats_size;
+	struct migration *migration; /* from an older layout version, while there is one */
 };
 
 static inline struct mangle_config *store_config(const struct store *s)
 {
 	return s->config_inner.memory;
 }
+
+static inline struct mangle_stats *store_stats_cell(const struct store *s, unsigned int region,
+						    uint32_t slot)
+{
+	return &s->stats_memory[region * MANGLE_STATS_SLOTS + slot];
+}
+
+/* The pinned maps, as this version makes them. */
+struct map_spec {
+	const char *name;
+	enum bpf_map_type type;
+	uint32_t key_size, value_size, entries, flags;
+};
+extern const struct map_spec STATS, IFACES, TABLES, FLOWS, GATE, LAYOUT, CONFIG;
+const char *pin_path(char buf[PATH_SIZE], const char *dir, const char *name);
+const char *inner_path(char buf[PATH_SIZE], uint32_t id);
+/* Opens a pin; -ENOENT without e set where there is none. */
+int open_pin(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
+	     struct err *e);
+int open_or_create(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
+		   struct err *e);
+/* Of a directory of pins, with it where it is empty then. */
+void remove_pins(const char *dir);
+
+/* ---- migrate.c ---- */
+
+/* Maps of this version while those of another are the ones in force; and once they have become
+ * those in force, and only have to be put into their places. */
+#define NEXT_DIR STORE_DIR "/next"
+#define DONE_DIR STORE_DIR "/done"
+/* Finishes what was interrupted there. */
+int migrate_resume(struct err *e);
+/* With the shared maps open: makes the others, from those of the older version. */
+int migrate_begin(struct store *s, struct err *e);
+void migrate_close(struct store *s);
 
 /* The running service of that name, -1: none. */
 int store_index(const struct store *s, const char *name);
@@ -79,5 +127,7 @@ int store_table_row(const struct store *s, const char *service, const uint8_t *t
 void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
 /* Finishes what an interrupted change left. Exclusive lock. */
 int store_recover(struct store *s, struct err *e);
+/* Removes the pins of inner maps that the running configuration does not name. */
+void sweep_pins(const struct store *s);
 
 #endif

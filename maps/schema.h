@@ -9,11 +9,13 @@
  *           service names its entity table by slot, the configuration its classifier. A slot that
  *           a configuration names never changes its meaning while that configuration runs: new
  *           tables get a free slot, and the swap of `config` makes them visible.
- *   stats   array [(CPUs + 1) * MANGLE_STATS_SLOTS] of struct mangle_stats: one region a CPU that
- *           only this CPU writes, and one that only user space writes (see there).
+ *   stats   array [(CPUs + 2) * MANGLE_STATS_SLOTS] of struct mangle_stats: one region a CPU that
+ *           only this CPU writes, and two that only user space writes (see there).
  *   ifaces  hash, user space only: what mangle is attached to.
  *   flows   array of maps [1]: its inner map is an LRU hash, struct mangle_flow_key to struct
  *           mangle_flow; empty until the first service in TCP connection mode is published.
+ *   gate    array [CPUs + 1] of struct mangle_gate: which build acts, where two are on one interface.
+ *   layout  array [1] of struct mangle_layout: what the version of all this is.
  *
  * An entity table is, with B = buckets + MANGLE_MAX_REACH and R regions,
  *   cell 0                       struct mangle_table_header, user space only
@@ -38,7 +40,7 @@
 #include "reasons.h"
 
 /* Layout version of everything below; pins of another version are migrated or refused. */
-#define MANGLE_LAYOUT_VERSION 3
+#define MANGLE_LAYOUT_VERSION 4
 #define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
 #define MANGLE_TABLE_MAGIC 0x6d746162U	/* "mtab" */
 
@@ -328,7 +330,8 @@ struct mangle_flow {
 /*
  * A slot's cells only ever grow, also when its service is deleted, so the sum over all slots is
  * what mangle has seen. A service that takes a slot over has the counts so far written to the
- * region of user space, and they are taken off what is shown for it.
+ * first region of user space, and they are taken off what is shown for it. The second one has what
+ * was counted in a map of another layout version, before an upgrade.
  */
 struct mangle_stats {
 	__u64 packets[MANGLE_REASON_CELLS];
@@ -362,14 +365,48 @@ enum mangle_tc {
 struct mangle_iface {
 	char name[MANGLE_IFNAME_SIZE]; /* when attached */
 	char netns_name[64];	       /* as given to -n; "": the namespace mangle-ctl ran in */
-	__u32 prog_id;
-	__u32 mode;	  /* enum mangle_mode */
-	__u32 dispatcher; /* 1: through libxdp's dispatcher; 0: a pinned link */
-	__u32 tc_kind;	  /* enum mangle_tc, of the programs that tc has */
-	__u32 tc_in;	  /* id of the ingress program; 0: none */
-	__u32 tc_out;	  /* the same, egress */
-	__u32 tc_netns;	  /* inode of the network namespace that these were loaded for */
+	__u32 prog_id;	       /* that acts, or did before it was upgraded in place */
+	__u32 mode;	       /* enum mangle_mode */
+	__u32 dispatcher;      /* 1: through libxdp's dispatcher; 0: a pinned link */
+	__u32 pin;	       /* the link's pin is link-PIN: id of the first program it had */
+	__u32 next_id;	       /* dispatcher: program that is to take over; 0: none */
+	__u32 tc_kind;	       /* enum mangle_tc, of the programs that tc has */
+	__u32 tc_in;	       /* tcx: the ingress link's pin is tc-ID; else the program's id; 0: none */
+	__u32 tc_out;	       /* the same, egress */
+	__u32 tc_was_in;       /* clsact: program that tc_in took the place of, or was about to */
+	__u32 tc_was_out;      /* the same, egress */
+	__u32 tc_netns;	       /* inode of the network namespace that these were loaded for */
+	__u32 pad;
+	__u64 next_epoch; /* next_id's, struct mangle_gate: acts once that is the gate's */
 	__u8 build[8];	  /* hash of the program's object file */
+};
+
+/* ---- upgrade ------------------------------------------------------------------------------ */
+
+/*
+ * Under libxdp's dispatcher a program cannot be replaced: the new one is put behind the old one, and
+ * this says which of the two acts. Entry 0 has the epoch that acts, one write of user space. Entry
+ * 1 + CPU has the epoch of whoever acted last on that CPU, so that a frame that the old one has
+ * dealt with, just before the change, is left alone by the new one behind it.
+ * The same in every layout version: programs of two of them share it.
+ */
+struct mangle_gate {
+	__u64 epoch; /* 0: nobody */
+	__u8 pad[56];
+};
+
+/*
+ * What the maps beside it are like: by name and type of every field, in BTF, so that an upgrade can
+ * read maps of other layout versions. The same in every layout version.
+ */
+#define MANGLE_LAYOUT_MAGIC 0x6d6c6179U /* "mlay" */
+#define MANGLE_LAYOUT_BTF 65520
+struct mangle_layout {
+	__u32 magic;
+	__u32 version; /* MANGLE_LAYOUT_VERSION */
+	__u32 size;    /* bytes of btf */
+	__u32 pad;
+	__u8 btf[MANGLE_LAYOUT_BTF];
 };
 
 /* ---- explain ------------------------------------------------------------------------------ */
@@ -408,7 +445,9 @@ MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
 MANGLE_ASSERT(sizeof(struct mangle_flow_key) == 40);
 MANGLE_ASSERT(sizeof(struct mangle_flow) == 28);
 MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
-MANGLE_ASSERT(sizeof(struct mangle_iface) == 116);
+MANGLE_ASSERT(sizeof(struct mangle_iface) == 144);
+MANGLE_ASSERT(sizeof(struct mangle_gate) == 64);
+MANGLE_ASSERT(sizeof(struct mangle_layout) == 65536);
 MANGLE_ASSERT(sizeof(struct mangle_explained) == 48);
 
 #endif

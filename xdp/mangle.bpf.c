@@ -8,6 +8,7 @@
 
 #include "pkt_xdp.h"
 #include "pkt.h"
+#include "gate.h"
 #include "parse.h"
 #include "service.h"
 #include "validate.h"
@@ -28,6 +29,8 @@ int mangle(struct xdp_md *ctx)
 	struct pkt p;
 
 	pkt_init(&p, ctx);
+	if (!gate_lets(&p))
+		return XDP_PASS; /* another build's, before or behind this one */
 
 	reason = parse(&p);
 	if (reason == REASON_NONE)

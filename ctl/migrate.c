@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From maps of an older layout version to ours, while programs run on both.
+ *
+ * Entity tables, classifier, flow table and gate are shared: no packet can tell, and counters stay
+ * where they are. config, stats and ifaces are made anew beside the old ones, in next/, their
+ * values converted by the names of their fields (layout.h). prog_upgrade then puts programs on them
+ * in the place of the old ones. What those had counted is taken over last, when none of them runs.
+ *
+ * Interrupted before: doing it again goes on with what is in next/, where programs may count
+ * already, and converts the configuration anew. Interrupted after: next/ was renamed to done/, and what
+ * is in it is put into its places.
+ *
+ * An entity table or flow of another make needs a reader of its own here; so far there is none.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store_internal.h"
+
+struct migration {
+	struct mangle_layout theirs;
+	int config, stats, ifaces; /* of the older version; -1: none */
+	bool resumed;		   /* programs may run on the new ones */
+};
+
+/* ---- reading theirs ---- */
+
+static int get_theirs(const char *name, enum bpf_map_type type, struct bpf_map_info *info, int *fd,
+		      struct err *e)
+{
+	uint32_t size = sizeof(*info);
+	char path[PATH_SIZE];
+
+	memset(info, 0, size);
+	*fd = bpf_obj_get(pin_path(path, STORE_DIR, name));
+	if (*fd >= 0 && !bpf_obj_get_info_by_fd(*fd, info, &size) && info->type == type)
+		return 0;
+	return fail(e, -EBADF, path,
+		    "opening the pin: it is not mangle's, or damaged (remove it if nobody needs it)");
+}
+
+/* Maps an array for reading, all of it. */
+static const void *map_theirs(int fd, const struct bpf_map_info *info, struct err *e)
+{
+	size_t size = (size_t)info->max_entries * info->value_size;
+	void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (memory != MAP_FAILED)
+		return memory;
+	fail(e, -errno, STORE_DIR, "reading maps of another layout version: %s", strerror(errno));
+	return NULL;
+}
+
+static int wrong_size(const char *what, struct err *e)
+{
+	return fail(e, -EBADF, STORE_DIR, "reading maps of another layout version: %s is damaged",
+		    what);
+}
+
+/* ---- configuration ---- */
+
+static int convert_config(struct store *s, const struct conversion *c, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	struct mangle_config *config;
+	char path[PATH_SIZE];
+	const void *theirs;
+	int err = 0;
+	int fd = bpf_obj_get(inner_path(path, outer_get(s->migration->config, 0)));
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ||
+	    info.value_size != conversion_their_size(c) || info.max_entries != 1)
+		err = wrong_size("config", e);
+	theirs = err ? NULL : map_theirs(fd, &info, e);
+	if (!err)
+		err = theirs ? inner_create(s, 0, &s->config_inner, e) : -EIO;
+	if (!err) {
+		config = s->config_inner.memory;
+		convert(c, theirs, config);
+		config->layout = MANGLE_LAYOUT_VERSION;
+		err = outer_set(s->config, 0, &s->config_inner, e);
+	}
+	inner_close(&s->config_inner); /* opened again, as any other is */
+	if (theirs)
+		munmap((void *)theirs, info.value_size);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* ---- attachments ---- */
+
+/* Records that are there already have been converted before, and may say more by now. */
+static int convert_ifaces(struct store *s, const struct conversion *key, const struct conversion *c,
+			  const struct bpf_map_info *info, struct err *e)
+{
+	char *last = calloc(1, info->key_size), *at = calloc(1, info->key_size);
+	void *value = calloc(1, info->value_size);
+	struct mangle_iface_key our_key;
+	struct mangle_iface ours;
+	bool first = true;
+	int err = 0;
+
+	if (!last || !at || !value)
+		err = fail(e, -ENOMEM, "ifaces", "reading attachments: out of memory");
+	while (!err && !bpf_map_get_next_key(s->migration->ifaces, first ? NULL : last, at)) {
+		first = false;
+		memcpy(last, at, info->key_size);
+		if (bpf_map_lookup_elem(s->migration->ifaces, at, value))
+			continue;
+		convert(key, at, &our_key);
+		convert(c, value, &ours);
+		if (bpf_map_update_elem(s->ifaces, &our_key, &ours, BPF_NOEXIST) && errno != EEXIST)
+			err = fail(e, -errno, ours.name, "recording the attachment: %s",
+				   strerror(errno));
+	}
+	free(last);
+	free(at);
+	free(value);
+	return err;
+}
+
+/* ---- counters ---- */
+
+static void add_cells(struct mangle_stats *to, const struct mangle_stats *from)
+{
+	for (size_t i = 0; i < sizeof(*to) / sizeof(uint64_t); i++)
+		((uint64_t *)to)[i] += ((const uint64_t *)from)[i];
+}
+
+/* Nobody counts in theirs any more. Doing it twice gives the same. */
+static int carry_stats(struct store *s, struct err *e)
+{
+	const unsigned int before = s->possible + MANGLE_STATS_BEFORE;
+	struct bpf_map_info info;
+	struct conversion *c;
+	const char *memory;
+	uint32_t regions, slots;
+	int fd, err;
+
+	err = get_theirs(STATS.name, BPF_MAP_TYPE_ARRAY, &info, &fd, e);
+	if (!err)
+		err = conversion_open(&c, &s->migration->theirs, "mangle_stats", e);
+	else
+		c = NULL;
+	regions = s->possible + MANGLE_STATS_OWN;
+	slots = info.max_entries / regions;
+	if (!err && (info.value_size != conversion_their_size(c) || slots > MANGLE_STATS_SLOTS))
+		err = wrong_size("stats", e);
+	memory = err ? NULL : map_theirs(fd, &info, e);
+	if (!err && !memory)
+		err = -EIO;
+	for (uint32_t slot = 0; !err && slot < slots; slot++) {
+		struct mangle_stats sum = {0}, one;
+
+		for (unsigned int region = 0; region < regions; region++) {
+			convert(c, memory + ((size_t)region * slots + slot) * info.value_size,
+				&one);
+			if (region == before)
+				*store_stats_cell(s, before, slot) = one;
+			else
+				add_cells(&sum, &one);
+		}
+		*store_stats_cell(s, s->possible + MANGLE_STATS_CARRIED, slot) = sum;
+	}
+	if (memory)
+		munmap((void *)memory, (size_t)info.max_entries * info.value_size);
+	if (fd >= 0)
+		close(fd);
+	conversion_close(c);
+	return err;
+}
+
+/* ---- begin and end ---- */
+
+static int open_theirs(struct store *s, struct bpf_map_info *ifaces, struct err *e)
+{
+	struct migration *m = s->migration;
+	const uint32_t zero = 0;
+	struct bpf_map_info info;
+	int err;
+
+	if (bpf_map_lookup_elem(s->layout, &zero, &m->theirs))
+		return fail(e, -errno, STORE_DIR "/layout", "reading it: %s", strerror(errno));
+	err = get_theirs(CONFIG.name, BPF_MAP_TYPE_ARRAY_OF_MAPS, &info, &m->config, e);
+	if (!err)
+		err = get_theirs(IFACES.name, BPF_MAP_TYPE_HASH, ifaces, &m->ifaces, e);
+	return err;
+}
+
+static int create_ours(struct store *s, struct err *e)
+{
+	int layout = -1, err;
+
+	s->migration->resumed = mkdir(NEXT_DIR, 0700) != 0;
+	if (s->migration->resumed && errno != EEXIST)
+		return fail(e, -errno, NEXT_DIR, "creating it: %s", strerror(errno));
+	err = open_or_create(s, NEXT_DIR, &LAYOUT, &layout, e);
+	if (layout >= 0)
+		close(layout);
+	if (!err)
+		err = open_or_create(s, NEXT_DIR, &STATS, &s->stats, e);
+	if (!err)
+		err = open_or_create(s, NEXT_DIR, &IFACES, &s->ifaces, e);
+	if (!err)
+		err = open_or_create(s, NEXT_DIR, &CONFIG, &s->config, e);
+	return err;
+}
+
+int migrate_begin(struct store *s, struct err *e)
+{
+	struct conversion *config = NULL, *key = NULL, *iface = NULL;
+	struct bpf_map_info info;
+	int err;
+
+	s->migration = calloc(1, sizeof(*s->migration));
+	if (!s->migration)
+		return fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");
+	s->migration->config = s->migration->ifaces = -1;
+	err = open_theirs(s, &info, e);
+	if (!err)
+		err = conversion_open(&config, &s->migration->theirs, "mangle_config", e);
+	if (!err)
+		err = conversion_open(&key, &s->migration->theirs, "mangle_iface_key", e);
+	if (!err)
+		err = conversion_open(&iface, &s->migration->theirs, "mangle_iface", e);
+	if (!err && (info.key_size != conversion_their_size(key) ||
+		     info.value_size != conversion_their_size(iface)))
+		err = wrong_size("ifaces", e);
+	if (!err)
+		err = create_ours(s, e);
+	if (!err)
+		err = convert_ifaces(s, key, iface, &info, e);
+	if (!err)
+		err = convert_config(s, config, e);
+	conversion_close(config);
+	conversion_close(key);
+	conversion_close(iface);
+	if (err)
+		store_not_migrated(s);
+	return err;
+}
+
+void migrate_close(struct store *s)
+{
+	if (!s->migration)
+		return;
+	if (s->migration->config >= 0)
+		close(s->migration->config);
+	if (s->migration->ifaces >= 0)
+		close(s->migration->ifaces);
+	free(s->migration);
+	s->migration = NULL;
+}
+
+bool store_is_migrating(const struct store *s)
+{
+	return s->migration;
+}
+
+void store_not_migrated(struct store *s)
+{
+	if (!s->migration || s->migration->resumed)
+		return; /* what was begun before may be in use */
+	remove_pins(NEXT_DIR);
+	if (s->config_inner.id)
+		inner_unpin(s, s->config_inner.id);
+}
+
+/* `layout` comes last: until then what is in done/ is still to be put into its place. */
+int migrate_resume(struct err *e)
+{
+	const struct map_spec *order[] = {&STATS, &IFACES, &CONFIG, &LAYOUT};
+	char from[PATH_SIZE], to[PATH_SIZE];
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
+		if (rename(pin_path(from, DONE_DIR, order[i]->name),
+			   pin_path(to, STORE_DIR, order[i]->name)) &&
+		    errno != ENOENT)
+			return fail(e, -errno, from, "putting it into its place: %s",
+				    strerror(errno));
+	rmdir(DONE_DIR);
+	return 0;
+}
+
+int store_migrated(struct store *s, struct err *e)
+{
+	int err;
+
+	if (!s->migration)
+		return 0;
+	err = store_wait(s, e);
+	if (!err)
+		err = carry_stats(s, e);
+	if (!err && rename(NEXT_DIR, DONE_DIR))
+		err = fail(e, -errno, NEXT_DIR, "renaming it: %s", strerror(errno));
+	if (!err)
+		err = migrate_resume(e);
+	if (err)
+		return err;
+	migrate_close(s);
+	if (store_config(s)->dirty)
+		return store_recover(s, e);
+	sweep_pins(s);
+	return 0;
+}

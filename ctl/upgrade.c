@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Programs in the place of programs, while packets go on.
+ *
+ * By a link (plain, and tcx): the kernel exchanges the link's program, one store of a pointer. A
+ * filter of clsact likewise. Under libxdp's dispatcher the new one is put behind the old one, where
+ * it does nothing until the gate (struct mangle_gate) says that its epoch is the one that acts; then
+ * the old one goes.
+ *
+ * First everything is loaded, so that what cannot be loaded changes nothing. Then links, the gate,
+ * filters. The old programs of links are kept until then, to be put back where one fails.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netdev.h"
+#include "prog_internal.h"
+
+/* ---- links ---- */
+
+static int link_program(int link)
+{
+	struct bpf_link_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(link, &info, &size) ? -1 : bpf_prog_get_fd_by_id(info.prog_id);
+}
+
+int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, struct err *e)
+{
+	struct swap *more = realloc(w->swap, (w->count + 1) * sizeof(*more));
+	int link;
+
+	if (!more)
+		return fail(e, -ENOMEM, name, "upgrading: out of memory");
+	w->swap = more;
+	link = bpf_obj_get(pin);
+	if (link < 0)
+		return fail(e, -errno, name, "upgrading: opening %s: %s", pin, prog_why(-errno));
+	w->swap[w->count++] = (struct swap){
+		.link = link, .old = link_program(link), .fresh = fresh, .name = name};
+	return 0;
+}
+
+static void swaps_close(struct swaps *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		close(w->swap[i].link);
+		if (w->swap[i].old >= 0)
+			close(w->swap[i].old);
+	}
+	free(w->swap);
+}
+
+/* False where one could not be had back. */
+static bool swaps_undo(const struct swaps *w, size_t done)
+{
+	bool all = true;
+
+	while (done-- > 0)
+		all &= w->swap[done].old >= 0 &&
+		       !bpf_link_update(w->swap[done].link, w->swap[done].old, NULL);
+	return all;
+}
+
+static int swaps_do(const struct swaps *w, bool *mixed, struct err *e)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		int err = bpf_link_update(w->swap[i].link, w->swap[i].fresh, NULL) ? -errno : 0;
+
+		if (!err || err == -ENOLINK) /* its device has just gone */
+			continue;
+		*mixed = !swaps_undo(w, i);
+		return fail(e, err, w->swap[i].name, "replacing its program: %s%s", prog_why(err),
+			    *mixed ? " (other interfaces have the new one; upgrade again)" : "");
+	}
+	return 0;
+}
+
+/* ---- interfaces ---- */
+
+struct job {
+	struct mangle_iface_key key;
+	struct mangle_iface iface;
+	struct mangle_bpf *xdp;	 /* plain: loaded */
+	struct session_bpf *tc;	 /* loaded; NULL: it has none */
+	uint32_t fresh;		 /* dispatcher: the new program; 0: not there yet */
+};
+
+struct upgrade {
+	struct store *s;
+	struct prog_features features;
+	struct job *job;
+	size_t count;
+	struct swaps swaps;
+	uint64_t epoch; /* of the new ones under the dispatcher */
+	bool dispatcher;
+};
+
+/* Calls it in the network namespace of each job's interface, until one fails. */
+static int each(struct upgrade *u, int (*act)(struct upgrade *u, struct job *j, struct err *e),
+		struct err *e)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < u->count && !err; i++) {
+		struct job *j = &u->job[i];
+		int back;
+
+		err = netns_enter_inode(j->key.netns, &back);
+		if (err)
+			return fail(e, err, j->iface.name,
+				    "upgrading: its network namespace cannot be found");
+		err = act(u, j, e);
+		netns_return(back);
+	}
+	return err;
+}
+
+static int load(struct upgrade *u, struct job *j, struct err *e)
+{
+	char path[PATH_SIZE];
+	int err = 0;
+
+	if (!j->iface.dispatcher) {
+		j->xdp = prog_load(u->s, &j->iface, &u->features, e);
+		err = j->xdp ? swaps_add(&u->swaps, prog_link_path(path, &j->iface),
+					 prog_fd(j->xdp), j->iface.name, e)
+			     : -EIO;
+	}
+	return err ? err
+		   : session_prepare(u->s, &j->key, &j->iface, &j->tc, &u->swaps, e);
+}
+
+/* It is recorded before it can act. */
+static int dispatch(struct upgrade *u, struct job *j, struct err *e)
+{
+	int err;
+
+	if (!j->iface.dispatcher)
+		return 0;
+	u->dispatcher = true;
+	prog_undispatch_strays(u->s, j->key.ifindex);
+	err = prog_dispatch(u->s, &j->key, &j->iface, &u->features, u->epoch, &j->fresh, e);
+	if (err == -EOPNOTSUPP)
+		err = fail(e, err, j->iface.name,
+			   "upgrading: libxdp could not add a program to the dispatcher (see doctor)");
+	if (err)
+		return err;
+	j->iface.next_id = j->fresh;
+	j->iface.next_epoch = u->epoch;
+	return store_iface_put(u->s, &j->key, &j->iface, e);
+}
+
+static int settle(struct upgrade *u, struct job *j, struct err *e)
+{
+	return j->iface.dispatcher ? prog_settle(u->s, &j->key, &j->iface, e) : 0;
+}
+
+static int complete(struct upgrade *u, struct job *j, struct err *e)
+{
+	struct bpf_prog_info info;
+	int err = session_commit(u->s, &j->key, &j->iface, j->tc, e);
+
+	if (err)
+		return err;
+	if (j->xdp && !prog_info(prog_fd(j->xdp), &info))
+		j->iface.prog_id = info.id;
+	prog_build(j->iface.build);
+	return store_iface_put(u->s, &j->key, &j->iface, e);
+}
+
+/* What is recorded and not gone. */
+static int list(struct upgrade *u, struct err *e)
+{
+	struct mangle_iface_key *keys;
+	struct mangle_iface *ifaces;
+	size_t n;
+	int err = store_ifaces(u->s, &keys, &ifaces, &n, e);
+
+	if (err)
+		return err;
+	u->job = calloc(n + 1, sizeof(*u->job));
+	for (size_t i = 0; i < n && u->job; i++)
+		if (prog_locate(u->s, &keys[i], &ifaces[i]))
+			u->job[u->count++] = (struct job){.key = keys[i], .iface = ifaces[i]};
+	free(keys);
+	free(ifaces);
+	return u->job ? 0 : fail(e, -ENOMEM, "upgrade", "listing interfaces: out of memory");
+}
+
+int prog_upgrade(struct store *s, size_t *count, struct err *e)
+{
+	struct upgrade u = {.s = s};
+	bool swapped = false, mixed = false;
+	struct err ignored;
+	int err;
+
+	prog_quiet();
+	prog_probe(&u.features);
+	prog_sweep(s);
+	err = list(&u, e);
+	if (!err)
+		err = each(&u, settle, e); /* what was interrupted */
+	if (!err)
+		err = store_epoch(s, &u.epoch, e);
+	u.epoch++;
+	if (!err)
+		err = each(&u, load, e);
+	if (!err)
+		err = each(&u, dispatch, e);
+	if (!err) {
+		err = swaps_do(&u.swaps, &mixed, e);
+		swapped = !err || mixed;
+	}
+	if (!err && u.dispatcher)
+		err = store_set_epoch(s, u.epoch, e);
+	if (u.dispatcher) { /* those that act stay, whichever they are */
+		int one = each(&u, settle, err ? &ignored : e);
+
+		err = err ? err : one;
+	}
+	if (!err)
+		err = each(&u, complete, e);
+	if (err && !swapped)
+		store_not_migrated(s);
+	*count = u.count;
+	for (size_t i = 0; i < u.count; i++) {
+		prog_unload(u.job[i].xdp);
+		session_unload(u.job[i].tc);
+	}
+	swaps_close(&u.swaps);
+	free(u.job);
+	return err;
+}
