@@ -134,16 +134,13 @@ static int match(struct conversion *c, struct side theirs, struct side ours)
 	if (!theirs.type || !ours.type || btf_kind(theirs.type) != btf_kind(ours.type))
 		return -EBADF;
 	switch (btf_kind(ours.type)) {
-	case BTF_KIND_STRUCT:
-		return match_struct(c, theirs, ours);
-	case BTF_KIND_ARRAY:
-		return match_array(c, theirs, ours);
+	case BTF_KIND_STRUCT: return match_struct(c, theirs, ours);
+	case BTF_KIND_ARRAY: return match_array(c, theirs, ours);
 	case BTF_KIND_INT:
 		return theirs.type->size == ours.type->size
 			       ? add_piece(c, theirs.at, ours.at, ours.type->size)
 			       : -EBADF;
-	default:
-		return -EBADF;
+	default: return -EBADF;
 	}
 }
 
@@ -190,10 +187,11 @@ int conversion_open(struct conversion **out, const struct mangle_layout *theirs,
 		return 0;
 	}
 	conversion_close(c);
-	return fail(e, err, OBJECT, "reading layout version %u: %s", theirs->version,
-		    err == -ENOMEM
-			    ? "out of memory"
-			    : "its types cannot be made into this version's (detach --all --purge with the mangle-ctl that made it, then attach)");
+	return fail(
+		e, err, OBJECT, "reading layout version %u: %s", theirs->version,
+		err == -ENOMEM
+			? "out of memory"
+			: "its types cannot be made into this version's (detach --all --purge with the mangle-ctl that made it, then attach)");
 }
 
 void conversion_close(struct conversion *c)

@@ -8,8 +8,8 @@
  * in the place of the old ones. What those had counted is taken over last, when none of them runs.
  *
  * Interrupted before: doing it again goes on with what is in next/, where programs may count
- * already, and converts the configuration anew. Interrupted after: next/ was renamed to done/, and what
- * is in it is put into its places.
+ * already, and converts the configuration anew. Interrupted after: next/ was renamed to done/, and
+ * what is in it is put into its places.
  *
  * An entity table or flow of another make needs a reader of its own here; so far there is none.
  */
@@ -41,8 +41,9 @@ static int get_theirs(const char *name, enum bpf_map_type type, struct bpf_map_i
 	*fd = bpf_obj_get(pin_path(path, STORE_DIR, name));
 	if (*fd >= 0 && !bpf_obj_get_info_by_fd(*fd, info, &size) && info->type == type)
 		return 0;
-	return fail(e, -EBADF, path,
-		    "opening the pin: it is not mangle's, or damaged (remove it if nobody needs it)");
+	return fail(
+		e, -EBADF, path,
+		"opening the pin: it is not mangle's, or damaged (remove it if nobody needs it)");
 }
 
 /* Maps an array for reading, all of it. */

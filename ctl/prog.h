@@ -49,9 +49,10 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		struct err *e);
 /*
- * Puts programs of this build in the place of all that are attached, on the maps of s, while packets
- * go on: none is lost, left alone or dealt with twice. *count: interfaces. What failed leaves the
- * old ones running, where they can be had back; then e says which interfaces have new ones.
+ * Puts programs of this build in the place of all that are attached, on the maps of s, while
+ * packets go on: none is lost, left alone or dealt with twice. *count: interfaces. What failed
+ * leaves the old ones running, where they can be had back; then e says which interfaces have new
+ * ones.
  */
 int prog_upgrade(struct store *s, size_t *count, struct err *e);
 /* Takes off what is pinned and no record names: a run was killed. */

@@ -43,7 +43,8 @@ static void set_id(struct mangle_iface *i, enum hook h, uint32_t id)
 	*(h == HOOK_IN ? &i->tc_was_in : &i->tc_was_out) = 0;
 }
 
-/* A filter's program is replaced after it is recorded; until it is known that it was, it may be either. */
+/* A filter's program is replaced after it is recorded; until it is known that it was, it may be
+ * either. */
 static void replace_id(struct mangle_iface *i, enum hook h, uint32_t id)
 {
 	uint32_t was = id_of(i, h);

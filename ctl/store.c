@@ -33,10 +33,10 @@ const struct map_spec IFACES = {"ifaces",
 				0};
 const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, MANGLE_TABLE_SLOTS, 0};
 const struct map_spec FLOWS = {"flows", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
-const struct map_spec GATE = {
-	"gate", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_gate), 1, BPF_F_MMAPABLE};
-const struct map_spec LAYOUT = {
-	"layout", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_layout), 1, 0};
+const struct map_spec GATE = {"gate", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_gate),
+			      1,      BPF_F_MMAPABLE};
+const struct map_spec LAYOUT = {"layout", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_layout), 1,
+				0};
 const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
 
 /* ---- CPUs ---- */
@@ -675,8 +675,8 @@ static int open_layout(struct store *s, struct mangle_layout *theirs, struct err
 			e, -EBADF, STORE_DIR,
 			"reading it: layout version 3 or older, this mangle-ctl has version %d (detach --all --purge with the mangle-ctl that made it, then attach)",
 			MANGLE_LAYOUT_VERSION);
-	if (!err && (bpf_map_lookup_elem(s->layout, &zero, theirs) ||
-		     theirs->magic != MANGLE_LAYOUT_MAGIC))
+	if (!err &&
+	    (bpf_map_lookup_elem(s->layout, &zero, theirs) || theirs->magic != MANGLE_LAYOUT_MAGIC))
 		err = fail(e, -EBADF, STORE_DIR "/layout", "reading it: it is damaged");
 	return err;
 }
@@ -688,8 +688,8 @@ static int check_layout(struct store *s, enum store_access access, bool *older, 
 			 : fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");
 
 	*older = !err && theirs->version < MANGLE_LAYOUT_VERSION;
-	if (!err && (theirs->version > MANGLE_LAYOUT_VERSION ||
-		     (*older && access != STORE_UPGRADE)))
+	if (!err &&
+	    (theirs->version > MANGLE_LAYOUT_VERSION || (*older && access != STORE_UPGRADE)))
 		err = fail(
 			e, -EBADF, STORE_DIR,
 			"reading it: layout version %u, this mangle-ctl has version %d (%s)",

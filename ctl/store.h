@@ -16,7 +16,8 @@ enum store_access {
 	STORE_READ,   /* shared lock; -ENOENT without e set where nothing is loaded */
 	STORE_WRITE,  /* exclusive lock; the same */
 	STORE_CREATE, /* exclusive lock; empty tables are made where none are */
-	/* exclusive lock; maps of an older layout version are taken over, which store_migrated ends */
+	/* exclusive lock; maps of an older layout version are taken over, which store_migrated ends
+	 */
 	STORE_UPGRADE,
 };
 

@@ -14,7 +14,7 @@
 #define PATH_SIZE 64
 
 /* Regions of stats that are not a CPU's, behind those that are. */
-#define MANGLE_STATS_BEFORE 0 /* what slots had counted when their service took them over */
+#define MANGLE_STATS_BEFORE 0  /* what slots had counted when their service took them over */
 #define MANGLE_STATS_CARRIED 1 /* what was counted in a map of another layout version */
 #define MANGLE_STATS_OWN 2
 
@@ -31,8 +31,8 @@ struct store {
 	int dir;				  /* locked directory, -1 */
 	int config, tables, stats, ifaces, flows; /* maps */
 	int gate, layout;
-	unsigned int possible;			  /* CPUs */
-	struct table_cpus cpus;			  /* for new tables */
+	unsigned int possible;	/* CPUs */
+	struct table_cpus cpus; /* for new tables */
 	struct inner config_inner;
 	struct mangle_stats *stats_memory;
 	size_t stats_size;

@@ -4,8 +4,8 @@
  *
  * By a link (plain, and tcx): the kernel exchanges the link's program, one store of a pointer. A
  * filter of clsact likewise. Under libxdp's dispatcher the new one is put behind the old one, where
- * it does nothing until the gate (struct mangle_gate) says that its epoch is the one that acts; then
- * the old one goes.
+ * it does nothing until the gate (struct mangle_gate) says that its epoch is the one that acts;
+ * then the old one goes.
  *
  * First everything is loaded, so that what cannot be loaded changes nothing. Then links, the gate,
  * filters. The old programs of links are kept until then, to be put back where one fails.
@@ -26,7 +26,8 @@ static int link_program(int link)
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(link, &info, &size) ? -1 : bpf_prog_get_fd_by_id(info.prog_id);
+	return bpf_obj_get_info_by_fd(link, &info, &size) ? -1
+							  : bpf_prog_get_fd_by_id(info.prog_id);
 }
 
 int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, struct err *e)
@@ -85,9 +86,9 @@ static int swaps_do(const struct swaps *w, bool *mixed, struct err *e)
 struct job {
 	struct mangle_iface_key key;
 	struct mangle_iface iface;
-	struct mangle_bpf *xdp;	 /* plain: loaded */
-	struct session_bpf *tc;	 /* loaded; NULL: it has none */
-	uint32_t fresh;		 /* dispatcher: the new program; 0: not there yet */
+	struct mangle_bpf *xdp; /* plain: loaded */
+	struct session_bpf *tc; /* loaded; NULL: it has none */
+	uint32_t fresh;		/* dispatcher: the new program; 0: not there yet */
 };
 
 struct upgrade {
@@ -131,8 +132,7 @@ static int load(struct upgrade *u, struct job *j, struct err *e)
 					 prog_fd(j->xdp), j->iface.name, e)
 			     : -EIO;
 	}
-	return err ? err
-		   : session_prepare(u->s, &j->key, &j->iface, &j->tc, &u->swaps, e);
+	return err ? err : session_prepare(u->s, &j->key, &j->iface, &j->tc, &u->swaps, e);
 }
 
 /* It is recorded before it can act. */
@@ -146,8 +146,9 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 	prog_undispatch_strays(u->s, j->key.ifindex);
 	err = prog_dispatch(u->s, &j->key, &j->iface, &u->features, u->epoch, &j->fresh, e);
 	if (err == -EOPNOTSUPP)
-		err = fail(e, err, j->iface.name,
-			   "upgrading: libxdp could not add a program to the dispatcher (see doctor)");
+		err = fail(
+			e, err, j->iface.name,
+			"upgrading: libxdp could not add a program to the dispatcher (see doctor)");
 	if (err)
 		return err;
 	j->iface.next_id = j->fresh;

@@ -14,8 +14,8 @@
  *   ifaces  hash, user space only: what mangle is attached to.
  *   flows   array of maps [1]: its inner map is an LRU hash, struct mangle_flow_key to struct
  *           mangle_flow; empty until the first service in TCP connection mode is published.
- *   gate    array [CPUs + 1] of struct mangle_gate: which build acts, where two are on one interface.
- *   layout  array [1] of struct mangle_layout: what the version of all this is.
+ *   gate    array [CPUs + 1] of struct mangle_gate: which build acts, where two are on one
+ * interface. layout  array [1] of struct mangle_layout: what the version of all this is.
  *
  * An entity table is, with B = buckets + MANGLE_MAX_REACH and R regions,
  *   cell 0                       struct mangle_table_header, user space only
@@ -365,17 +365,17 @@ enum mangle_tc {
 struct mangle_iface {
 	char name[MANGLE_IFNAME_SIZE]; /* when attached */
 	char netns_name[64];	       /* as given to -n; "": the namespace mangle-ctl ran in */
-	__u32 prog_id;	       /* that acts, or did before it was upgraded in place */
-	__u32 mode;	       /* enum mangle_mode */
-	__u32 dispatcher;      /* 1: through libxdp's dispatcher; 0: a pinned link */
-	__u32 pin;	       /* the link's pin is link-PIN: id of the first program it had */
-	__u32 next_id;	       /* dispatcher: program that is to take over; 0: none */
-	__u32 tc_kind;	       /* enum mangle_tc, of the programs that tc has */
-	__u32 tc_in;	       /* tcx: the ingress link's pin is tc-ID; else the program's id; 0: none */
-	__u32 tc_out;	       /* the same, egress */
-	__u32 tc_was_in;       /* clsact: program that tc_in took the place of, or was about to */
-	__u32 tc_was_out;      /* the same, egress */
-	__u32 tc_netns;	       /* inode of the network namespace that these were loaded for */
+	__u32 prog_id;		       /* that acts, or did before it was upgraded in place */
+	__u32 mode;		       /* enum mangle_mode */
+	__u32 dispatcher;	       /* 1: through libxdp's dispatcher; 0: a pinned link */
+	__u32 pin;	  /* the link's pin is link-PIN: id of the first program it had */
+	__u32 next_id;	  /* dispatcher: program that is to take over; 0: none */
+	__u32 tc_kind;	  /* enum mangle_tc, of the programs that tc has */
+	__u32 tc_in;	  /* tcx: the ingress link's pin is tc-ID; else the program's id; 0: none */
+	__u32 tc_out;	  /* the same, egress */
+	__u32 tc_was_in;  /* clsact: program that tc_in took the place of, or was about to */
+	__u32 tc_was_out; /* the same, egress */
+	__u32 tc_netns;	  /* inode of the network namespace that these were loaded for */
 	__u32 pad;
 	__u64 next_epoch; /* next_id's, struct mangle_gate: acts once that is the gate's */
 	__u8 build[8];	  /* hash of the program's object file */
@@ -384,11 +384,11 @@ struct mangle_iface {
 /* ---- upgrade ------------------------------------------------------------------------------ */
 
 /*
- * Under libxdp's dispatcher a program cannot be replaced: the new one is put behind the old one, and
- * this says which of the two acts. Entry 0 has the epoch that acts, one write of user space. Entry
- * 1 + CPU has the epoch of whoever acted last on that CPU, so that a frame that the old one has
- * dealt with, just before the change, is left alone by the new one behind it.
- * The same in every layout version: programs of two of them share it.
+ * Under libxdp's dispatcher a program cannot be replaced: the new one is put behind the old one,
+ * and this says which of the two acts. Entry 0 has the epoch that acts, one write of user space.
+ * Entry 1 + CPU has the epoch of whoever acted last on that CPU, so that a frame that the old one
+ * has dealt with, just before the change, is left alone by the new one behind it. The same in every
+ * layout version: programs of two of them share it.
  */
 struct mangle_gate {
 	__u64 epoch; /* 0: nobody */
