@@ -340,6 +340,11 @@ void warn_about_interface(struct warnings *w, const struct attachment *a)
 			w,
 			"%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
 			name);
+	if (!prog_is_own(&a->iface))
+		add_warning(
+			w,
+			"%s: the program on it is of another build than this mangle-ctl (mangle-ctl upgrade)",
+			name);
 	if (!prog_sessions_ok(&a->key, &a->iface))
 		add_warning(
 			w,

@@ -249,6 +249,14 @@ void prog_build(uint8_t build[8])
 	memcpy(build, &hash, sizeof(hash));
 }
 
+bool prog_is_own(const struct mangle_iface *i)
+{
+	uint8_t build[8];
+
+	prog_build(build);
+	return !memcmp(i->build, build, sizeof(build));
+}
+
 /* ---- attaching ---- */
 
 const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i)
@@ -782,7 +790,6 @@ struct explainer {
 /* Does every attached program come from this build? */
 static int check_builds(struct store *s, struct err *e)
 {
-	uint8_t build[8];
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
 	size_t n;
@@ -790,12 +797,11 @@ static int check_builds(struct store *s, struct err *e)
 
 	if (err)
 		return err;
-	prog_build(build);
 	for (size_t i = 0; i < n && !err; i++)
-		if (memcmp(ifaces[i].build, build, sizeof(ifaces[i].build)))
+		if (!prog_is_own(&ifaces[i]))
 			err = fail(
 				e, -EBADF, ifaces[i].name,
-				"explaining: the program on it is of another build than this mangle-ctl (use the mangle-ctl that attached it, or detach and attach anew)");
+				"explaining: the program on it is of another build than this mangle-ctl (use mangle-ctl upgrade, or the mangle-ctl that attached it)");
 	free(keys);
 	free(ifaces);
 	return err;

@@ -55,6 +55,8 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
  * ones.
  */
 int prog_upgrade(struct store *s, size_t *count, struct err *e);
+/* Is the attached program this binary's? */
+bool prog_is_own(const struct mangle_iface *i);
 /* Takes off what is pinned and no record names: a run was killed. */
 void prog_sweep(struct store *s);
 /*

@@ -101,6 +101,12 @@ struct upgrade {
 	bool dispatcher;
 };
 
+/* Links are found by their pins alone, wherever their interface has gone. */
+static bool needs_netns(const struct mangle_iface *i)
+{
+	return i->dispatcher || (i->tc_kind && i->tc_kind != TC_TCX);
+}
+
 /* Calls it in the network namespace of each job's interface, until one fails. */
 static int each(struct upgrade *u, int (*act)(struct upgrade *u, struct job *j, struct err *e),
 		struct err *e)
@@ -112,9 +118,10 @@ static int each(struct upgrade *u, int (*act)(struct upgrade *u, struct job *j, 
 		int back;
 
 		err = netns_enter_inode(j->key.netns, &back);
-		if (err)
+		if (err && needs_netns(&j->iface))
 			return fail(e, err, j->iface.name,
 				    "upgrading: its network namespace cannot be found");
+		back = err ? -1 : back;
 		err = act(u, j, e);
 		netns_return(back);
 	}
