@@ -137,7 +137,7 @@ run-demo: all
 vm-smoke:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test \
 		tests/vm/packages
-	$(Q)$(MAKE) --no-print-directory all vectors
+	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS)
 	$(Q)BUILD=$(B) tests/vm/smoke $(SUITES)
 
 fresh:
