@@ -58,7 +58,7 @@ def test_help_wins_and_does_nothing(one, argv):
 
 @pytest.mark.parametrize("argv", [
     [], ["frobnicate"], ["map"], ["service"], ["map", "frobnicate"], ["service", "frobnicate"],
-    ["map", "unknown"], ["monitor"], ["upgrade"], ["stats", "--format", "openmetrics"],
+    ["map", "unknown"], ["monitor"], ["stats", "--format", "openmetrics"],
     ["--frobnicate"], ["--frobnicate", "status"], ["status", "--frobnicate"], ["-z", "status"],
     ["map", "list", "--frobnicate"], ["map", "list", "-z"], [""], ["map", ""], ["map list"]])
 def test_unknown_words(one, argv):
