@@ -1443,11 +1443,21 @@ int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_
 		return fail(e, -ENOMEM, "interfaces", "listing them: out of memory");
 	}
 	*count = 0;
+	errno = 0;
 	while (*count < MANGLE_MAX_IFACES &&
 	       !bpf_map_get_next_key(s->ifaces, before, &key[*count])) {
 		before = &key[*count];
 		if (!bpf_map_lookup_elem(s->ifaces, before, &iface[*count]))
 			(*count)++;
+		else if (errno != ENOENT)
+			break;
+	}
+	/* Half a list would have what is attached taken for what a killed run left. */
+	if (*count < MANGLE_MAX_IFACES && errno != ENOENT) {
+		fail(e, -errno, "interfaces", "listing them: %s", strerror(errno));
+		free(key);
+		free(iface);
+		return -EIO;
 	}
 	*keys = key;
 	*ifaces = iface;
