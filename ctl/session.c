@@ -365,7 +365,8 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 	i->tc_netns = (uint32_t)k->netns;
 	if (!err)
 		err = store_iface_put(s, k, i, e);
-	for (enum hook h = 0; h < HOOKS && !err; h++) {
+	/* Egress first: what ingress answers and binds is nothing to the client without it. */
+	for (enum hook h = HOOKS; h-- > 0 && !err;) {
 		if (!on[h] && id_of(&before, h)) /* its pin, where there is one, leads nowhere */
 			prog_unpin(pin_path(path, id_of(&before, h)));
 		if (want[h])
