@@ -775,7 +775,8 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 	/* A link is attached, even where we cannot see to what. */
 	if (!netns_search(search_here, &sought))
 		return !i->dispatcher;
-	if (!store_iface_put(s, k, i, &ignored))
+	/* The same key, where the first look has failed. */
+	if (!store_iface_put(s, k, i, &ignored) && memcmp(k, &before, sizeof(before)))
 		store_iface_del(s, &before, &ignored);
 	return 1;
 }
