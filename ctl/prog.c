@@ -664,19 +664,24 @@ void prog_sweep(struct store *s)
 	closedir(dir);
 }
 
-uint32_t prog_linked(const char *path)
+bool prog_linked(const char *path, uint32_t *id)
 {
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
 	int fd = bpf_obj_get(path);
 	bool linked;
 
+	/* In doubt it is: what is taken for gone is cleared away. */
 	if (fd < 0)
-		return 0;
-	/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
-	linked = !bpf_obj_get_info_by_fd(fd, &info, &size) && info.xdp.ifindex;
+		return errno != ENOENT;
+	linked = bpf_obj_get_info_by_fd(fd, &info, &size);
+	if (!linked) {
+		/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
+		linked = info.xdp.ifindex;
+		*id = info.prog_id;
+	}
 	close(fd);
-	return linked ? info.prog_id : 0;
+	return linked;
 }
 
 /* Is the program on the interface of that index in the thread's namespace? */
@@ -761,8 +766,8 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 	prog_quiet();
 	if (i->dispatcher)
 		turn(s, i);
-	else
-		i->prog_id = prog_linked(prog_link_path(path, i));
+	else if (!prog_linked(prog_link_path(path, i), &i->prog_id))
+		i->prog_id = 0;
 	if (!i->prog_id)
 		return 0;
 	if (!netns_enter_inode(k->netns, &back)) {

@@ -17,8 +17,8 @@ int prog_info(int fd, struct bpf_prog_info *info);
 #define TC_LINK_PREFIX "tc-"
 /* Detaches and unpins one; 0 where it is not there. */
 int prog_unpin(const char *path);
-/* The id of its program; 0 where it is not there, and where its device is not. */
-uint32_t prog_linked(const char *path);
+/* Is it there, and its device? *id: its program, left as it is where that cannot be asked. */
+bool prog_linked(const char *path, uint32_t *id);
 const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i);
 
 /* ---- upgrade.c needs of prog.c ---- */

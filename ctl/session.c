@@ -276,12 +276,12 @@ static struct sought filter_of(const struct mangle_iface *i, enum hook h)
 /* In the interface's namespace, and so are those below. */
 static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
 {
-	uint32_t id = id_of(i, h);
+	uint32_t id = id_of(i, h), linked;
 	char path[PATH_SIZE];
 
 	if (!id)
 		return false;
-	return i->tc_kind == TC_TCX ? prog_linked(pin_path(path, id)) != 0
+	return i->tc_kind == TC_TCX ? prog_linked(pin_path(path, id), &linked)
 				    : is_on_clsact(k, h, filter_of(i, h));
 }
 
