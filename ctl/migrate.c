@@ -73,9 +73,12 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 	struct mangle_config *config;
 	char path[PATH_SIZE];
 	const void *theirs;
-	int err = 0;
-	int fd = bpf_obj_get(inner_path(path, outer_get(s->migration->config, 0)));
+	uint32_t id;
+	int fd, err = outer_get(s->migration->config, 0, &id, e);
 
+	if (err)
+		return err;
+	fd = bpf_obj_get(inner_path(path, id));
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ||
 	    info.value_size != conversion_their_size(c) || info.max_entries != 1)
 		err = wrong_size("config", e);

@@ -72,12 +72,12 @@ static int put_flow(void *arg, const struct mangle_flow_key *key, const struct m
 static int settle_flows(struct store *s, struct err *e)
 {
 	struct inner from = {.fd = -1}, to = {.fd = -1};
-	uint32_t is = outer_get(s->flows, 0), wished = store_config(s)->flows_id, place = 0;
+	uint32_t is, wished = store_config(s)->flows_id, place = 0;
 	struct err ignored;
-	int err;
+	int err = outer_get(s->flows, 0, &is, e);
 
-	if (is == wished)
-		return 0;
+	if (err || is == wished)
+		return err;
 	if (!wished) {
 		outer_clear(s->flows, &place, 1);
 		return 0;
@@ -232,12 +232,16 @@ static void sweep(struct store *s, const bool *filled)
 {
 	bool used[MANGLE_TABLE_SLOTS];
 	uint32_t places[MANGLE_TABLE_SLOTS];
+	struct err ignored;
 	uint32_t n = 0;
 
 	used_places(s, used);
-	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++)
-		if (!used[i] && (filled ? filled[i] : outer_get(s->tables, i) != 0))
+	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++) {
+		uint32_t id = 0;
+
+		if (!used[i] && (filled ? filled[i] : outer_get(s->tables, i, &id, &ignored) || id))
 			places[n++] = i;
+	}
 	outer_clear(s->tables, places, n);
 	sweep_pins(s);
 }

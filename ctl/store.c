@@ -497,11 +497,13 @@ void outer_clear(int outer, const uint32_t *places, uint32_t n)
 		close(nothing);
 }
 
-uint32_t outer_get(int outer, uint32_t place)
+int outer_get(int outer, uint32_t place, uint32_t *id, struct err *e)
 {
-	uint32_t id = 0;
-
-	return bpf_map_lookup_elem(outer, &place, &id) ? 0 : id;
+	*id = 0;
+	if (bpf_map_lookup_elem(outer, &place, id) && errno != ENOENT)
+		return fail(e, -errno, "tables", "looking into place %u: %s", place,
+			    strerror(errno));
+	return 0;
 }
 
 /* ---- bpffs and the lock ---- */
@@ -625,10 +627,12 @@ static int first_config(struct store *s, struct err *e)
 
 static int open_config(struct store *s, struct err *e)
 {
-	uint32_t id = outer_get(s->config, 0);
 	const struct mangle_config *c;
-	int err;
+	uint32_t id;
+	int err = outer_get(s->config, 0, &id, e);
 
+	if (err)
+		return err;
 	if (!id)
 		return fail(e, -EBADF, STORE_DIR "/config",
 			    "reading it: there is no configuration in it (detach --all --purge)");
@@ -661,7 +665,7 @@ static bool is_pinned(const char *name)
 	char path[PATH_SIZE];
 	struct stat st;
 
-	return !lstat(pin_path(path, STORE_DIR, name), &st);
+	return !lstat(pin_path(path, STORE_DIR, name), &st) || errno != ENOENT;
 }
 
 /* Before anything else: maps of another version are not what is looked for. */
@@ -702,6 +706,7 @@ static int check_layout(struct store *s, enum store_access access, bool *older, 
 
 static int create_all(struct store *s, struct err *e)
 {
+	uint32_t id;
 	bool older;
 	int err = 0;
 
@@ -722,7 +727,9 @@ static int create_all(struct store *s, struct err *e)
 		err = open_or_create(s, STORE_DIR, &FLOWS, &s->flows, e);
 	if (!err)
 		err = open_or_create(s, STORE_DIR, &CONFIG, &s->config, e);
-	if (!err && !outer_get(s->config, 0))
+	if (!err)
+		err = outer_get(s->config, 0, &id, e);
+	if (!err && !id)
 		err = first_config(s, e);
 	return err;
 }
@@ -749,6 +756,7 @@ static int open_shared(struct store *s, struct err *e)
 
 static int open_all(struct store *s, enum store_access access, struct err *e)
 {
+	uint32_t id;
 	bool older;
 	int err;
 
@@ -765,7 +773,9 @@ static int open_all(struct store *s, enum store_access access, struct err *e)
 		err = missing(open_pin(s, STORE_DIR, &STATS, &s->stats, e), e);
 	if (!err)
 		err = missing(open_pin(s, STORE_DIR, &IFACES, &s->ifaces, e), e);
-	if (!err && !outer_get(s->config, 0))
+	if (!err)
+		err = outer_get(s->config, 0, &id, e);
+	if (!err && !id)
 		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
 	return err;
 }

@@ -102,7 +102,7 @@ int flows_each(const struct inner *in, flow_fn each, void *arg, struct err *e);
 void flows_put(const struct inner *to, const struct mangle_flow_key *key,
 	       const struct mangle_flow *flow);
 /* Id of the inner map in a place, 0: none. */
-uint32_t outer_get(int outer, uint32_t place);
+int outer_get(int outer, uint32_t place, uint32_t *id, struct err *e);
 void inner_unpin(const struct store *s, uint32_t id);
 
 /*
