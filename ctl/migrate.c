@@ -118,13 +118,15 @@ static int convert_ifaces(struct store *s, const struct conversion *key, const s
 		first = false;
 		memcpy(last, at, info->key_size);
 		if (bpf_map_lookup_elem(s->migration->ifaces, at, value))
-			continue;
+			break;
 		convert(key, at, &our_key);
 		convert(c, value, &ours);
 		if (bpf_map_update_elem(s->ifaces, &our_key, &ours, BPF_NOEXIST) && errno != EEXIST)
 			err = fail(e, -errno, ours.name, "recording the attachment: %s",
 				   strerror(errno));
 	}
+	if (!err && errno != ENOENT) /* which is the end; a record left out would be swept away */
+		err = fail(e, -errno, "ifaces", "reading attachments: %s", strerror(errno));
 	free(last);
 	free(at);
 	free(value);
