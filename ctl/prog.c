@@ -566,12 +566,23 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 
 /* ---- detaching ---- */
 
+/* Maps and programs are refused as such; of a link it is the program that is none. */
+static bool is_link(int fd)
+{
+	return !bpf_link_update(fd, -1, NULL) || errno != EINVAL;
+}
+
 int prog_unpin(const char *path)
 {
 	int fd = bpf_obj_get(path);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
+	if (!is_link(fd)) {
+		close(fd);
+		snprintf(last_warning, sizeof(last_warning), "%s is no link of mangle's", path);
+		return -EBADF;
+	}
 	/* At once, where unpinning alone would leave it to a worker. Fails where it is defunct. */
 	bpf_link_detach(fd);
 	close(fd);
@@ -674,8 +685,11 @@ bool prog_linked(const char *path, uint32_t *id)
 	/* In doubt it is: what is taken for gone is cleared away. */
 	if (fd < 0)
 		return errno != ENOENT;
-	linked = bpf_obj_get_info_by_fd(fd, &info, &size);
-	if (!linked) {
+	if (!is_link(fd)) {
+		linked = false;
+	} else if (bpf_obj_get_info_by_fd(fd, &info, &size)) {
+		linked = true;
+	} else {
 		/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
 		linked = info.xdp.ifindex;
 		*id = info.prog_id;
