@@ -1,0 +1,85 @@
+"""Faults in the control tool: killed at, or refused, one system call after the other.
+
+Afterwards the data path is in the old state or in the new one, and the same command reaches its goal.
+A sample of them in the short form, in the long one all but these: what the loader and the libraries'
+constructors call before main (one in ten, and no errors: the loader has lines of its own), and the reads
+in the midst of hundreds in which libbpf takes in the kernel's types (one in forty).
+"""
+
+import collections
+
+import faults
+import pytest
+from mangletest import netns, proof
+
+LANES = 2
+
+
+@pytest.fixture
+def labs(machine):
+    """For every lane a pair of namespaces."""
+    del machine
+    from conftest import PREFIX
+    made = []
+    try:
+        for lane in range(LANES):
+            lab = netns.Lab(f"{PREFIX}f{lane}-")
+            made.append(lab)
+            lab.join(lab.ns("a"), "veth0", lab.ns("b"), "veth1", 1)
+        yield made
+    finally:
+        for lab in made:
+            lab.close()
+
+
+def kills(command, calls):
+    """At which calls it is killed. All that change something outside, in the short form one in two of
+    the dearest; of the others (long form, short form) all or few."""
+    turn = 0
+    for i, call in enumerate(calls):
+        if call.changes:
+            turn += 1
+            if proof.LONG or command.dear < 2 or turn % 2:
+                yield "killed", call
+        elif i % (proof.size(15 * (1 + command.dear), 1) * (10 if call.early else 40 if call.dull else 1)) == 0:
+            yield "killed", call
+
+
+def errors(command, calls):
+    """Which calls are refused, and with what: each with every error or with one of them in turn."""
+    turn = 0
+    for i, call in enumerate(calls):
+        if call.early or call.name == "exit_group":
+            continue
+        if call.changes:
+            one_in = proof.size(1 + command.dear, 1)
+        else:
+            one_in = proof.size(15 * (1 + command.dear), 1) * (100 if call.dull else 1)
+        turn += 1
+        if (turn if call.changes else i) % one_in:
+            continue
+        every = proof.LONG and (call.changes or not command.dear)
+        for error in faults.ERRORS if every else [faults.ERRORS[turn % 4]]:
+            yield "refused", call, error
+
+
+@pytest.mark.parametrize("command", faults.COMMANDS, ids=lambda c: c.name)
+def test_faults(labs, tmp_path, command):
+    def lane(number, lab):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        trial = faults.Trial(command, faults.Way(lab, folder))
+        cases = [*kills(command, trial.calls), *errors(command, trial.calls)]
+        for what, *args in cases[number::LANES]:
+            getattr(trial, what)(*args)
+            if len(trial.failures) > 20:
+                break
+        return {"calls": len(trial.calls), "counts": trial.counts, "failures": trial.failures, "after": trial.after}
+
+    answers = faults.in_lanes(labs, lane)
+    failures = [line for a in answers for line in a["failures"]]
+    assert not failures, f"{len(failures)} failures:\n" + "\n".join(failures)
+    counts = sum((collections.Counter(a["counts"]) for a in answers), collections.Counter())
+    print(*(line for a in answers for line in a["after"]), sep="\n")  # failed, where it was done already
+    proof.figure(f"{command.name}: killed at, or refused, one of {answers[0]['calls']} system calls",
+                 ", ".join(f"{what} {n}" for what, n in sorted(counts.items())))
