@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 
-PROG_LOAD, LINK_CREATE, PROG_QUERY = 5, 28, 16
+MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, OBJ_PIN, OBJ_GET, LINK_CREATE, PROG_QUERY = 1, 2, 5, 6, 7, 28, 16
 SCHED_CLS, XDP = 3, 6
 HOOKS = {"ingress": 46, "egress": 47, "xdp": 37}
 SYSCALL = {"x86_64": 321, "aarch64": 280}
@@ -49,6 +49,29 @@ def load(hook="ingress"):
 def link(program, ifindex, hook):
     """Attaches the program by a link, after those that are there: a file descriptor."""
     return _bpf(LINK_CREATE, struct.pack("<IIII", program, ifindex, HOOKS[hook], 0))[0]
+
+
+def pin(fd, path):
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    _bpf(OBJ_PIN, struct.pack("<QII", ctypes.addressof(name), fd, 0))
+
+
+def pinned(path):
+    """What is pinned there: a file descriptor."""
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    return _bpf(OBJ_GET, struct.pack("<QII", ctypes.addressof(name), 0, 0))[0]
+
+
+def value_of(array, size):
+    """What the first place of a pinned array holds."""
+    key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(size)
+    _bpf(MAP_LOOKUP, struct.pack("<IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
+    return value.raw
+
+
+def set_value(array, new):
+    key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(new, len(new))
+    _bpf(MAP_UPDATE, struct.pack("<IIQQQ", array, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
 
 
 def prog_id(fd):
