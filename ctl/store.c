@@ -217,21 +217,29 @@ static bool map_fits(const struct store *s, const struct map_spec *m, int fd)
 	       info.max_entries == spec_entries(s, m) && info.map_flags == m->flags;
 }
 
+static int check_owner(const char *path, const struct stat *st, struct err *e)
+{
+	if (st->st_uid == geteuid() || st->st_uid == 0)
+		return 0;
+	return fail(e, -EPERM, path,
+		    "opening it: it belongs to user %u, not to root (remove it if nobody needs it)",
+		    st->st_uid);
+}
+
 int open_pin(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
 	     struct err *e)
 {
 	char path[PATH_SIZE];
 	struct stat st;
+	int err;
 
 	if (lstat(pin_path(path, dir, m->name), &st))
 		return errno == ENOENT
 			       ? -ENOENT
 			       : fail(e, -errno, path, "opening the pin: %s", strerror(errno));
-	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return fail(
-			e, -EPERM, path,
-			"opening the pin: it belongs to user %u, not to root (remove it if nobody needs it)",
-			st.st_uid);
+	err = check_owner(path, &st, e);
+	if (err)
+		return err;
 	*fd = bpf_obj_get(path);
 	if (*fd < 0 && (errno == EPERM || errno == EACCES))
 		return fail(e, -errno, path, "opening the pin: %s (root, or CAP_BPF, is needed)",
@@ -589,11 +597,9 @@ static int lock_dir(struct store *s, enum store_access access, double wait, stru
 			return fail(e, err, STORE_DIR, "taking the lock: %s", strerror(-err));
 		if (fstat(s->dir, &held))
 			return fail(e, -errno, STORE_DIR, "looking at it: %s", strerror(errno));
-		if (held.st_uid != geteuid() && held.st_uid != 0)
-			return fail(
-				e, -EPERM, STORE_DIR,
-				"looking at it: it belongs to user %u, not to root (remove it if nobody needs it)",
-				held.st_uid);
+		err = check_owner(STORE_DIR, &held, e);
+		if (err)
+			return err;
 		if (!stat(STORE_DIR, &there) && there.st_ino == held.st_ino)
 			return 0;
 		close(s->dir); /* purged while we waited */
@@ -628,6 +634,7 @@ static int first_config(struct store *s, struct err *e)
 static int open_config(struct store *s, struct err *e)
 {
 	const struct mangle_config *c;
+	struct stat st;
 	uint32_t id;
 	int err = outer_get(s->config, 0, &id, e);
 
@@ -636,7 +643,10 @@ static int open_config(struct store *s, struct err *e)
 	if (!id)
 		return fail(e, -EBADF, STORE_DIR "/config",
 			    "reading it: there is no configuration in it (detach --all --purge)");
-	err = inner_open(s, id, &s->config_inner, e);
+	if (!s->private && !lstat(INNER_DIR, &st))
+		err = check_owner(INNER_DIR, &st, e);
+	if (!err)
+		err = inner_open(s, id, &s->config_inner, e);
 	if (!err)
 		err = inner_map(&s->config_inner, 0, s->config_inner.size, e);
 	if (err)
