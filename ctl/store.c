@@ -334,8 +334,8 @@ int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err 
 	in->memory = MAP_FAILED;
 	inner_path(path, id);
 	in->fd = s->private ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path);
-	if (in->fd < 0)
-		return fail(e, -errno, path, "opening the pin: %s", strerror(errno));
+	if (in->fd < 0) /* -ENOENT would be "nothing is loaded" */
+		return fail(e, -EBADF, path, "opening the pin: %s", strerror(errno));
 	if (bpf_obj_get_info_by_fd(in->fd, &info, &size) || info.id != id ||
 	    info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE)) {
 		inner_close(in);
@@ -393,8 +393,8 @@ int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err 
 	inner_path(path, id);
 	*in = (struct inner){.id = id,
 			     .fd = s->private ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path)};
-	if (in->fd < 0)
-		return fail(e, -errno, path, "opening the pin: %s", strerror(errno));
+	if (in->fd < 0) /* -ENOENT would be "nothing is loaded" */
+		return fail(e, -EBADF, path, "opening the pin: %s", strerror(errno));
 	if (!bpf_obj_get_info_by_fd(in->fd, &info, &size) && info.id == id &&
 	    info.type == BPF_MAP_TYPE_LRU_HASH && info.key_size == sizeof(struct mangle_flow_key) &&
 	    info.value_size == sizeof(struct mangle_flow))
