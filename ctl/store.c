@@ -725,6 +725,9 @@ static int create_all(struct store *s, struct err *e)
 		err = check_layout(s, STORE_CREATE, &older, e);
 	else
 		err = open_or_create(s, STORE_DIR, &LAYOUT, &s->layout, e);
+	/* A run of another version may have been interrupted before there was a configuration. */
+	if (!err && (s->private || !is_pinned(CONFIG.name)))
+		err = fill_new(&LAYOUT, s->layout, e);
 	if (!err)
 		err = open_or_create(s, STORE_DIR, &GATE, &s->gate, e);
 	if (!err)
