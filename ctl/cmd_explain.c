@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
@@ -9,128 +8,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "print.h"
 #include "prog.h"
 
-#define MIN_FRAME 14	 /* what the kernel runs; anything shorter has no Ethernet header */
-#define MAX_FRAME 262144 /* libpcap's */
+#define MIN_FRAME 14 /* what the kernel runs; anything shorter has no Ethernet header */
 
-struct packet {
-	const uint8_t *bytes;
-	size_t len;
-	struct pcap_pkthdr header;
-};
-
-/* ---- where packets come from: a capture, or one frame in hex ---- */
-
-struct source {
-	const char *name; /* for errors */
-	pcap_t *pcap;	  /* NULL: hex */
-	uint8_t *frame;
-	size_t len;
-	bool done;
-	uint64_t index; /* of the packet just read, from 1 */
-};
-
-static int parse_hex(const struct cmd *c, struct source *src, struct err *e)
+/* One frame in hex, as typed. */
+static int open_hex(const struct cmd *c, struct capture *in, struct err *e)
 {
 	const char *word = c->value[OPT_HEX];
-	unsigned int digits = 0;
+	uint8_t *frame = malloc(strlen(word) / 2 + 1);
+	struct why why;
+	size_t len;
 
-	src->frame = malloc(strlen(word) / 2 + 1);
-	if (!src->frame)
-		return fail(e, -ENOMEM, src->name, "reading it: out of memory");
-	for (const char *at = word; *at; at++) {
-		const char low[] = {*at, '\0'};
-
-		if (isblank((unsigned char)*at) || *at == ':')
-			continue;
-		if (!isxdigit((unsigned char)*at))
-			return bad_option(c, OPT_HEX, "has something that is no hex digit", e);
-		if (digits++ % 2)
-			src->frame[src->len++] |= (uint8_t)strtoul(low, NULL, 16);
-		else
-			src->frame[src->len] = (uint8_t)(strtoul(low, NULL, 16) << 4);
-	}
-	if (!digits || digits % 2)
-		return bad_option(c, OPT_HEX, "has no even number of hex digits", e);
-	if (src->len > MAX_FRAME)
+	if (!frame)
+		return fail(e, -ENOMEM, "--hex", "reading it: out of memory");
+	capture_of_frame(in, "--hex", frame);
+	if (parse_hex(word, frame, &len, &why))
+		return bad_option(c, OPT_HEX, why.text, e);
+	if (len > CAPTURE_MAX_FRAME)
 		return bad_option(c, OPT_HEX, "is longer than any frame", e);
+	in->len = len;
 	return 0;
 }
 
-static int open_capture(const char *file, struct source *src, struct err *e)
+static int open_source(const struct cmd *c, struct capture *in, struct err *e)
 {
-	char why[PCAP_ERRBUF_SIZE];
-	int type;
-
-	src->pcap = pcap_open_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
-	if (!src->pcap)
-		return fail(e, -EINVAL, *file ? file : "''",
-			    "opening the capture: %s (it must be pcap or pcapng)", why);
-	type = pcap_datalink(src->pcap);
-	if (type != DLT_EN10MB) {
-		const char *name = pcap_datalink_val_to_name(type);
-
-		return fail(
-			e, -EINVAL, file,
-			"opening the capture: its link type is %s, not Ethernet (capture on an Ethernet interface)",
-			name ? name : "unknown");
-	}
-	return 0;
-}
-
-static int open_source(const struct cmd *c, struct source *src, struct err *e)
-{
-	memset(src, 0, sizeof(*src));
 	if (given(c, OPT(HEX)) == (c->argc > 0))
 		return usage_error(
 			e, c->name,
 			"arguments: a capture or --hex, one of the two (see mangle-ctl %s --help)",
 			c->name);
-	src->name = c->argc ? c->argv[0] : "--hex";
-	return c->argc ? open_capture(c->argv[0], src, e) : parse_hex(c, src, e);
-}
-
-static void close_source(struct source *src)
-{
-	if (src->pcap)
-		pcap_close(src->pcap);
-	free(src->frame);
-}
-
-/* 1 with the next packet, 0 at the end, or negative errno. */
-static int next_packet(struct source *src, struct packet *p, struct err *e)
-{
-	struct pcap_pkthdr *header;
-	int got;
-
-	src->index++;
-	if (!src->pcap) {
-		p->bytes = src->frame;
-		p->len = src->len;
-		p->header = (struct pcap_pkthdr){.caplen = (bpf_u_int32)src->len,
-						 .len = (bpf_u_int32)src->len};
-		got = !src->done;
-		src->done = true;
-		return got;
-	}
-	got = pcap_next_ex(src->pcap, &header, &p->bytes);
-	if (got == PCAP_ERROR_BREAK)
-		return 0;
-	if (got != 1)
-		return fail(e, -EIO, src->name,
-			    "reading packet %" PRIu64 ": %s (the capture is damaged)", src->index,
-			    pcap_geterr(src->pcap));
-	p->header = *header;
-	p->len = header->caplen;
-	if (header->caplen < header->len)
-		return fail(
-			e, -EINVAL, src->name,
-			"explaining packet %" PRIu64
-			": only %u of its %u bytes were captured (capture whole packets: snaplen 0)",
-			src->index, header->caplen, header->len);
-	return 1;
+	return c->argc ? capture_open(in, c->argv[0], e) : open_hex(c, in, e);
 }
 
 /* ---- where they go to ---- */
@@ -181,7 +91,7 @@ static int open_sink(const struct cmd *c, struct sink *to, struct err *e)
 	if (!f)
 		return fail(e, -errno, *to->file ? to->file : "''",
 			    "opening it for what goes on: %s (see --out)", strerror(errno));
-	to->type = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, MAX_FRAME,
+	to->type = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_MAX_FRAME,
 							PCAP_TSTAMP_PRECISION_NANO);
 	to->dumper = to->type ? pcap_dump_fopen(to->type, f) : NULL;
 	if (to->dumper)
@@ -237,7 +147,7 @@ static struct mangle_explained *add_explained(struct explained *x)
 	return &x->packet[x->count];
 }
 
-static int explain_packet(struct explainer *x, const struct source *src, const struct packet *p,
+static int explain_packet(struct explainer *x, const struct capture *in, const struct packet *p,
 			  uint8_t *out, struct mangle_explained *said, struct err *e)
 {
 	struct err inner;
@@ -251,35 +161,36 @@ static int explain_packet(struct explainer *x, const struct source *src, const s
 	}
 	err = explainer_run(x, p->bytes, p->len, out, said, &inner);
 	if (err)
-		return fail(e, err, src->name, "explaining packet %" PRIu64 ": %s (leave it out)",
-			    src->index, inner.line);
+		return fail(e, err, in->name, "explaining packet %" PRIu64 ": %s (leave it out)",
+			    in->index, inner.line);
 	if (said->reason >= MANGLE_REASON_COUNT || said->verdict >= MANGLE_VERDICT_COUNT ||
 	    said->would >= MANGLE_VERDICT_COUNT)
-		return fail(e, -EPROTO, src->name,
+		return fail(e, -EPROTO, in->name,
 			    "explaining packet %" PRIu64
 			    ": the program gave no answer (see doctor)",
-			    src->index);
+			    in->index);
 	return 0;
 }
 
-static int explain_all(struct explainer *x, struct source *src, const struct sink *to,
+static int explain_all(struct explainer *x, struct capture *in, const struct sink *to,
 		       struct explained *all, struct err *e)
 {
 	struct mangle_explained *said;
-	uint8_t *out = malloc(MAX_FRAME);
+	uint8_t *out = malloc(CAPTURE_MAX_FRAME);
 	struct packet p;
 	int got;
 
 	if (!out)
-		return fail(e, -ENOMEM, src->name, "explaining it: out of memory");
-	while ((got = next_packet(src, &p, e)) > 0) {
+		return fail(e, -ENOMEM, in->name, "explaining it: out of memory");
+	while ((got = capture_next(in, &p, e)) > 0) {
 		said = add_explained(all);
-		got = !said ? fail(e, -ENOMEM, src->name, "explaining it: out of memory")
-		      : p.len > MAX_FRAME ? fail(e, -EMSGSIZE, src->name,
-						 "explaining packet %" PRIu64
-						 ": it is longer than any frame (leave it out)",
-						 src->index)
-					  : explain_packet(x, src, &p, out, said, e);
+		got = !said ? fail(e, -ENOMEM, in->name, "explaining it: out of memory")
+		      : p.len > CAPTURE_MAX_FRAME
+			      ? fail(e, -EMSGSIZE, in->name,
+				     "explaining packet %" PRIu64
+				     ": it is longer than any frame (leave it out)",
+				     in->index)
+			      : explain_packet(x, in, &p, out, said, e);
 		if (got)
 			break;
 		all->count++;
@@ -329,7 +240,7 @@ static void print_all(const struct explained *all, const struct model *m)
 	}
 }
 
-static int explain(const struct cmd *c, struct source *src, struct err *e)
+static int explain(const struct cmd *c, struct capture *in, struct err *e)
 {
 	struct explained all = {0};
 	struct explainer *x = NULL;
@@ -350,7 +261,7 @@ static int explain(const struct cmd *c, struct source *src, struct err *e)
 	if (!err)
 		err = open_sink(c, &to, e);
 	if (!err)
-		err = explain_all(x, src, &to, &all, e);
+		err = explain_all(x, in, &to, &all, e);
 	explainer_close(x);
 	store_close(s); /* nobody waits for the lock while we write */
 	err = close_sink(&to, err, e);
@@ -363,15 +274,15 @@ static int explain(const struct cmd *c, struct source *src, struct err *e)
 int cmd_explain(const struct cmd *c, struct err *e)
 {
 	char ifname[MANGLE_IFNAME_SIZE];
-	struct source src;
+	struct capture in = {0};
 	struct why why;
 	int err;
 
 	if (given(c, OPT(IFACE)) && parse_ifname(c->value[OPT_IFACE], ifname, &why))
 		return bad_option(c, OPT_IFACE, why.text, e);
-	err = open_source(c, &src, e);
+	err = open_source(c, &in, e);
 	if (!err)
-		err = explain(c, &src, e);
-	close_source(&src);
+		err = explain(c, &in, e);
+	capture_close(&in);
 	return err;
 }

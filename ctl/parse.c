@@ -181,6 +181,29 @@ static int hex_byte(const char *s)
 	return low < 0 ? -1 : high << 4 | low;
 }
 
+int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why)
+{
+	size_t digits = 0;
+
+	for (; *s; s++) {
+		int digit = hex_digit(*s);
+
+		if (*s == ' ' || *s == '\t' || *s == ':')
+			continue;
+		if (digit < 0)
+			return no(why, "has something that is no hex digit");
+		if (digits % 2)
+			out[digits / 2] |= (uint8_t)digit;
+		else
+			out[digits / 2] = (uint8_t)(digit << 4);
+		digits++;
+	}
+	if (!digits || digits % 2)
+		return no(why, "has no even number of hex digits");
+	*len = digits / 2;
+	return 0;
+}
+
 static int tag_append(struct tag *tag, int byte, struct why *why)
 {
 	if (tag->len == MANGLE_MAX_TAG)

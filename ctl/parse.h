@@ -41,6 +41,10 @@ int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct why *why);
 /* N[,N…]; at most MANGLE_MAX_PORTS */
 int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct why *why);
 
+/* A frame's bytes: pairs of hex digits, with blanks and ':' anywhere. out has room for half of s.
+ */
+int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why);
+
 /* One line of a table file without its newline: 1 an entity, 0 nothing on it, -EINVAL.
  * len: bytes in line, which may hold NULs (an error). The tag's length comes out in tag->len. */
 int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
