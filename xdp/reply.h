@@ -258,10 +258,12 @@ static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 	return true;
 }
 
-/* One word of the quoted packet, and the ICMP checksum over it. */
+/* One word of the quoted packet, and the ICMP checksum over it. What lies behind the packet's end
+ * is padding, and not quoted. */
 static __always_inline void set_quoted(struct pkt *p, __u32 off, __u16 from_be, __u16 to_be)
 {
-	if (!bpf_l4_csum_replace(p->ctx, p->l4_off + __builtin_offsetof(struct icmphdr, checksum),
+	if (off + sizeof(to_be) <= p->ip_end &&
+	    !bpf_l4_csum_replace(p->ctx, p->l4_off + __builtin_offsetof(struct icmphdr, checksum),
 				 from_be, to_be, sizeof(to_be)))
 		bpf_skb_store_bytes(p->ctx, off, &to_be, sizeof(to_be), 0);
 }
