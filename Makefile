@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# mangle: make | check | proof | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
+# mangle: make | check | proof | fuzz | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
@@ -124,6 +124,35 @@ proof:
 
 run-proof: build-tests
 	$(Q)BUILD=$(B) tests/proof/run $(PROOFS)
+
+# Coverage-guided fuzzing: a target is a file of tests/fuzz/ that has LLVMFuzzerTestOneInput.
+FUZZ_TARGETS := parse table config capture packet session
+FUZZ := $(FUZZ_TARGETS:%=$(B)/tests/fuzz-%)
+FUZZ_OBJ := $(addprefix $(B)/fuzz/,$(UNIT_LIB:%.c=%.o) ctl/capture.o tests/fuzz/files.o tests/fuzz/services.o)
+# The programs read packets where words lie across their boundaries, as BPF may.
+$(addprefix $(B)/fuzz/tests/fuzz/,packet.o session.o): FUZZ_CFLAGS = -Itests/fuzz/host \
+	-fno-sanitize=alignment -Wno-unknown-attributes
+
+$(B)/fuzz/%.o: %.c
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CTL_CFLAGS) -O1 -g $(SAN) -fsanitize=fuzzer-no-link $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(FUZZ): $(B)/tests/fuzz-%: $(B)/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer -Wl,--wrap=fopen -o $@ $^ -lyaml -lpcap
+
+build-tests: $(FUZZ)
+
+.PHONY: fuzz run-fuzz
+# A minute each, or FUZZ_SECONDS; TARGET="config packet": only these.
+fuzz:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-fuzz
+
+run-fuzz: $(FUZZ)
+	$(Q)BUILD=$(B) tests/fuzz/run $(or $(TARGET),$(FUZZ_TARGETS))
 
 .PHONY: demo run-demo
 demo:

@@ -786,6 +786,21 @@ START_TEST(formats_tags)
 }
 END_TEST
 
+START_TEST(takes_hex)
+{
+	static const char *const bad[] = {"", " : ", "0", "123", "0x12", "1g", "12\n", "\xc3\xa9"};
+	uint8_t out[8] = {0};
+	struct why why;
+	size_t len = 0;
+
+	ck_assert_int_eq(parse_hex(" 0:1 2\t3aB:cD", out, &len, &why), 0);
+	ck_assert_uint_eq(len, 4);
+	ck_assert_mem_eq(out, "\x01\x23\xab\xcd", 4);
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		ck_assert_int_eq(parse_hex(bad[i], out, &len, &why), -EINVAL);
+}
+END_TEST
+
 START_TEST(keys_are_little_endian)
 {
 	uint64_t lo, hi;
@@ -871,6 +886,7 @@ int main(void)
 	tcase_add_test(tc, random_tags);
 	tcase_add_test(tc, random_bytes_as_tags);
 	tcase_add_test(tc, formats_tags);
+	tcase_add_test(tc, takes_hex);
 	tcase_add_test(tc, keys_are_little_endian);
 	tcase_add_test(tc, formats_targets);
 	tcase_add_test(tc, errors_are_one_line);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Captures: every packet is all there, and the same when it is written and read again. */
+#include "../../ctl/capture.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+struct seen {
+	uint64_t packets, hash;
+};
+
+static void note(struct seen *s, const struct packet *p)
+{
+	/* pcap, which is what is written, has 32 bits for either part of the time. */
+	uint32_t words[] = {(uint32_t)p->header.ts.tv_sec, (uint32_t)p->header.ts.tv_usec,
+			    (uint32_t)p->len};
+	const uint8_t *bytes = (const uint8_t *)words;
+
+	s->packets++;
+	for (size_t i = 0; i < sizeof(words); i++)
+		s->hash = (s->hash ^ bytes[i]) * 0x100000001b3;
+	for (size_t i = 0; i < p->len; i++)
+		s->hash = (s->hash ^ p->bytes[i]) * 0x100000001b3;
+}
+
+/* Reads all there is; copies what explain would take. Returns what ended it. */
+static int read_all(const char *file, struct seen *s, pcap_dumper_t *copy)
+{
+	struct capture in;
+	struct packet p;
+	struct err e;
+	int ret = capture_open(&in, file, &e);
+
+	if (!ret) {
+		while ((ret = capture_next(&in, &p, &e)) > 0) {
+			CHECK(p.len == p.header.caplen && p.len >= p.header.len);
+			CHECK(in.index == s->packets + 1);
+			if (p.len > CAPTURE_MAX_FRAME)
+				break;
+			note(s, &p);
+			if (copy)
+				pcap_dump((u_char *)copy, &p.header, p.bytes);
+		}
+	}
+	if (ret < 0)
+		check_err(&e);
+	capture_close(&in);
+	return ret;
+}
+
+static const char *name_of(int fd, char name[32])
+{
+	snprintf(name, 32, "/proc/self/fd/%d", fd);
+	return name;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int in = memfd_create("in", MFD_CLOEXEC), out = memfd_create("out", MFD_CLOEXEC);
+	pcap_t *type = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_MAX_FRAME,
+							    PCAP_TSTAMP_PRECISION_NANO);
+	struct seen first = {0}, again = {0};
+	pcap_dumper_t *copy;
+	char name[32];
+
+	CHECK(in >= 0 && out >= 0 && type);
+	CHECK(write(in, data, size) == (ssize_t)size);
+	copy = pcap_dump_fopen(type, fdopen(dup(out), "w"));
+	CHECK(copy);
+	read_all(name_of(in, name), &first, copy);
+	pcap_dump_close(copy);
+	CHECK(!read_all(name_of(out, name), &again, NULL));
+	CHECK(first.packets == again.packets && first.hash == again.hash);
+	pcap_close(type);
+	close(in);
+	close(out);
+	return 0;
+}
