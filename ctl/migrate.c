@@ -105,8 +105,8 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 static int convert_ifaces(struct store *s, const struct conversion *key, const struct conversion *c,
 			  const struct bpf_map_info *info, struct err *e)
 {
-	char *last = calloc(1, info->key_size), *at = calloc(1, info->key_size);
-	void *value = calloc(1, info->value_size);
+	char *last = calloc(1, info->key_size + 1), *at = calloc(1, info->key_size + 1);
+	void *value = calloc(1, info->value_size + 1);
 	struct mangle_iface_key our_key;
 	struct mangle_iface ours;
 	bool first = true;
