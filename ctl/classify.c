@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Services on a port that need more than the port to tell them apart become rules, one for each
- * pair of prefixes. Rules that test the same bits are a shape; the shapes of a port are tried in
- * the order of precedence. Ports with the same services share their shapes.
+ * pair of prefixes. Rules of one precedence that test the same bits are a shape; the shapes of a
+ * port are tried in the order of precedence. Ports with the same services share their shapes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +42,12 @@ static int by_rank(const void *a, const void *b)
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? 1 : -1;
 	return memcmp(&x->mask, &y->mask, sizeof(x->mask));
+}
+
+/* The bits alone do not tell: all of IPv4 as a source tests what it does as a destination. */
+static bool same_shape(const struct rule *a, const struct rule *b)
+{
+	return a->rank == b->rank && !memcmp(&a->mask, &b->mask, sizeof(a->mask));
 }
 
 static int reserve(struct cells *l, uint32_t more)
@@ -143,7 +149,7 @@ static bool cuckoo_insert(union classifier_cell *base, uint32_t rules, const str
 	return false;
 }
 
-/* Lays n rules of one mask out behind the cells there are. */
+/* Lays n rules of one shape out behind the cells there are. */
 static int lay_rules(struct cells *l, const struct rule *r, uint32_t n, uint32_t *first,
 		     uint32_t *cells)
 {
@@ -186,7 +192,7 @@ static int lay_port(struct cells *l, const struct model *m, const struct user *u
 		n += expand(&m->services[users[i].service], users[i].service + 1U, &rules[n]);
 	qsort(rules, n, sizeof(*rules), by_rank);
 	for (uint32_t i = 0; i < n; i++)
-		shapes += !i || memcmp(&rules[i].mask, &rules[i - 1].mask, sizeof(rules[i].mask));
+		shapes += !i || !same_shape(&rules[i], &rules[i - 1]);
 	if (shapes > MANGLE_MAX_SHAPES) {
 		err = fail(
 			e, -E2BIG, name,
@@ -204,8 +210,7 @@ static int lay_port(struct cells *l, const struct model *m, const struct user *u
 	for (uint32_t shape = *start; at < n; shape++) {
 		uint32_t first, cells, same = 1;
 
-		while (at + same < n &&
-		       !memcmp(&rules[at + same].mask, &rules[at].mask, sizeof(rules[at].mask)))
+		while (at + same < n && same_shape(&rules[at + same], &rules[at]))
 			same++;
 		err = lay_rules(l, &rules[at], same, &first, &cells);
 		if (err)
