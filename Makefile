@@ -101,12 +101,20 @@ $(OTHER_BUILDS): $(B)/tests/%/build/mangle-ctl: tests/proof/builds.py $(B)/mangl
 	$(call say,BUILD,$@)
 	$(Q)$< $(B)/tests/$* >/dev/null
 
+# The program against an oracle, which knows nothing of xdp/.
+DIFF_SRC := $(wildcard tests/diff/*.c)
+
+$(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*.h maps/*.h) $(LIB_OBJ)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -o $@ $(DIFF_SRC) $(LIB_OBJ) $(CTL_LIBS)
+
 .PHONY: unit vectors
 unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
 .PHONY: build-tests check run-check
-build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(OTHER_BUILDS)
+build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(B)/tests/diff $(OTHER_BUILDS)
 
 # Installs what is missing, builds, runs everything.
 check:
@@ -247,7 +255,7 @@ run-lint: all
 		--suppress=missingIncludeSystem --suppress=ctuuninitvar --error-exitcode=1 \
 		-D_GNU_SOURCE -DMANGLE_VERSION='""' \
 		'-DLIBBPF_OPTS(type, name, ...)=struct type name = {0}' \
-		'-DDECLARE_LIBXDP_OPTS(type, name, ...)=struct type name = {0}' ctl tests/program
+		'-DDECLARE_LIBXDP_OPTS(type, name, ...)=struct type name = {0}' ctl tests/program tests/diff
 	$(call say,LINT,clang-tidy)
 	$(Q)clang-tidy --quiet $(CTL_SRC) -- $(CTL_CFLAGS) 2>/dev/null
 
