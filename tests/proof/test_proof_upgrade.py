@@ -27,9 +27,10 @@ def later(program):
 
 
 @pytest.fixture
-def by(monkeypatch):
-    """by(path): from here on that build is the tool."""
-    return lambda path: monkeypatch.setattr(ctl, "BIN", path)
+def by(clean, monkeypatch):  # pylint: disable=unused-argument
+    """by(path): from here on that build is the tool. The last one clears up what it alone understands."""
+    yield lambda path: monkeypatch.setattr(ctl, "BIN", path)
+    ctl.purge()
 
 
 @pytest.fixture(params=live.MODES)
@@ -179,6 +180,7 @@ def test_interrupted(pair, later, by, fault, tmp_path):
     places = calls_of(tmp_path, later, "upgrade")
     assert len(places) > 40, places
     for place in some(places, 12):
+        ctl.purge()
         by(first)
         attach_both(pair)
         before = state()
