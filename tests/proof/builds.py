@@ -5,6 +5,7 @@
   tests/proof/builds.py FOLDER     FOLDER/build/mangle-ctl; its name says which: rebuilt, next-layout
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,9 @@ def main(folder):
                 sys.exit(f"{name}: {old!r} is there {text.count(old)} times, not once: adapt {__file__}")
             text = text.replace(old, new)
         (folder / name).write_text(text, encoding="utf-8")
-    subprocess.run(["make", "-s", "-C", folder, "B=build", "CFLAGS=-O1", "build/mangle-ctl"], check=True)
+    alone = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}  # a make of its own
+    subprocess.run(["make", "-s", "-j2", "-C", folder, "B=build", "CFLAGS=-O1", "build/mangle-ctl"], check=True,
+                   env=alone)
 
 
 main(Path(sys.argv[1]))
