@@ -83,9 +83,14 @@ def shares(short, long):
     return -(-proof.size(short, long) // len(WAYS))
 
 
-def test_upgrade(account):
+def test_upgrade(account, program, monkeypatch):
     """Another build's program takes the place of the running one, to and fro."""
-    pytest.skip("no upgrade yet")
+    times = shares(5, 200)
+    builds = (program("rebuilt/build/mangle-ctl"), ctl.BIN)
+    for i in range(times):
+        monkeypatch.setattr(ctl, "BIN", builds[i % 2])
+        account.change(None, "upgrade")
+    account.close("upgrade", times)
 
 
 def test_replace(account):
