@@ -113,6 +113,22 @@ $(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*.h maps/*.h) $(LIB_O
 unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
+# The generator of hostile frames.
+$(B)/tests/proof/storm.bpf.o: tests/proof/storm.bpf.c tests/proof/storm.h
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/tests/proof/storm.skel.h: $(B)/tests/proof/storm.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name storm > $@.tmp && mv $@.tmp $@
+
+$(B)/tests/storm: tests/proof/storm.c tests/proof/storm.h $(B)/tests/proof/storm.skel.h
+	$(call say,CC,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -I$(B)/tests/proof -o $@ $< -lbpf
+
+build-tests: $(B)/tests/storm
+
 .PHONY: build-tests check run-check
 build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(B)/tests/diff $(OTHER_BUILDS)
 
