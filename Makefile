@@ -73,7 +73,8 @@ $(VECTOR_OBJ) $(B)/tests/ctl/clsact.o: $(B)/%.o: %.c | $(SKEL)
 
 $(B)/tests/vectors: $(VECTOR_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CTL_LIBS) $(shell pkg-config --libs check)
+	$(Q)$(CC) $(CFLAGS) -Wl,--wrap=bpf_object__open_skeleton,--wrap=bpf_object__load_skeleton \
+		-o $@ $^ $(CTL_LIBS) $(shell pkg-config --libs check)
 
 $(B)/tests/clsact: $(B)/tests/ctl/clsact.o $(LIB_OBJ)
 	$(call say,LD,$@)

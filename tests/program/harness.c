@@ -5,14 +5,19 @@
  */
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "../../ctl/config.h"
 #include "../../ctl/prog.h"
 #include "harness.h"
+#include "mangle.skel.h"
 
 /* The interface no service names. */
 #define NO_IFNAME "none"
@@ -33,6 +38,67 @@ static const char *const verdict_names[] = {
 	MANGLE_VERDICTS(NAME)
 #undef NAME
 };
+
+static const void *object; /* NULL: the one that was built in */
+static size_t object_size;
+static int old_kernel;
+
+/* The linker leads libbpf's functions of these names here (--wrap), so that nothing in ctl/ need
+ * know that there can be another program. */
+int __real_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
+				     const struct bpf_object_open_opts *opts);
+int __wrap_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
+				     const struct bpf_object_open_opts *opts);
+int __real_bpf_object__load_skeleton(struct bpf_object_skeleton *s);
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s);
+
+int __wrap_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
+				     const struct bpf_object_open_opts *opts)
+{
+	if (object) {
+		s->data = (void *)object;
+		s->data_sz = object_size;
+	}
+	return __real_bpf_object__open_skeleton(s, opts);
+}
+
+int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s)
+{
+	struct mangle_bpf *skel = (struct mangle_bpf *)((char *)s->obj -
+							offsetof(struct mangle_bpf, obj));
+
+	if (old_kernel) {
+		skel->rodata->have_load_bytes = false;
+		bpf_program__set_flags(skel->progs.mangle, 0);
+	}
+	return __real_bpf_object__load_skeleton(s);
+}
+
+int h_object(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *at;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st)) {
+		close(fd);
+		return -errno;
+	}
+	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (at == MAP_FAILED)
+		return -errno;
+	object = at;
+	object_size = (size_t)st.st_size;
+	return 0;
+}
+
+void h_old_kernel(void)
+{
+	old_kernel = 1;
+}
 
 static int load(const char *ifname, struct err *e)
 {
@@ -75,7 +141,21 @@ int h_have_frags(void)
 	struct prog_features f;
 
 	prog_probe(&f);
-	return f.frags && f.load_bytes;
+	return !old_kernel && f.frags && f.load_bytes;
+}
+
+struct snapshot {
+	struct stats all;
+	struct stats *of; /* by service of `running` */
+};
+
+/* After the last frame, since when nothing may have counted; `of` NULL: to be taken anew. */
+static struct snapshot last;
+
+static void forget_snapshot(struct snapshot *s)
+{
+	free(s->of);
+	s->of = NULL;
 }
 
 int h_config(const char *yaml, char *err_text, size_t err_size)
@@ -86,6 +166,7 @@ int h_config(const char *yaml, char *err_text, size_t err_size)
 	int fd = mkstemp(path);
 	int err = -EIO;
 
+	forget_snapshot(&last);
 	model_free(&running);
 	model_init(&running);
 	if (fd >= 0 && write(fd, yaml, strlen(yaml)) == (ssize_t)strlen(yaml))
@@ -100,11 +181,6 @@ int h_config(const char *yaml, char *err_text, size_t err_size)
 		snprintf(err_text, err_size, "%s", e.line);
 	return err;
 }
-
-struct snapshot {
-	struct stats all;
-	struct stats *of; /* by service of `running` */
-};
 
 static int snap(struct snapshot *s, struct err *e)
 {
@@ -193,7 +269,7 @@ int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result 
 	  size_t size)
 {
 	static uint8_t explained_bytes[H_MAX_FRAME];
-	struct snapshot before = {0}, after = {0};
+	struct snapshot after = {0};
 	struct mangle_explained said;
 	struct err e = {0};
 	size_t out_len = 0;
@@ -205,8 +281,8 @@ int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result 
 		return -E2BIG;
 	if (strcmp(ifname, loaded_ifname))
 		err = load(ifname, &e);
-	if (!err)
-		err = snap(&before, &e);
+	if (!err && !last.of)
+		err = snap(&last, &e);
 	if (!err)
 		action = runner_run(runner, frame, len, res->bytes, &out_len, &e);
 	if (action < 0)
@@ -220,7 +296,7 @@ int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result 
 		goto out;
 	}
 	res->len = (uint32_t)out_len;
-	err = compare(&before, &after, len, action, res, text, size);
+	err = compare(&last, &after, len, action, res, text, size);
 	if (err)
 		goto out;
 	res->old_port = said.has_ports ? said.old_port : -1;
@@ -231,7 +307,7 @@ int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result 
 		err = -EPROTO;
 	}
 out:
-	free(before.of);
-	free(after.of);
+	forget_snapshot(&last);
+	last = after;
 	return err;
 }

@@ -17,6 +17,11 @@ struct h_result {
 	uint8_t bytes[H_MAX_FRAME]; /* the frame that came out (also when dropped) */
 };
 
+/* Before h_open: the program of this object file, which must have the same maps and settings as the
+ * one that was built in. 0, or negative errno. */
+int h_object(const char *path);
+/* Before h_open: the program as Linux before 5.18 has it, without the helpers that came then. */
+void h_old_kernel(void);
 int h_open(void); /* loads the program with its own private maps; 0 or negative errno */
 void h_close(void);
 int h_have_frags(void); /* 1 where the kernel runs frames larger than one buffer */

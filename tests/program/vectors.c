@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Runs the program vectors: vectors [-l] [NAME-SUBSTRING…]
+ * Runs the program vectors: vectors [-l] [-k] [-x] [-p OBJECT] [NAME-SUBSTRING…]
  *
  * Every vector is one iteration of a Check loop test, so that Check's own summary counts vectors
- * and one that fails does not stop the rest. -l lists them and runs none. Exit status: 0 all
- * passed, 1 not, 77 not allowed to load programs.
+ * and one that fails does not stop the rest. -l lists them and runs none. -k: the program as
+ * kernels before 5.18 have it. -p: the program of another object file. -x: ends with the first that
+ * fails, and begins with some of every kind. Exit status: 0 all passed, 1 not, 2 the program was
+ * not loaded, 77 not allowed to load programs.
  */
 #include <check.h>
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "vectors.h"
@@ -255,6 +258,23 @@ static const char *configure(const char *set)
 }
 
 static int *chosen; /* loop index → vector */
+static int first_ends;
+
+static void failed(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void failed(const char *fmt, ...)
+{
+	char text[sizeof(said.text) + 256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (first_ends) {
+		puts(text);
+		exit(1);
+	}
+	ck_abort_msg("%s", text);
+}
 
 START_TEST(run_vector)
 {
@@ -267,7 +287,7 @@ START_TEST(run_vector)
 	int rc;
 
 	if (wrong)
-		ck_abort_msg("%s: this vector contradicts itself: %s", v->name, wrong);
+		failed("%s: this vector contradicts itself: %s", v->name, wrong);
 	in_len = frame_build(&v->f, in);
 	if (in_len > ONE_BUFFER && !have_frags) {
 		skipped++;
@@ -280,11 +300,11 @@ START_TEST(run_vector)
 
 	wrong = configure(v->set);
 	if (wrong)
-		ck_abort_msg("%s: %s", v->name, wrong);
+		failed("%s: %s", v->name, wrong);
 	memset(&res, 0, sizeof(res));
 	rc = h_run(v->ifname, in, in_len, &res, err, sizeof(err));
 	if (rc)
-		ck_abort_msg("%s: not run: %s (%s)", v->name, err, strerror(-rc));
+		failed("%s: not run: %s (%s)", v->name, err, strerror(-rc));
 
 	said.n = 0;
 	said.text[0] = 0;
@@ -295,7 +315,7 @@ START_TEST(run_vector)
 	expect_ports(v, &res);
 	expect_bytes(res.bytes, res.len, out, out_len);
 	if (said.n)
-		ck_abort_msg("%s:%s", v->name, said.text);
+		failed("%s:%s", v->name, said.text);
 }
 END_TEST
 
@@ -360,14 +380,44 @@ static void summary(int n)
 	printf("\n");
 }
 
+/* Of the first `end` that were chosen, one in 16 to the front. */
+static void some_first(int end)
+{
+	int *order = calloc((size_t)end + 1, sizeof(*order)), n = 0;
+
+	if (!order)
+		abort();
+	for (int i = 0; i < end; i += 16)
+		order[n++] = chosen[i];
+	for (int i = 0; i < end; i++)
+		if (i % 16)
+			order[n++] = chosen[i];
+	memcpy(chosen, order, (size_t)end * sizeof(*order));
+	free(order);
+}
+
 int main(int argc, char **argv)
 {
-	int list = argc > 1 && !strcmp(argv[1], "-l"), n = 0, failed, rc;
+	int list = 0, n = 0, last = 0, failures, opt, rc;
 	Suite *suite = suite_create("vectors");
 	SRunner *runner = srunner_create(suite);
 
-	argc -= 1 + list;
-	argv += 1 + list;
+	while ((opt = getopt(argc, argv, "lkxp:")) != -1) {
+		switch (opt) {
+		case 'l': list = 1; break;
+		case 'k': h_old_kernel(); break;
+		case 'x': first_ends = 1; break;
+		case 'p':
+			rc = h_object(optarg);
+			if (!rc)
+				break;
+			fprintf(stderr, "vectors: %s: %s\n", optarg, strerror(-rc));
+			return 2;
+		default: return 1;
+		}
+	}
+	argc -= optind;
+	argv += optind;
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
 		TCase *tc = tcase_create(groups[g].name);
 		int first = n, next = n_vectors;
@@ -382,7 +432,10 @@ int main(int argc, char **argv)
 		qsort(chosen + first, (size_t)(n - first), sizeof(*chosen), by_set);
 		tcase_add_loop_test(tc, run_vector, first, n);
 		suite_add_tcase(suite, tc);
+		last = first;
 	}
+	if (first_ends)
+		some_first(last);
 	refuse_same_names();
 	if (list) {
 		for (int i = 0; i < n; i++)
@@ -403,18 +456,18 @@ int main(int argc, char **argv)
 	}
 	if (rc) {
 		fprintf(stderr, "vectors: the program was not loaded: %s\n", strerror(-rc));
-		return 1;
+		return 2;
 	}
 	have_frags = h_have_frags();
 	/* the loaded program lives in this process, and nothing but Check's own fork is lost */
 	srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
+	failures = srunner_ntests_failed(runner);
 	h_close();
 	summary(n);
 	if (skipped)
 		printf("SKIP %d of them: this kernel runs no frames larger than one buffer\n",
 		       skipped);
 	srunner_free(runner);
-	return failed ? 1 : 0;
+	return failures ? 1 : 0;
 }
