@@ -15,13 +15,16 @@ struct h_result {
 	int old_port, new_port;	    /* host order, -1 where not reached */
 	uint32_t len;		    /* length of the frame that came out */
 	uint8_t bytes[H_MAX_FRAME]; /* the frame that came out (also when dropped) */
+	int uncounted; /* a TCP connection's: passed and not counted, and this is how it is
+			  explained */
 };
 
 /* Before h_open: the program of this object file, which must have the same maps and settings as the
  * one that was built in. 0, or negative errno. */
 int h_object(const char *path);
-/* Before h_open: the program as Linux before 5.18 has it, without the helpers that came then. */
-void h_old_kernel(void);
+/* Before h_open: the ways that the program has for others: for Linux before 5.18, without the
+ * helpers that came then, and for CPUs that came online after a table was made. */
+void h_other_ways(void);
 int h_open(void); /* loads the program with its own private maps; 0 or negative errno */
 void h_close(void);
 int h_have_frags(void); /* 1 where the kernel runs frames larger than one buffer */
@@ -30,7 +33,8 @@ int h_have_frags(void); /* 1 where the kernel runs frames larger than one buffer
 int h_config(const char *yaml, char *err, size_t err_size);
 /* Runs one frame as if received on interface ifname (NULL: an interface no service names).
  * Checks that exactly one reason and one verdict were counted, with the frame's length in bytes,
- * and that the counting and the explaining instance agree. 0, or negative errno with err. */
+ * for the entity too where it gave the verdict, and that the counting and the explaining instance
+ * agree. 0, or negative errno with err. */
 int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result *res, char *err,
 	  size_t err_size);
 #endif

@@ -23,10 +23,10 @@ const char set_base[] = BASE_SET("drop", "drop", "enforce");
 const char set_pass[] = BASE_SET("pass", "pass", "enforce");
 
 static const char *const reasons[] = {
-	"not_ip",	  "malformed_ip", "later_fragment", "not_udp_tcp",
-	"routing_header", "tcp_fragment", "malformed_l4",   "no_service",
-	"no_payload",	  "too_short",	  "too_long",	    "no_tag",
-	"unknown_tag",	  "entity_drop",  "entity_pass",    "rewritten"};
+	"not_ip",	"malformed_ip", "later_fragment", "not_udp_tcp", "routing_header",
+	"tcp_fragment", "malformed_l4", "no_service",	  "no_payload",	 "too_short",
+	"too_long",	"no_tag",	"unknown_tag",	  "entity_drop", "entity_pass",
+	"rewritten",	"tcp_cookie",	"tcp_handshake",  "tcp_reset",	 "tcp_bound"};
 
 /* Frames up to this length fit one buffer of BPF_PROG_RUN on every kernel with pages of 4 KiB. */
 #define ONE_BUFFER 3400
@@ -35,9 +35,11 @@ static const struct group {
 	const char *name;
 	void (*add)(void);
 } groups[] = {
-	{"link", vectors_link},	  {"ip4", vectors_ip4},	      {"ip6", vectors_ip6},
-	{"l4", vectors_l4},	  {"policy", vectors_policy}, {"csum", vectors_csum},
-	{"jumbo", vectors_jumbo}, {"tag", vectors_tag},	      {"service", vectors_service},
+	{"link", vectors_link},	      {"ip4", vectors_ip4},
+	{"ip6", vectors_ip6},	      {"l4", vectors_l4},
+	{"policy", vectors_policy},   {"csum", vectors_csum},
+	{"jumbo", vectors_jumbo},     {"tag", vectors_tag},
+	{"service", vectors_service}, {"connection", vectors_connection},
 	{"many", vectors_many}, /* last: reading all counters is slower with many services */
 };
 
@@ -126,7 +128,7 @@ static int among(const char *s, const char *const *list, size_t n)
 /* A vector that contradicts itself would test nothing: say so before anything is run. */
 static const char *contradiction(const struct vector *v)
 {
-	static const char *const verdicts[] = {"rewritten", "passed", "dropped"};
+	static const char *const verdicts[] = {"rewritten", "passed", "dropped", "answered"};
 	static const char *const before_ports[] = {
 		"not_ip",	  "malformed_ip", "later_fragment", "not_udp_tcp",
 		"routing_header", "tcp_fragment", "no_service"};
@@ -311,6 +313,8 @@ START_TEST(run_vector)
 	expect_text("reason", res.reason, v->reason);
 	expect_text("verdict", res.verdict, v->verdict);
 	expect_text("would", res.would, v->would);
+	if (res.uncounted != v->connection)
+		say("\n    %s", v->connection ? "was counted" : "was not counted");
 	expect_text("service", res.service, v->service ? v->service : "");
 	expect_ports(v, &res);
 	expect_bytes(res.bytes, res.len, out, out_len);
@@ -405,7 +409,7 @@ int main(int argc, char **argv)
 	while ((opt = getopt(argc, argv, "lkxp:")) != -1) {
 		switch (opt) {
 		case 'l': list = 1; break;
-		case 'k': h_old_kernel(); break;
+		case 'k': h_other_ways(); break;
 		case 'x': first_ends = 1; break;
 		case 'p':
 			rc = h_object(optarg);
@@ -449,7 +453,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 
-	rc = h_open();
+	rc = connection_listeners();
+	if (!rc)
+		rc = h_open();
 	if (rc == -EPERM) {
 		printf("SKIP vectors: not allowed to load programs (run as root)\n");
 		return 77;

@@ -13,6 +13,7 @@
  *   vec_tag.c      tags of every length, where they lie, how they compare
  *   vec_csum.c     checksums
  *   vec_jumbo.c    frames larger than one buffer
+ *   vec_connection.c  how segments of TCP connections are explained
  */
 #ifndef TESTS_PROGRAM_VECTORS_H
 #define TESTS_PROGRAM_VECTORS_H
@@ -30,6 +31,7 @@ struct vector {
 	uint16_t port;	     /* destination port after the rewrite; 0: not one byte changes */
 	int set_order;	     /* the runner's */
 	uint8_t port_only;   /* rewritten, and the checksum field stays as it is */
+	uint8_t connection;  /* of a TCP connection: explained so, left to the session programs */
 };
 
 /* What is expected. Rows 1 to 5 and 7: no service, always passed. */
@@ -94,5 +96,8 @@ void vectors_service(void);
 void vectors_tag(void);
 void vectors_csum(void);
 void vectors_jumbo(void);
+void vectors_connection(void);
+/* Who listens there, in a network namespace that the process moves to. 0 or negative errno. */
+int connection_listeners(void);
 void vectors_many(void);
 #endif
