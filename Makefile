@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# mangle: make | check | proof | fuzz | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
+# mangle: make | check | proof | fuzz | mutate | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 
@@ -178,6 +178,16 @@ fuzz:
 
 run-fuzz: $(FUZZ)
 	$(Q)BUILD=$(B) tests/fuzz/run $(or $(TARGET),$(FUZZ_TARGETS))
+
+# Do the tests notice when a check in the programs is wrong? SUITE=session SAMPLE=40, JOBS=1, ONLY="xdp/tag.h".
+.PHONY: mutate run-mutate
+mutate:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)$(MAKE) --no-print-directory run-mutate
+
+run-mutate: vectors
+	$(Q)BUILD=$(B) tests/mutate/mutate $(addprefix --suite ,$(SUITE)) $(addprefix --sample ,$(SAMPLE)) \
+		$(addprefix --jobs ,$(JOBS)) $(ONLY)
 
 .PHONY: demo run-demo
 demo:
