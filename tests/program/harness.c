@@ -241,7 +241,7 @@ static int explained_row(const struct mangle_explained *said, struct row *row, s
 
 /* Rows 12 to 14 are the entity's, and it counts the frame; no other frame is. */
 static int check_row(enum mangle_reason reason, const struct row *before, int there, size_t len,
-		     const struct row *after, char *text, size_t size)
+		     const struct row *after, int64_t start, char *text, size_t size)
 {
 	int own = reason == REASON_REWRITTEN || reason == REASON_ENTITY_DROP ||
 		  reason == REASON_ENTITY_PASS ||
@@ -260,7 +260,7 @@ static int check_row(enum mangle_reason reason, const struct row *before, int th
 			 (int)(after->bytes - before->bytes));
 		return -EPROTO;
 	}
-	if (own && (after->last_seen < now - 2 || after->last_seen > now + 2)) {
+	if (own && (after->last_seen < start - 1 || after->last_seen > now + 1)) {
 		snprintf(text, size, "the entity was last seen %d s ago",
 			 (int)(now - after->last_seen));
 		return -EPROTO;
@@ -360,6 +360,7 @@ int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result 
 	struct snapshot after = {0};
 	struct mangle_explained said;
 	struct row row, row_after;
+	const int64_t start = time(NULL);
 	struct err e = {0};
 	size_t out_len = 0;
 	int err = 0, action = 0, there = 0;
@@ -409,7 +410,7 @@ int h_run(const char *ifname, const uint8_t *frame, size_t len, struct h_result 
 	if (!err && explained_row(&said, &row_after, &e) != there)
 		err = -EPROTO;
 	if (!err)
-		err = check_row(said.reason, &row, there, len, &row_after, text, size);
+		err = check_row(said.reason, &row, there, len, &row_after, start, text, size);
 out:
 	forget_snapshot(&last);
 	last = after;
