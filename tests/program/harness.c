@@ -45,6 +45,7 @@ static const char *const verdict_names[] = {
 static const void *object; /* NULL: the one that was built in */
 static size_t object_size;
 static int other_ways;
+static unsigned int cpu;
 
 /* The linker leads libbpf's functions of these names here (--wrap), so that nothing in ctl/ need
  * know that there can be another program. */
@@ -103,18 +104,23 @@ void h_other_ways(void)
 	other_ways = 1;
 }
 
-/* Tables have a region for the first CPU alone, and this is another one. */
-static int late_cpu(void)
+/* From here on frames run on one CPU, the last that there is for us. */
+static int choose_cpu(void)
 {
 	cpu_set_t set;
 
-	if (store->possible < 2)
-		return 0;
-	store->cpus.own = 1;
-	store->cpus.regions = 2;
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return -errno;
+	for (cpu = CPU_SETSIZE - 1; cpu && !CPU_ISSET(cpu, &set); cpu--)
+		;
 	CPU_ZERO(&set);
-	CPU_SET(1, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return -errno;
+	/* a table that was made before this CPU was there */
+	if (other_ways && cpu)
+		store->cpus = (struct table_cpus){.own = cpu, .regions = cpu + 1};
+	return 0;
 }
 
 static int load(const char *ifname, struct err *e)
@@ -138,8 +144,8 @@ int h_open(void)
 	int err = store_open_private(&store, &e);
 
 	model_init(&running);
-	if (!err && other_ways)
-		err = late_cpu();
+	if (!err)
+		err = choose_cpu();
 	if (!err)
 		err = load(NO_IFNAME, &e);
 	if (err)
@@ -201,10 +207,30 @@ int h_config(const char *yaml, char *err_text, size_t err_size)
 	return err;
 }
 
+/* A CPU counts in memory that no other one writes: so this looks nowhere else. */
+static void count_all(struct stats *all)
+{
+	memset(all, 0, sizeof(*all));
+	for (unsigned int slot = 0; slot <= store_config(store)->stats_high; slot++) {
+		const struct mangle_stats
+			*st = &store->stats_memory[cpu * MANGLE_STATS_SLOTS + slot];
+
+		for (int i = 0; i < MANGLE_REASON_COUNT; i++) {
+			all->packets[i] += st->packets[i];
+			all->bytes[i] += st->bytes[i];
+		}
+		for (int i = 0; i < MANGLE_VERDICT_COUNT; i++) {
+			all->verdict[i] += st->verdict[i];
+			all->would[i] += st->would[i];
+		}
+	}
+}
+
 static int snap(struct snapshot *s, struct err *e)
 {
-	int err = store_stats(store, NULL, &s->all, e);
+	int err = 0;
 
+	count_all(&s->all);
 	s->of = calloc(running.service_count + 1, sizeof(*s->of));
 	for (unsigned int i = 0; i < running.service_count && !err; i++)
 		err = store_stats(store, running.services[i].name, &s->of[i], e);
