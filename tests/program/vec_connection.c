@@ -78,6 +78,12 @@ static const struct vector any_policy[] = {
 	 .connection = 1},
 	{"window, 16", DATA("SIZE", 16), BOUND(6001)},
 };
+/* The service covers UDP too: that is no connection's, and is counted. */
+static const struct vector datagrams[] = {
+	{"datagram", REWRITTEN("base", 6001)},
+	{"datagram, nobody listens on the target", DATA("GONE", 32), REWRITTEN("base", 6009)},
+	{"datagram, entity pass", DATA("PASS", 32), PASSED("entity_pass", "base")},
+};
 static const struct vector policy_drop[] = {
 	{"unknown", DATA("ZZZZ", 32), ANSWERED("tcp_reset")},
 	{"too long", DATA("ABCD", 65), ANSWERED("tcp_reset")},
@@ -106,7 +112,7 @@ static const struct vector observed[] = {
 	{"unknown", DATA("ZZZZ", 32), WOULD("tcp_reset", "answered")},
 };
 
-static void add(const char *set, const char *name, const struct vector *t, size_t n)
+static void add(const char *set, const char *name, enum l4 l4, const struct vector *t, size_t n)
 {
 	for (int ip = 4; ip <= 6; ip += 2)
 		for (size_t i = 0; i < n; i++) {
@@ -114,19 +120,20 @@ static void add(const char *set, const char *name, const struct vector *t, size_
 
 			v.set = set;
 			v.f.ip = (uint8_t)ip;
-			v.f.l4 = TCP;
+			v.f.l4 = l4;
 			vector_add(&v, "connection/%s v%d %s", name, ip, v.name);
 		}
 }
 
 void vectors_connection(void)
 {
-	add(set_drop, "drop", any_policy, ARRAY_SIZE(any_policy));
-	add(set_drop, "drop:", policy_drop, ARRAY_SIZE(policy_drop));
-	add(set_pass_all, "pass", any_policy, ARRAY_SIZE(any_policy));
-	add(set_pass_all, "pass:", policy_pass, ARRAY_SIZE(policy_pass));
-	add(set_port, "port:", policy_port, ARRAY_SIZE(policy_port));
-	add(set_observe, "observe:", observed, ARRAY_SIZE(observed));
+	add(set_drop, "drop", TCP, any_policy, ARRAY_SIZE(any_policy));
+	add(set_drop, "drop:", TCP, policy_drop, ARRAY_SIZE(policy_drop));
+	add(set_pass_all, "pass", TCP, any_policy, ARRAY_SIZE(any_policy));
+	add(set_pass_all, "pass:", TCP, policy_pass, ARRAY_SIZE(policy_pass));
+	add(set_port, "port:", TCP, policy_port, ARRAY_SIZE(policy_port));
+	add(set_drop, "drop:", UDP, datagrams, ARRAY_SIZE(datagrams));
+	add(set_observe, "observe:", TCP, observed, ARRAY_SIZE(observed));
 }
 
 static int listen_on(uint16_t port)

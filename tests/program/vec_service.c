@@ -784,8 +784,9 @@ static const char *many(int one_port)
 
 void vectors_many(void)
 {
-	static const unsigned some[] = {0,   1,	  2,   15,  16,	 63,   64,   127, 128,
-					255, 256, 500, 511, 512, 1000, 1022, 1023};
+	/* 999 is the last by name */
+	static const unsigned some[] = {0,   1,	  2,   15,  16,	 63,  64,   127,  128,
+					255, 256, 500, 511, 512, 999, 1000, 1022, 1023};
 	static char names[ARRAY_SIZE(some)][8], to[ARRAY_SIZE(some)][24];
 	const char *ports = many(0), *addresses = many(1);
 
