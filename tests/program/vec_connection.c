@@ -76,6 +76,8 @@ static const struct vector any_policy[] = {
 	{"two VLAN tags", .f.vlan = {0x88a8, 0x8100}, NOT_OURS("no_service"), .connection = 1},
 	{"two VLAN tags, SYN", .f.vlan = {0x8100, 0x8100}, EMPTY(FLAG_SYN), NOT_OURS("no_service"),
 	 .connection = 1},
+	{"two VLAN tags, nobody listens on the shared port", .f.vlan = {0x8100, 0x8100},
+	 .f.dport = OPT(5001), NOT_OURS("no_service"), .connection = 1},
 	{"window, 16", DATA("SIZE", 16), BOUND(6001)},
 };
 /* The service covers UDP too: that is no connection's, and is counted. */

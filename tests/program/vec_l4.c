@@ -350,6 +350,10 @@ static void first_fragments(int ip)
 					 .keep = OPT(kept)}};
 
 		malformed(v, kept >= 4, naming("first fragment: %u bytes of the UDP header", kept));
+		v.f.trail = 16; /* what is behind the IP packet is none of it */
+		malformed(
+			v, kept >= 4,
+			naming("first fragment: %u bytes of the UDP header, others behind", kept));
 	}
 	for (uint32_t len = 0; len < 8; len++) {
 		struct vector v = {.f = {.ip = (uint8_t)ip,

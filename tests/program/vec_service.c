@@ -494,6 +494,33 @@ static const char precedence[] = BEGIN SERVICE(
 									TO("192.0.0.0/16, \"2001:db8::/64\""),
 									"6024");
 
+/* Each port has one service with a destination of its own: it is not looked for beyond the port. */
+static const char neighbours[] = BEGIN SERVICE("one", "udp", "5000", TO("192.0.2.0/24"), "6001")
+	SERVICE("two", "udp", "5001", TO("193.0.2.0/24"), "6002")
+		SERVICE("three", "udp", "5002", FROM("198.51.100.0/24") TO("194.0.2.0/24"), "6003");
+
+static void beside(void)
+{
+	static const struct {
+		const char *dst, *service;
+	} of[] = {{"192.0.2.9", "one"}, {"193.0.2.9", "two"}, {"194.0.2.9", "three"}};
+
+	for (uint16_t port = 0; port < 3; port++)
+		for (uint16_t dst = 0; dst < 3; dst++) {
+			struct vector v = {.set = neighbours,
+					   .f = {.dport = OPT(5000 + port), .dst = of[dst].dst},
+					   NOT_OURS("no_service")};
+
+			if (port == dst) {
+				v.reason = v.verdict = "rewritten";
+				v.service = of[port].service;
+				v.port = 6001 + port;
+			}
+			vector_add(&v, "service/beside: port of %s, destination of %s",
+				   of[port].service, of[dst].service);
+		}
+}
+
 static void rules(void)
 {
 	const struct vector t[] = {
@@ -754,6 +781,7 @@ void vectors_service(void)
 	eight();
 	nesting();
 	rules();
+	beside();
 	tables();
 	by_interface();
 }

@@ -238,6 +238,7 @@ static void expect_ports(const struct vector *v, const struct h_result *res)
 		expect_port("new port", res->new_port, v->port);
 	} else if (v->service && strcmp(v->reason, "malformed_l4")) {
 		expect_port("old port", res->old_port, dport);
+		expect_port("new port", res->new_port, dport);
 	}
 }
 
