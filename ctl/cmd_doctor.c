@@ -2,7 +2,6 @@
 /* Looks, and says what to do; creates and changes nothing. */
 #include <errno.h>
 #include <glob.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "netdev.h"
 #include "print.h"
 #include "prog.h"
@@ -57,37 +57,34 @@ static void check_kernel(struct doctor *d)
 		say(d, "kernel", CHECK_OK, "%s", d->uname.release);
 }
 
-static uint64_t capabilities(void)
-{
-	unsigned long long set = 0;
-	char line[256];
-	FILE *f = fopen("/proc/thread-self/status", "re");
-
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &set) == 1)
-			break;
-	fclose(f);
-	return set;
-}
-
+/* Whether programs may be loaded. */
 static bool check_permissions(struct doctor *d)
 {
-	uint64_t set = capabilities();
-	bool admin = set >> CAP_SYS_ADMIN & 1, bpf = admin || set >> CAP_BPF & 1;
-	bool net = set >> CAP_NET_ADMIN & 1;
+	static const struct {
+		uint64_t caps;
+		enum check_state state;
+		const char *may, *may_not;
+	} features[] = {
+		{CAPS(BPF), CHECK_BAD, "tables can be changed",
+		 "tables cannot be changed, rows not be listed"},
+		{CAPS_PROGRAM, CHECK_BAD, "programs can be loaded",
+		 "programs cannot be loaded: no attach, no explain, no first service with connections or replies"},
+		{CAPS(SYS_ADMIN), CHECK_WARN, "all network namespaces can be entered",
+		 "no upgrade, other network namespaces cannot be entered or looked into, bpffs cannot be mounted"},
+	};
 
-	if (!bpf || !net)
-		say(d, "permissions", CHECK_BAD, "%s%s%s missing (run as root)",
-		    bpf ? "" : "CAP_BPF", bpf || net ? "" : " and ", net ? "" : "CAP_NET_ADMIN");
-	else if (!admin)
-		say(d, "permissions", CHECK_WARN,
-		    "CAP_SYS_ADMIN is missing: libxdp's dispatcher cannot be asked (run as root)");
-	else
-		say(d, "permissions", CHECK_OK,
-		    "CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN are there");
-	return bpf && net;
+	if (geteuid() != 0)
+		say(d, "permissions", CHECK_BAD, "the tables are for root alone (run as root)");
+	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++) {
+		const char *missing = caps_missing(features[i].caps);
+
+		if (missing)
+			say(d, "permissions", features[i].state, "%s: %s (run as root)", missing,
+			    features[i].may_not);
+		else
+			say(d, "permissions", CHECK_OK, "%s", features[i].may);
+	}
+	return caps_have(CAPS_PROGRAM);
 }
 
 static void check_memlock(struct doctor *d)
@@ -95,7 +92,7 @@ static void check_memlock(struct doctor *d)
 	struct rlimit limit;
 
 	if (d->release >= KERNEL(5, 11) || getrlimit(RLIMIT_MEMLOCK, &limit) ||
-	    limit.rlim_max == RLIM_INFINITY || capabilities() >> CAP_SYS_RESOURCE & 1)
+	    limit.rlim_max == RLIM_INFINITY || caps_have(CAPS(SYS_RESOURCE)))
 		return;
 	say(d, "locked memory", CHECK_WARN,
 	    "limited to %llu bytes, which this kernel counts tables by (ulimit -l unlimited)",
@@ -125,11 +122,12 @@ static void check_connection(struct doctor *d, bool may_probe)
 		    "the kernel has no bpf_sk_assign_tcp_reqsk: TCP in segment mode only (Linux 6.9 or later can)");
 }
 
-static void check_dispatcher(struct doctor *d, bool may_probe)
+static void check_dispatcher(struct doctor *d)
 {
 	static const char *const places[] = {
 		"/usr/lib/bpf/xdp-dispatcher.o", "/usr/lib/*/bpf/xdp-dispatcher.o",
 		"/usr/lib64/bpf/xdp-dispatcher.o", "/usr/local/lib*/bpf/xdp-dispatcher.o"};
+	const char *missing = caps_missing(CAPS_PROGRAM | CAPS(SYS_ADMIN));
 	bool found = getenv("LIBXDP_OBJECT_PATH");
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !found; i++) {
@@ -138,7 +136,10 @@ static void check_dispatcher(struct doctor *d, bool may_probe)
 		found = !glob(places[i], 0, NULL, &g);
 		globfree(&g);
 	}
-	if (may_probe && !d->features.dispatcher)
+	if (missing)
+		say(d, "dispatcher", CHECK_WARN, "%s: mangle attaches alone (run as root)",
+		    missing);
+	else if (!d->features.dispatcher)
 		say(d, "dispatcher", CHECK_WARN,
 		    "this kernel does not let programs share an interface: mangle attaches alone (nothing needs to be done where it is the only XDP program)");
 	else if (!found)
@@ -337,7 +338,7 @@ int cmd_doctor(const struct cmd *c, struct err *e)
 	check_memlock(&d);
 	check_frames(&d, may_probe);
 	check_connection(&d, may_probe);
-	check_dispatcher(&d, may_probe);
+	check_dispatcher(&d);
 	check_bpffs(&d);
 	check_jit(&d);
 	check_tables(c, &d);

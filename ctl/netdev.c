@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "caps.h"
+
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define NAMED_NETNS "/run/netns"
 
@@ -98,9 +100,9 @@ int netns_enter(const char *name, struct err *e)
 		err = enter_path(path);
 	if (!err)
 		return 0;
-	return fail(e, err, *name ? name : "''", "entering the network namespace: %s (%s)",
-		    err == -ENOENT ? "there is none of that name" : strerror(-err),
-		    err == -EPERM ? "root is needed" : "see ip netns");
+	return fail(e, err, *name ? name : "''", "entering the network namespace: %s (see %s)",
+		    err == -ENOENT ? "there is none of that name" : caps_why(err, CAPS(SYS_ADMIN)),
+		    err == -EPERM ? "doctor" : "ip netns");
 }
 
 /* The first name/suffix in dir that leads to a namespace of that inode. */

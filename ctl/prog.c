@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include "caps.h"
 #include "mangle.skel.h"
 #include "netdev.h"
 #include "prog_internal.h"
@@ -62,15 +63,21 @@ void prog_quiet(void)
 	last_warning[0] = '\0';
 }
 
-const char *prog_why(int err)
+static const char *why(int err, uint64_t wanted)
 {
 	static char text[sizeof(last_warning) + 128];
+	const char *refused = caps_refused(err, wanted);
 
-	if (err == -EPERM || err == -EACCES)
-		return "not permitted (root is needed)";
+	if (refused)
+		return refused;
 	snprintf(text, sizeof(text), "%s%s%s", strerror(-err), last_warning[0] ? "; " : "",
 		 last_warning);
 	return text;
+}
+
+const char *prog_why(int err)
+{
+	return why(err, CAPS_PROGRAM);
 }
 
 /* ---- probing ---- */
@@ -126,7 +133,9 @@ void prog_probe(struct prog_features *f)
 	f->frags = probe_frags();
 	f->load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) ==
 			1;
-	f->dispatcher = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+	/* libxdp opens programs by their ids */
+	f->dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
+			libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 	f->tcx = probe_tcx();
 	f->connection = probe_connection();
 }
@@ -296,7 +305,8 @@ static int say_attach_error(const char *ifname, unsigned int ifindex, int mode, 
 		return say_busy(ifname, ifindex, e);
 	return fail(e, err, ifname, "attaching (%s): %s%s",
 		    mode == MODE_GENERIC ? "generic" : "native", prog_why(err),
-		    mode != MODE_GENERIC && other_mode_may_do(err) ? " (try --mode generic)" : "");
+		    mode != MODE_GENERIC && other_mode_may_do(err) ? " (try --mode generic)"
+								   : " (see doctor)");
 }
 
 static int attach_link(const struct mangle_iface_key *k, const struct mangle_iface *i, int prog_fd)
@@ -328,7 +338,7 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 	i->dispatcher = 0;
 	err = prog_info(prog_fd(skel), &info);
 	if (err) {
-		fail(e, err, i->name, "attaching: %s", prog_why(err));
+		fail(e, err, i->name, "attaching: %s (see doctor)", prog_why(err));
 		goto out;
 	}
 	i->prog_id = i->pin = info.id;
@@ -600,10 +610,10 @@ int prog_undispatch(uint32_t ifindex, uint32_t id)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	struct xdp_program *p;
-	int err = 0;
+	int err = (int)libxdp_get_error(mp);
 
-	if (libxdp_get_error(mp))
-		return 0;
+	if (err)
+		return err == -EPERM ? err : 0;
 	p = id ? find_program(mp, id) : NULL;
 	if (p)
 		err = xdp_program__detach(p, (int)ifindex, xdp_multiprog__attach_mode(mp), 0);
@@ -635,7 +645,8 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
 	if (!err)
 		err = session_clear(k, &left);
 	if (err)
-		return fail(e, err, i->name, "detaching: %s", prog_why(err));
+		return fail(e, err, i->name, "detaching: %s (see doctor)",
+			    why(err, CAPS(NET_ADMIN) | (i->dispatcher ? CAPS(SYS_ADMIN) : 0)));
 	return store_iface_del(s, k, e);
 }
 
@@ -708,7 +719,9 @@ static bool is_on(uint32_t ifindex, const struct mangle_iface *i)
 	if (!i->dispatcher)
 		return !bpf_xdp_query_id((int)ifindex, 0, &id) && id == i->prog_id;
 	mp = xdp_multiprog__get_from_ifindex((int)ifindex);
-	if (!libxdp_get_error(mp)) {
+	if (libxdp_get_error(mp) == -EPERM) { /* and who may not ask */
+		on = true;
+	} else if (!libxdp_get_error(mp)) {
 		on = find_program(mp, i->prog_id) != NULL;
 		xdp_multiprog__close(mp);
 	}
@@ -775,7 +788,7 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 	struct sought sought = {k, i};
 	char path[PATH_SIZE];
 	struct err ignored;
-	int back;
+	int back, err;
 
 	prog_quiet();
 	if (i->dispatcher)
@@ -784,7 +797,10 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 		i->prog_id = 0;
 	if (!i->prog_id)
 		return 0;
-	if (!netns_enter_inode(k->netns, &back)) {
+	err = netns_enter_inode(k->netns, &back);
+	if (err == -EPERM) /* who may not look takes it to be there still */
+		return 1;
+	if (!err) {
 		bool on = is_on(k->ifindex, i);
 
 		netns_return(back);

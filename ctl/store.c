@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "store_internal.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -219,7 +220,7 @@ static bool map_fits(const struct store *s, const struct map_spec *m, int fd)
 
 static int check_owner(const char *path, const struct stat *st, struct err *e)
 {
-	if (st->st_uid == geteuid() || st->st_uid == 0)
+	if (st->st_uid == 0)
 		return 0;
 	return fail(e, -EPERM, path,
 		    "opening it: it belongs to user %u, not to root (remove it if nobody needs it)",
@@ -242,8 +243,8 @@ int open_pin(const struct store *s, const char *dir, const struct map_spec *m, i
 		return err;
 	*fd = bpf_obj_get(path);
 	if (*fd < 0 && (errno == EPERM || errno == EACCES))
-		return fail(e, -errno, path, "opening the pin: %s (root, or CAP_BPF, is needed)",
-			    strerror(errno));
+		return fail(e, -errno, path, "opening the pin: %s (see doctor)",
+			    caps_why(-errno, CAPS(BPF)));
 	if (*fd < 0 || !map_fits(s, m, *fd)) {
 		if (*fd >= 0)
 			close(*fd);
@@ -287,9 +288,8 @@ int open_or_create(const struct store *s, const char *dir, const struct map_spec
 		return err;
 	*fd = create_map(s, m);
 	if (*fd < 0)
-		return fail(e, -errno, m->name, "creating the map: %s%s", strerror(errno),
-			    errno == EPERM ? " (root, or CAP_BPF and CAP_NET_ADMIN, is needed)"
-					   : "");
+		return fail(e, -errno, m->name, "creating the map: %s (see doctor)",
+			    caps_why(-errno, CAPS(BPF)));
 	err = fill_new(m, *fd, e);
 	if (!err && !s->private && bpf_obj_pin(*fd, pin_path(path, dir, m->name)))
 		return fail(e, -errno, path, "pinning the map: %s", strerror(errno));
@@ -304,9 +304,9 @@ int inner_create(const struct store *s, uint32_t entries, struct inner *in, stru
 
 	in->fd = entries ? create_table_inner(entries) : create_config_inner();
 	if (in->fd < 0)
-		return fail(e, -errno, "tables", "creating a map of %zu bytes: %s",
+		return fail(e, -errno, "tables", "creating a map of %zu bytes: %s (see doctor)",
 			    entries ? (size_t)entries * MANGLE_CELL : sizeof(struct mangle_config),
-			    strerror(errno));
+			    caps_why(-errno, CAPS(BPF)));
 	in->memory = MAP_FAILED;
 	if (bpf_obj_get_info_by_fd(in->fd, &info, &size))
 		goto bad;
@@ -371,8 +371,9 @@ int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct
 
 	*in = (struct inner){.fd = create_flows_inner(entries)};
 	if (in->fd < 0)
-		return fail(e, -errno, "flows", "creating the table of %u connections: %s", flows,
-			    strerror(errno));
+		return fail(e, -errno, "flows",
+			    "creating the table of %u connections: %s (see doctor)", flows,
+			    caps_why(-errno, CAPS(BPF)));
 	err = bpf_obj_get_info_by_fd(in->fd, &info, &size);
 	in->id = info.id;
 	if (!err && !s->private)
@@ -549,8 +550,8 @@ static int need_bpffs(bool mount_it, struct err *e)
 	if (!mount_it)
 		return -ENOENT;
 	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
-		return fail(e, -errno, BPFFS, "mounting bpffs: %s%s", strerror(errno),
-			    errno == EPERM ? " (root is needed)" : "");
+		return fail(e, -errno, BPFFS, "mounting bpffs: %s (see doctor)",
+			    caps_why(-errno, CAPS(SYS_ADMIN)));
 	return 0;
 }
 
@@ -572,13 +573,16 @@ static int take_lock(int fd, int how, double wait)
 /* The lock is on the directory; it counts only if the directory is still there once it is held. */
 static int lock_dir(struct store *s, enum store_access access, double wait, struct err *e)
 {
+	/* What others make is theirs, and then refused. */
+	if (access != STORE_READ && geteuid() != 0)
+		return fail(e, -EPERM, STORE_DIR,
+			    "changing what is in it: that is for root alone (root is needed)");
 	for (;;) {
 		struct stat held, there;
 		int err;
 
 		if (access == STORE_CREATE && mkdir(STORE_DIR, 0700) && errno != EEXIST)
-			return fail(e, -errno, STORE_DIR, "creating it: %s%s", strerror(errno),
-				    errno == EACCES || errno == EPERM ? " (root is needed)" : "");
+			return fail(e, -errno, STORE_DIR, "creating it: %s", strerror(errno));
 		s->dir = open(STORE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (s->dir < 0 && errno == ENOENT)
 			return -ENOENT;
@@ -1112,7 +1116,8 @@ static int rows_init(const struct store *s, const struct table *t, struct rows *
 	if (!err)
 		err = read_jiffies(0, &low);
 	if (err)
-		return fail(e, err, "tables", "reading the kernel's clock: %s", strerror(-err));
+		return fail(e, err, "tables", "reading the kernel's clock: %s (see doctor)",
+			    caps_why(err, CAPS(BPF)));
 	r->t = t;
 	r->hz = store_config(s)->hz ? store_config(s)->hz : 250;
 	r->jiffies = (uint64_t)high << 32 | low;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "netdev.h"
 #include "prog_internal.h"
 
@@ -43,7 +44,11 @@ int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, str
 		return fail(e, -errno, name, "upgrading: opening %s: %s", pin, prog_why(-errno));
 	w->swap[w->count++] = (struct swap){
 		.link = link, .old = link_program(link), .fresh = fresh, .name = name};
-	return 0;
+	if (w->swap[w->count - 1].old >= 0)
+		return 0;
+	/* It would not be had back where another one fails. */
+	return fail(e, -errno, name, "upgrading: opening the running program: %s (see doctor)",
+		    caps_why(-errno, CAPS(SYS_ADMIN)));
 }
 
 static void swaps_close(struct swaps *w)
