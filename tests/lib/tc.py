@@ -1,4 +1,5 @@
-"""What lies at tc's hooks: tcx links, which the tools of older systems cannot list, and filters."""
+"""What lies at tc's hooks, tcx links, which the tools of older systems cannot list, and filters; and
+which objects of BPF there are at all."""
 
 import contextlib
 import ctypes
@@ -11,6 +12,7 @@ import struct
 import subprocess
 
 MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, OBJ_PIN, OBJ_GET, LINK_CREATE, PROG_QUERY = 1, 2, 5, 6, 7, 28, 16
+NEXT_ID = {"program": 11, "map": 12, "BTF": 23, "link": 31}
 SCHED_CLS, XDP = 3, 6
 HOOKS = {"ingress": 46, "egress": 47, "xdp": 37}
 SYSCALL = {"x86_64": 321, "aarch64": 280}
@@ -131,3 +133,17 @@ def qdiscs(ns, dev):
 def name(program):
     return json.loads(subprocess.run(["bpftool", "-j", "prog", "show", "id", str(program)], check=True,
                                      stdout=subprocess.PIPE, text=True, timeout=60).stdout).get("name")
+
+
+def objects():
+    """(kind, id) of all that the kernel has of BPF, whoever made it."""
+    found = set()
+    for kind, command in NEXT_ID.items():
+        at = 0
+        while True:
+            try:
+                at = struct.unpack_from("<I", _bpf(command, struct.pack("<II", at, 0))[1], 4)[0]
+            except FileNotFoundError:
+                break
+            found.add((kind, at))
+    return found
