@@ -2,6 +2,8 @@
 # mangle: make | check | proof | fuzz | mutate | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
+# Objects on the way to a program are kept, and make says nothing of removing them.
+.SECONDARY:
 
 VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
 PREFIX ?= /usr

@@ -13,8 +13,7 @@ import pytest
 from mangletest import ctl, live, netns, proof
 from mangletest.netns import craft
 
-# Nobody has seen it run, neither form: until then it does not stand in the way of the others.
-pytestmark = pytest.mark.skipif(not proof.LONG, reason="not settled yet: make run-proof PROOFS=hostile")
+pytestmark = proof.unsettled
 
 ENTITIES = {b"%04x" % (i * 16 + 3): 6000 + i % 16 for i in range(4096)}
 TAGS, PORTS = list(ENTITIES), list(range(6000, 6016))

@@ -118,6 +118,7 @@ def refused_sets(needed):
     return [set(s) for n in range(3) for s in combinations(CAPS[:3], n) if not needed <= set(s)]
 
 
+@proof.unsettled
 def test_every_verb(place):
     assert {row for row, _, _ in CASES} == TABLE.keys() - {"by dispatcher", "mounting bpffs"}
     refused = worked = 0
