@@ -237,6 +237,20 @@ static int snap(struct snapshot *s, struct err *e)
 	return err;
 }
 
+int h_delete(const char *service, const char *text, char *err_text, size_t err_size)
+{
+	struct tag tag = {.len = (uint8_t)strlen(text)};
+	struct err e = {0};
+	int ret;
+
+	memcpy(tag.bytes, text, tag.len);
+	ret = store_del_row(store, service, &tag, &e);
+	if (ret == 1)
+		return 0;
+	snprintf(err_text, err_size, "%s", ret ? e.line : "it is not there");
+	return ret ? ret : -ENOENT;
+}
+
 /* Which of n counters moved: exactly one, by `by`; else -1. */
 static int moved(const uint64_t *before, const uint64_t *after, int n, uint64_t by)
 {

@@ -31,6 +31,8 @@ int h_have_frags(void); /* 1 where the kernel runs frames larger than one buffer
 /* Makes services and tables equal to a configuration (the YAML text of the manual); returns 0,
  * or negative errno and one line in err. */
 int h_config(const char *yaml, char *err, size_t err_size);
+/* Deletes the row of a tag, in place. The same. */
+int h_delete(const char *service, const char *tag, char *err, size_t err_size);
 /* Runs one frame as if received on interface ifname (NULL: an interface no service names).
  * Checks that exactly one reason and one verdict were counted, with the frame's length in bytes,
  * for the entity too where it gave the verdict, and that the counting and the explaining instance

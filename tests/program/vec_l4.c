@@ -53,6 +53,18 @@ static void cut_segments(int ip)
 
 		malformed(v, kept >= 4, naming("tcp of 24 bytes ends after %u", kept));
 	}
+	/* what is behind the IP packet would make the port whole */
+	for (int l4 = UDP; l4 <= TCP; l4++) {
+		struct vector v = {.f = {.ip = (uint8_t)ip,
+					 .l4 = (enum l4)l4,
+					 .payload = OPT(4),
+					 .keep = OPT(3),
+					 .trail_text = "\x88"}};
+
+		malformed(v, 0,
+			  l4 ? "tcp ends in the port, its last byte behind"
+			     : "udp ends in the port, its last byte behind");
+	}
 	for (uint32_t kept = 20; kept < 24; kept++) {
 		struct vector v = {.f = {.ip = (uint8_t)ip,
 					 .l4 = TCP,

@@ -494,6 +494,48 @@ static void notations(void)
 	}
 }
 
+/* A row that was deleted is unknown, and those beside it are as they were. */
+static const char rows[] = "version: 1\nservices:\n"
+#define ROWS(len, tags) \
+	"  - name: t" #len "\n    protocol: udp\n    ports: [50" #len "]\n" \
+	"    tag: { offset: 0, length: " #len " }\n    size: { min: 4, max: 1400 }\n" \
+	"    unknown: drop\n    entities:\n" tags
+#define ROW(tag, target) "      - { tag: \"" tag "\", target: " target " }\n"
+	ROWS(04, ROW("ABCD", "6001") ROW("EFGH", "6002"))
+		ROWS(08, ROW("ABCDEFGH", "6001") ROW("ABCDEFGI", "6002"))
+			ROWS(16, ROW("ABCDEFGHIJKLMNOP", "6001") ROW("ABCDEFGHIJKLMNOQ", "6002"));
+
+static void deleted(void)
+{
+	static const struct {
+		const char *service, *one, *two;
+		uint16_t port;
+	} of[] = {{"t04", "ABCD", "EFGH", 5004},
+		  {"t08", "ABCDEFGH", "ABCDEFGI", 5008},
+		  {"t16", "ABCDEFGHIJKLMNOP", "ABCDEFGHIJKLMNOQ", 5016}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		const struct vector t[] = {
+			{"the first", .f.tag = of[i].one, .deleted = of[i].one,
+			 DROPPED("unknown_tag", of[i].service)},
+			{"the second, to the first", .f.tag = of[i].one, .deleted = of[i].two,
+			 REWRITTEN(of[i].service, 6001)},
+			{"the first, to the second", .f.tag = of[i].two, .deleted = of[i].one,
+			 REWRITTEN(of[i].service, 6002)},
+			{"the second", .f.tag = of[i].two, .deleted = of[i].two,
+			 DROPPED("unknown_tag", of[i].service)},
+		};
+
+		for (size_t n = 0; n < ARRAY_SIZE(t); n++) {
+			struct vector v = t[n];
+
+			v.set = rows;
+			v.f.dport = OPT(of[i].port);
+			vector_add(&v, "tag/deleted, %s: %s", of[i].service, v.name);
+		}
+	}
+}
+
 void vectors_tag(void)
 {
 	for (int len = 1; len <= 16; len++) {
@@ -513,4 +555,5 @@ void vectors_tag(void)
 	bytes();
 	numbers();
 	notations();
+	deleted();
 }

@@ -242,9 +242,10 @@ static void expect_ports(const struct vector *v, const struct h_result *res)
 	}
 }
 
+static const char *applied; /* the set that is there as it stands */
+
 static const char *configure(const char *set)
 {
-	static const char *applied;
 	static char why[400];
 	char err[300] = "";
 	int rc;
@@ -304,6 +305,11 @@ START_TEST(run_vector)
 	wrong = configure(v->set);
 	if (wrong)
 		failed("%s: %s", v->name, wrong);
+	if (v->deleted) {
+		applied = NULL;
+		if (h_delete(v->service, v->deleted, err, sizeof(err)))
+			failed("%s: its row was not deleted: %s", v->name, err);
+	}
 	memset(&res, 0, sizeof(res));
 	rc = h_run(v->ifname, in, in_len, &res, err, sizeof(err));
 	if (rc)
