@@ -2,12 +2,15 @@
 /*
  * Segments of services in TCP connection mode: the session programs deal with them, and `explain`
  * says what that would be, as if the handshake were done. Somebody listens on the shared port 5000
- * and on 6001, nobody on 5001 and 6009.
+ * and on 6001, nobody on 5001 and 6009. From TAKEN a connection to 6001 is there already.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -114,6 +117,35 @@ static const struct vector observed[] = {
 	{"unknown", DATA("ZZZZ", 32), WOULD("tcp_reset", "answered")},
 };
 
+/* Loopback's addresses: who else would connect here? */
+#define TAKEN 40000
+
+static void taken(void)
+{
+	static const char *const hosts[] = {"127.0.0.1", "::1"};
+
+	for (int i = 0; i < 2; i++) {
+		const struct vector t[] = {
+			{"the target's connection is taken", .f.sport = OPT(TAKEN),
+			 ANSWERED("tcp_reset")},
+			{"the target's connection is another's", .f.sport = OPT(TAKEN + 1),
+			 BOUND(6001)},
+			{"another target's", .f = {.sport = OPT(TAKEN), .tag = "PASS"},
+			 PASSES("entity_pass")},
+		};
+
+		for (size_t n = 0; n < ARRAY_SIZE(t); n++) {
+			struct vector v = t[n];
+
+			v.set = set_drop;
+			v.f.ip = i ? 6 : 4;
+			v.f.l4 = TCP;
+			v.f.src = v.f.dst = hosts[i];
+			vector_add(&v, "connection/v%d %s", v.f.ip, v.name);
+		}
+	}
+}
+
 static void add(const char *set, const char *name, enum l4 l4, const struct vector *t, size_t n)
 {
 	for (int ip = 4; ip <= 6; ip += 2)
@@ -129,6 +161,7 @@ static void add(const char *set, const char *name, enum l4 l4, const struct vect
 
 void vectors_connection(void)
 {
+	taken();
 	add(set_drop, "drop", TCP, any_policy, ARRAY_SIZE(any_policy));
 	add(set_drop, "drop:", TCP, policy_drop, ARRAY_SIZE(policy_drop));
 	add(set_pass_all, "pass", TCP, any_policy, ARRAY_SIZE(any_policy));
@@ -138,19 +171,43 @@ void vectors_connection(void)
 	add(set_observe, "observe:", TCP, observed, ARRAY_SIZE(observed));
 }
 
+static int loopback_up(void)
+{
+	struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) ? -errno : 0;
+}
+
 static int listen_on(uint16_t port)
 {
 	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 1) ? -errno : 0;
+	return fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 8) ? -errno : 0;
 }
 
-int connection_listeners(void)
+static int connect_from(const char *host, uint16_t from, uint16_t to)
 {
-	int err = unshare(CLONE_NEWNET) ? -errno : 0;
+	struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_port = htons(from)};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET6, host, &at.sin6_addr);
+	if (fd < 0 || bind(fd, (void *)&at, sizeof(at)))
+		return -errno;
+	at.sin6_port = htons(to);
+	return connect(fd, (void *)&at, sizeof(at)) ? -errno : 0;
+}
+
+int connection_sockets(void)
+{
+	int err = unshare(CLONE_NEWNET) ? -errno : loopback_up();
 
 	if (!err)
 		err = listen_on(5000);
-	return err ? err : listen_on(6001);
+	if (!err)
+		err = listen_on(6001);
+	if (!err)
+		err = connect_from("::ffff:127.0.0.1", TAKEN, 6001);
+	return err ? err : connect_from("::1", TAKEN, 6001);
 }

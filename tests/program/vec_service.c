@@ -521,6 +521,55 @@ static void beside(void)
 		}
 }
 
+/* 64 prefixes of one length, which differ in one place, among 8 services: every one is found. */
+#define CROWD 8
+static const struct crowd {
+	const char *name, *key, *prefix, *address; /* by number, 0 to 63 */
+	int ip;
+} crowds[] = {
+	{"v4 destinations", "daddr", "10.0.%u.0/24", "10.0.%u.9", 4},
+	{"v4 sources", "saddr", "10.0.%u.0/24", "10.0.%u.9", 4},
+	{"v6 /64 destinations", "daddr", "'2001:db8:0:%x::/64'", "2001:db8:0:%x::9", 6},
+	{"v6 /64 sources", "saddr", "'2001:db8:0:%x::/64'", "2001:db8:0:%x::9", 6},
+	{"v6 /128 destinations", "daddr", "'2001:db8::%x/128'", "2001:db8::%x", 6},
+	{"v6 /128 sources", "saddr", "'2001:db8::%x/128'", "2001:db8::%x", 6},
+};
+
+static char *numbered(const char *fmt, unsigned n) __attribute__((format(printf, 1, 0)));
+static char *numbered(const char *fmt, unsigned n)
+{
+	struct text t = {0};
+
+	append(&t, fmt, n);
+	return t.s;
+}
+
+static void crowded(const struct crowd *c)
+{
+	static const char *const services[CROWD] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"};
+	struct text t = {0};
+
+	append(&t, BEGIN);
+	for (unsigned s = 0; s < CROWD; s++) {
+		append(&t, "  - name: %s\n    protocol: udp\n    ports: [5000]\n    %s: [",
+		       services[s], c->key);
+		for (unsigned i = 0; i < 8; i++)
+			append(&t, "%s%s", numbered(c->prefix, 8 * i + s), i < 7 ? ", " : "]\n");
+		append(&t,
+		       "    tag: { offset: 0, length: 4 }\n    size: { min: 4, max: 1400 }\n"
+		       "    entities: [ { tag: \"ABCD\", target: %u } ]\n",
+		       6001 + s);
+	}
+	for (unsigned i = 0; i < 8 * CROWD; i++) {
+		struct vector v = {.set = t.s,
+				   .f.ip = (uint8_t)c->ip,
+				   REWRITTEN(services[i % CROWD], 6001 + i % CROWD)};
+
+		*(c->key[0] == 'd' ? &v.f.dst : &v.f.src) = numbered(c->address, i);
+		vector_add(&v, "service/crowd of %s: %u", c->name, i);
+	}
+}
+
 static void rules(void)
 {
 	const struct vector t[] = {
@@ -782,6 +831,8 @@ void vectors_service(void)
 	nesting();
 	rules();
 	beside();
+	for (size_t i = 0; i < ARRAY_SIZE(crowds); i++)
+		crowded(&crowds[i]);
 	tables();
 	by_interface();
 }

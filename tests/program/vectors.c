@@ -460,7 +460,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 
-	rc = connection_listeners();
+	rc = connection_sockets();
 	if (!rc)
 		rc = h_open();
 	if (rc == -EPERM) {

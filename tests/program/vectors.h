@@ -98,7 +98,8 @@ void vectors_tag(void);
 void vectors_csum(void);
 void vectors_jumbo(void);
 void vectors_connection(void);
-/* Who listens there, in a network namespace that the process moves to. 0 or negative errno. */
-int connection_listeners(void);
+/* The sockets that are there, in a network namespace that the process moves to. 0 or negative
+ * errno. */
+int connection_sockets(void);
 void vectors_many(void);
 #endif
