@@ -56,10 +56,15 @@ int __wrap_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
 int __real_bpf_object__load_skeleton(struct bpf_object_skeleton *s);
 int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s);
 
+static bool is_program(const struct bpf_object_skeleton *s)
+{
+	return !strcmp(s->name, "mangle_bpf");
+}
+
 int __wrap_bpf_object__open_skeleton(struct bpf_object_skeleton *s,
 				     const struct bpf_object_open_opts *opts)
 {
-	if (object) {
+	if (object && is_program(s)) {
 		s->data = (void *)object;
 		s->data_sz = object_size;
 	}
@@ -71,7 +76,7 @@ int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s)
 	struct mangle_bpf *skel = (struct mangle_bpf *)((char *)s->obj -
 							offsetof(struct mangle_bpf, obj));
 
-	if (other_ways) {
+	if (other_ways && is_program(s)) {
 		skel->rodata->have_load_bytes = false;
 		bpf_program__set_flags(skel->progs.mangle, 0);
 	}
