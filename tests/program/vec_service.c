@@ -13,8 +13,9 @@
 
 #include "vectors.h"
 
-/* The interface that services name here: it has to exist where the tests run. */
-#define IFACE "lo"
+/* The interface that services name here, and one that is another in the last letter alone. */
+#define IFACE "eth0.4094-guest"
+#define IFACE_ALIKE "eth0.4094-guess"
 
 #define BEGIN "version: 1\nservices:\n"
 #define SERVICE(name, protocol, ports, where, target) \
@@ -688,6 +689,11 @@ static const char interfaces[] = BEGIN SERVICE("alone", "any", "5000", ON SEGMEN
 static void by_interface(void)
 {
 	static const struct {
+		const char *name, *ifname;
+		int is_it;
+	} ifaces[] = {
+		{"on it", IFACE, 1}, {"on another", NULL, 0}, {"on one alike", IFACE_ALIKE, 0}};
+	static const struct {
 		const char *name;
 		uint16_t dport;
 		enum l4 l4;
@@ -712,12 +718,13 @@ static void by_interface(void)
 		{"no service", 5006, UDP, NULL, NULL, 0, 0},
 	};
 
-	for (int on = 0; on < 2;
-	     on++) /* all on the one, then all on the other: a change costs a load */
+	/* all on the one, then all on the next: a change costs a load */
+	for (size_t n = 0; n < ARRAY_SIZE(ifaces); n++)
 		for (int ip = 4; ip <= 6; ip += 2)
 			for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+				int on = ifaces[n].is_it;
 				struct vector v = {.set = interfaces,
-						   .ifname = on ? IFACE : NULL,
+						   .ifname = ifaces[n].ifname,
 						   NOT_OURS("no_service")};
 
 				v.f.ip = (uint8_t)ip;
@@ -728,8 +735,8 @@ static void by_interface(void)
 					v.reason = v.verdict = "rewritten";
 					v.port = on ? t[i].on_port : t[i].off_port;
 				}
-				vector_add(&v, "service/interface v%d %s: %s", ip,
-					   on ? "on it" : "on another", t[i].name);
+				vector_add(&v, "service/interface v%d %s: %s", ip, ifaces[n].name,
+					   t[i].name);
 
 				struct vector bad = v;
 
@@ -739,7 +746,7 @@ static void by_interface(void)
 				bad.verdict = v.service ? "dropped" : "passed";
 				bad.port = 0;
 				vector_add(&bad, "service/interface v%d %s: %s, malformed", ip,
-					   on ? "on it" : "on another", t[i].name);
+					   ifaces[n].name, t[i].name);
 			}
 }
 
