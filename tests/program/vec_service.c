@@ -571,6 +571,30 @@ static void crowded(const struct crowd *c)
 	}
 }
 
+/* The same with interfaces, which differ at either end of their names. A load for each that is
+ * tried. */
+static void crowded_interfaces(const char *what, const char *fmt)
+{
+	static const unsigned some[] = {0, 3, 5, 7};
+	static const char *const services[CROWD] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"};
+	struct text t = {0};
+
+	append(&t, BEGIN);
+	for (unsigned s = 0; s < CROWD; s++)
+		append(&t,
+		       "  - name: %s\n    protocol: udp\n    ports: [5000]\n    interface: %s\n"
+		       "    tag: { offset: 0, length: 4 }\n    size: { min: 4, max: 1400 }\n"
+		       "    entities: [ { tag: \"ABCD\", target: %u } ]\n",
+		       services[s], numbered(fmt, s), 6001 + s);
+	for (size_t i = 0; i < ARRAY_SIZE(some); i++) {
+		struct vector v = {.set = t.s,
+				   .ifname = numbered(fmt, some[i]),
+				   REWRITTEN(services[some[i]], 6001 + some[i])};
+
+		vector_add(&v, "service/crowd of interfaces, %s: %u", what, some[i]);
+	}
+}
+
 static void rules(void)
 {
 	const struct vector t[] = {
@@ -840,6 +864,8 @@ void vectors_service(void)
 	beside();
 	for (size_t i = 0; i < ARRAY_SIZE(crowds); i++)
 		crowded(&crowds[i]);
+	crowded_interfaces("first letter", "%u-interface");
+	crowded_interfaces("last letter", "interface-%u");
 	tables();
 	by_interface();
 }
