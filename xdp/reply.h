@@ -8,7 +8,6 @@
 #ifndef XDP_REPLY_H
 #define XDP_REPLY_H
 
-#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/pkt_cls.h>
 
@@ -184,7 +183,17 @@ static __always_inline void direct_in(struct pkt *p)
 
 /* ---- ICMP errors ---- */
 
-#define ICMP_HEADER 8 /* of either version; the quoted packet follows */
+#define ICMP_HEADER 8	/* of either version; the quoted packet follows */
+#define ICMP_CHECKSUM 2 /* offset in it, of either version */
+
+/* RFC 792. <linux/icmp.h> has them too, but drags in libc's headers, which are there for the build
+ * machine's word sizes and not for BPF's. */
+enum {
+	ICMP_DEST_UNREACH = 3,
+	ICMP_SOURCE_QUENCH = 4,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETERPROB = 12,
+};
 
 /* What is known of the packet that has the quote; its other fields are not to be used. */
 static __always_inline void quoting(struct pkt *p, struct __sk_buff *skb, __u64 place)
@@ -263,8 +272,7 @@ static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 static __always_inline void set_quoted(struct pkt *p, __u32 off, __u16 from_be, __u16 to_be)
 {
 	if (off + sizeof(to_be) <= p->ip_end &&
-	    !bpf_l4_csum_replace(p->ctx, p->l4_off + __builtin_offsetof(struct icmphdr, checksum),
-				 from_be, to_be, sizeof(to_be)))
+	    !bpf_l4_csum_replace(p->ctx, p->l4_off + ICMP_CHECKSUM, from_be, to_be, sizeof(to_be)))
 		bpf_skb_store_bytes(p->ctx, off, &to_be, sizeof(to_be), 0);
 }
 
