@@ -300,8 +300,10 @@ int store_migrated(struct store *s, struct err *e)
 {
 	int err;
 
-	if (!s->migration)
+	if (!s->migration) {
+		sweep_pins(s); /* which one that was killed at its end has left */
 		return 0;
+	}
 	err = store_wait(s, e);
 	if (!err)
 		err = carry_stats(s, e);
