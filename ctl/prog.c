@@ -127,17 +127,25 @@ static bool probe_connection(void)
 	return found;
 }
 
+/* Asked once: reading the kernel's types takes longer than most commands. */
 void prog_probe(struct prog_features *f)
 {
+	static struct prog_features found;
+	static bool probed;
+
 	prog_quiet();
-	f->frags = probe_frags();
-	f->load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) ==
-			1;
-	/* libxdp opens programs by their ids */
-	f->dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
-			libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
-	f->tcx = probe_tcx();
-	f->connection = probe_connection();
+	if (!probed) {
+		found.frags = probe_frags();
+		found.load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP,
+							   BPF_FUNC_xdp_load_bytes, NULL) == 1;
+		/* libxdp opens programs by their ids */
+		found.dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
+				   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+		found.tcx = probe_tcx();
+		found.connection = probe_connection();
+		probed = true;
+	}
+	*f = found;
 }
 
 /* ---- loading ---- */
