@@ -1,6 +1,7 @@
 """The programs at tc's hooks: there while a service needs them, on every attached interface, beside
 whatever others have there."""
 
+import json
 import os
 import signal
 import subprocess
@@ -42,6 +43,12 @@ def ours(ns, dev):
 
 def pinned():
     return sorted(int(p.rsplit("-", 1)[1]) for p in ctl.pins() if "/tc-" in p)
+
+
+def linked():
+    """Programs of the pinned links: a pin has the name of the first one that its link had."""
+    return sorted(json.loads(netns.command("bpftool", "-j", "link", "show", "pinned", pin).stdout)["prog_id"]
+                  for pin in ctl.pins() if "/tc-" in pin)
 
 
 def hooks(world, dev="veth0", ns=None):
@@ -87,7 +94,7 @@ def test_connection_and_back(load, world):
     assert hooks(world) == ["egress"]
     ctl.ok(*TCP)  # ingress comes to it: one instance again
     found = ours(world.ns_a, "veth0")
-    assert sorted(found) == ["egress", "ingress"] and pinned() == sorted(found.values())
+    assert sorted(found) == ["egress", "ingress"] and linked() == sorted(found.values())
     ctl.ok("apply", "-", stdin=dump(service()))
     assert hooks(world) == [] and pinned() == []
 

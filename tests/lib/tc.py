@@ -131,8 +131,10 @@ def qdiscs(ns, dev):
 
 
 def name(program):
-    return json.loads(subprocess.run(["bpftool", "-j", "prog", "show", "id", str(program)], check=True,
-                                     stdout=subprocess.PIPE, text=True, timeout=60).stdout).get("name")
+    """Its name; None where it has just gone."""
+    done = subprocess.run(["bpftool", "-j", "prog", "show", "id", str(program)], check=False,
+                          stdout=subprocess.PIPE, text=True, timeout=60)
+    return json.loads(done.stdout).get("name") if done.returncode == 0 else None
 
 
 def objects():
