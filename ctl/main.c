@@ -27,7 +27,8 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 		if (err)
 			return err;
 	}
-	return c->verb->run(c, e);
+	err = netns_init(e);
+	return err ? err : c->verb->run(c, e);
 }
 
 int main(int argc, char **argv)

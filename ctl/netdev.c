@@ -61,11 +61,30 @@ int netdev_get(const char *name, struct netdev *out, struct err *e)
 
 /* ---- namespaces ---- */
 
-uint64_t netns_inode(void)
+/* The thread's namespace, 0 as long as nobody has asked, and the one it comes back to. */
+static uint64_t present, home;
+
+static uint64_t ask_inode(void)
 {
 	struct stat st;
 
 	return stat(OWN_NETNS, &st) ? 0 : st.st_ino;
+}
+
+int netns_init(struct err *e)
+{
+	home = present = ask_inode();
+	return home ? 0
+		    : fail(e, -errno, OWN_NETNS,
+			   "asking which network namespace this is: %s (see doctor)",
+			   strerror(errno));
+}
+
+uint64_t netns_inode(void)
+{
+	if (!present)
+		home = present = ask_inode();
+	return present;
 }
 
 static bool is_netns(const char *path, uint64_t inode)
@@ -139,6 +158,8 @@ int netns_enter_inode(uint64_t inode, int *back)
 	if (err) {
 		close(*back);
 		*back = -1;
+	} else {
+		present = inode;
 	}
 	return err;
 }
@@ -149,6 +170,7 @@ void netns_return(int back)
 		return;
 	setns(back, CLONE_NEWNET);
 	close(back);
+	present = home;
 }
 
 /* Namespaces that a search has been in. */
@@ -159,7 +181,7 @@ struct visited {
 
 static bool is_new(struct visited *v)
 {
-	uint64_t inode = netns_inode();
+	uint64_t inode = present = ask_inode();
 
 	for (size_t i = 0; i < v->count; i++)
 		if (v->inode[i] == inode)

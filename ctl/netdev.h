@@ -18,7 +18,9 @@ struct netdev {
 int netdev_get(const char *name, struct netdev *out, struct err *e);
 /* Enters the namespace `ip netns` knows by that name; the mount namespace stays. */
 int netns_enter(const char *name, struct err *e);
-/* Inode of the thread's network namespace. */
+/* Inode of the thread's network namespace, 0 where nobody can tell: netns_init has it fail then.
+ * Below, one excursion at a time: back goes where netns_init was. */
+int netns_init(struct err *e);
 uint64_t netns_inode(void);
 /*
  * Enters the network namespace of that inode, wherever it can be found: here, /run/netns, any

@@ -194,16 +194,17 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-void sweep_pins(const struct store *s)
+bool sweep_pins(const struct store *s)
 {
 	const struct mangle_config *c = store_config(s);
 	uint32_t ids[2 * MANGLE_MAX_SERVICES + 3];
 	size_t n = 0;
 	struct dirent *entry;
+	bool swept;
 	DIR *d;
 
 	if (s->private)
-		return;
+		return true;
 	ids[n++] = s->config_inner.id;
 	ids[n++] = c->classifier_id;
 	ids[n++] = c->flows_id;
@@ -213,20 +214,26 @@ void sweep_pins(const struct store *s)
 	}
 	qsort(ids, n, sizeof(*ids), by_id);
 	d = opendir(STORE_DIR "/inner");
+	swept = d;
+	errno = 0;
 	while (d && (entry = readdir(d))) {
 		char *end;
 		uint32_t id = (uint32_t)strtoul(entry->d_name, &end, 10);
 
 		if (end != entry->d_name && !*end && !bsearch(&id, ids, n, sizeof(*ids), by_id))
-			inner_unpin(s, id);
+			swept &= inner_unpin(s, id);
+		errno = 0; /* by which readdir tells an error from the end */
 	}
+	swept &= !errno;
 	if (d)
 		closedir(d);
+	return swept;
 }
 
 /*
  * Lets go of what the running configuration does not name. filled: the places that may hold
  * something; NULL where that is not known: to ask the kernel for each is slow before Linux 6.8.
+ * Where that fails there is still something to be done: the next run tries again.
  */
 static void sweep(struct store *s, const bool *filled)
 {
@@ -243,7 +250,7 @@ static void sweep(struct store *s, const bool *filled)
 			places[n++] = i;
 	}
 	outer_clear(s->tables, places, n);
-	sweep_pins(s);
+	set_dirty(s, !sweep_pins(s));
 }
 
 int store_recover(struct store *s, struct err *e)
@@ -255,7 +262,6 @@ int store_recover(struct store *s, struct err *e)
 		err = carry_all(s, e);
 	if (err)
 		return err;
-	sweep(s, NULL);
 	for (uint32_t i = 0; i < c->service_count; i++) {
 		struct inner in = {.fd = -1};
 		struct table t;
@@ -266,7 +272,7 @@ int store_recover(struct store *s, struct err *e)
 		table_repair(&t);
 		inner_close(&in);
 	}
-	set_dirty(s, false);
+	sweep(s, NULL);
 	return 0;
 }
 
@@ -650,7 +656,6 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 		inner_close(&config);
 		settle_flows(s, &ignored);
 		sweep(s, NULL);
-		set_dirty(s, false);
 		return err;
 	}
 	inner_close(&s->config_inner);
@@ -674,10 +679,8 @@ static int change(struct store *s, const struct model *m, struct plan *plans, st
 	inner_close(&flows);
 	if (!err)
 		err = carry_all(s, &ignored);
-	if (!err) {
+	if (!err)
 		sweep(s, used);
-		set_dirty(s, false);
-	}
 	return 0;
 }
 

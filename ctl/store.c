@@ -456,12 +456,11 @@ void inner_close(struct inner *in)
 	*in = (struct inner){.fd = -1};
 }
 
-void inner_unpin(const struct store *s, uint32_t id)
+bool inner_unpin(const struct store *s, uint32_t id)
 {
 	char path[PATH_SIZE];
 
-	if (!s->private)
-		unlink(inner_path(path, id));
+	return s->private || !unlink(inner_path(path, id)) || errno == ENOENT;
 }
 
 int outer_set(int outer, uint32_t place, const struct inner *in, struct err *e)

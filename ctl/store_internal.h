@@ -103,7 +103,8 @@ void flows_put(const struct inner *to, const struct mangle_flow_key *key,
 	       const struct mangle_flow *flow);
 /* Id of the inner map in a place, 0: none. */
 int outer_get(int outer, uint32_t place, uint32_t *id, struct err *e);
-void inner_unpin(const struct store *s, uint32_t id);
+/* False: its pin is still there. */
+bool inner_unpin(const struct store *s, uint32_t id);
 
 /*
  * What of a table is mapped: that of a million entities takes long, and counts as memory of the
@@ -127,7 +128,7 @@ int store_table_row(const struct store *s, const char *service, const uint8_t *t
 void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
 /* Finishes what an interrupted change left. Exclusive lock. */
 int store_recover(struct store *s, struct err *e);
-/* Removes the pins of inner maps that the running configuration does not name. */
-void sweep_pins(const struct store *s);
+/* Removes the pins of inner maps that the running configuration does not name. False: not all. */
+bool sweep_pins(const struct store *s);
 
 #endif
