@@ -170,7 +170,30 @@ $(FUZZ): $(B)/tests/fuzz-%: $(B)/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer -Wl,--wrap=fopen -o $@ $^ -lyaml -lpcap
 
-build-tests: $(FUZZ)
+REPLAY := $(B)/tests/replay-packet $(B)/tests/replay-session
+build-tests: $(FUZZ) $(REPLAY)
+
+# The programs again without a fuzzer: known inputs, and what was recorded of them.
+REPLAY_OBJ := $(addprefix $(B)/replay/,$(UNIT_LIB:%.c=%.o) $(addprefix tests/fuzz/,replay.o services.o files.o))
+$(addprefix $(B)/replay/tests/fuzz/,packet.o session.o): REPLAY_CFLAGS = -Itests/fuzz/host \
+	-Wno-unknown-attributes
+
+$(B)/replay/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CTL_CFLAGS) -O0 $(REPLAY_CFLAGS) -MMD -MP -c $< -o $@
+
+$(REPLAY): $(B)/tests/replay-%: $(B)/replay/tests/fuzz/%.o $(REPLAY_OBJ)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -Wl,--wrap=fopen -o $@ $^ -lyaml
+
+# After a change of what the programs do: git diff says what has become different.
+.PHONY: record
+record: $(REPLAY)
+	$(Q)for target in packet session; do \
+		$(B)/tests/replay-$$target tests/fuzz/corpus/$$target > tests/fuzz/$$target.transcript || exit; \
+	done
 
 .PHONY: fuzz run-fuzz
 # A minute each, or FUZZ_SECONDS; TARGET="config packet": only these.

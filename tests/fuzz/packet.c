@@ -12,11 +12,14 @@
 #include "../../ctl/parse.h"
 #include "fuzz.h"
 #include "memory.h"
+#include "replay.h"
 #include "services.h"
 
 #define JIFFIES 0x123456789aULL
 
 static struct services sets[SERVICE_SETS];
+
+FILE *transcript;
 
 /* One run of the program, as its helpers see it. */
 static struct {
@@ -440,6 +443,32 @@ static uint32_t where_to_cut(uint8_t choice, uint32_t len)
 	return cut < len ? cut : len;
 }
 
+/* What is explained; and all bytes that came out otherwise. */
+static void tell(const struct outcome *o, const struct outcome *told, const uint8_t *frame,
+		 uint32_t len)
+{
+	static const char *const names[] = {
+#define NAME(upper, lower, meaning) #lower,
+		MANGLE_REASONS(NAME)
+#undef NAME
+	};
+	const struct mangle_explained *said = &host.said;
+
+	fprintf(transcript, "%s%s %s would %u verdict %u service %u",
+		o->act == XDP_DROP ? "dropped" : "on", o->counted ? "" : " uncounted",
+		said->reason < MANGLE_REASON_COUNT ? names[said->reason] : "?", said->would,
+		said->verdict, said->service);
+	if (said->has_ports)
+		fprintf(transcript, " ports %u %u", said->old_port, said->new_port);
+	if (said->has_tag)
+		fprintf(transcript, " tag %llx %llx", (unsigned long long)said->tag[0],
+			(unsigned long long)said->tag[1]);
+	for (uint32_t i = 0; i < len; i++)
+		if (told->frame[i] != frame[i])
+			fprintf(transcript, " @%u %02x", i, told->frame[i]);
+	fprintf(transcript, "\n");
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
@@ -487,6 +516,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(&parts, frame, len, where_to_cut(data[1], len), false);
 	CHECK(is_the_same(&whole, &parts, len));
 	check_tables(s, en, len);
+	if (transcript)
+		tell(&whole, &told, frame, len);
 
 	free(told.frame);
 	free(whole.frame);

@@ -3,6 +3,8 @@
  * The two programs at tc's hooks, compiled for this machine. An input is a conversation: the first
  * byte chooses services and CPU, then come packets, each with what the kernel says beside it. What
  * no input could guess, a cookie and a checksum, is put in where a packet asks for it.
+ *
+ * With `transcript` set, what becomes of each packet is written there (replay.c).
  */
 #define HOST_PKT "../../xdp/pkt_skb.h"
 #define HOST_PROGRAM "../../xdp/session.bpf.c"
@@ -10,29 +12,52 @@
 
 #include "fuzz.h"
 #include "memory.h"
+#include "replay.h"
 #include "services.h"
 
 #define FLOWS 64
 
+FILE *transcript;
+
 /* What is before each packet of an input, and its length. */
 struct sent {
-	uint8_t flags;	 /* STEP_… */
-	uint8_t sockets; /* SOCKETS_… */
+	uint8_t flags;
+	uint8_t sockets;  /* what the kernel finds, and does */
+	uint8_t wait;	  /* since the packet before: place in `waits` */
+	uint8_t fault;	  /* so many-th call of a helper that may fail; 0: none fails */
+	uint8_t settings; /* of the host */
+	uint8_t kernel;
 	uint8_t len_le[2];
 };
 #define IS_OUT 0x01
 #define HAS_COOKIE 0x02	  /* acknowledges the last SYN-ACK */
 #define HAS_CHECKSUM 0x04 /* TCP: a right one */
-#define WAITED(flags) ((flags) >> 3 & 3)
 #define IS_MERGED 0x20
-#define IS_CUT 0x40	  /* only the headers are in the first part */
-#define IS_FORWARDED 0x80 /* the address is not this host's; or its listener is full */
+#define IS_CUT 0x40 /* only the headers are in the first part */
 
 #define SHARED_STATE(sockets) ((sockets)&3)
 #define TARGET_STATE(sockets) ((sockets) >> 2 & 3)
 #define IP_SUMMED(sockets) ((sockets) >> 4 & 3)
 #define ASSIGN_FAILS 0x40 /* and the MTU is the least there is */
-#define HAS_SOCKET 0x80	  /* the kernel's own, on its way out; in: no TCP options are allowed */
+#define HAS_SOCKET 0x80	  /* the kernel's own, on its way out */
+
+static const uint32_t waits[] = {0,    1,    9,	   10,	  11,	 20,	4000,
+				 5000, 5001, 6000, 68718, 68720, 140000}; /* ms */
+#define WAITS (sizeof(waits) / sizeof(waits[0]))
+
+#define HAS_TIMESTAMPS 0x01
+#define HAS_SACK 0x02
+#define HAS_SCALE 0x04
+#define HAS_ECN 0x08
+#define ROUTE(settings) ((settings) >> 4 & 3)
+#define IS_FOR_OTHERS 0x40 /* by its link address */
+#define HAS_LOST_LINK 0x80 /* the packet begins with the IP header */
+
+#define BACKLOG(kernel) ((kernel)&3)
+#define IS_NOT_ETHERNET 0x04
+#define HAS_RECEIVED 0x08		     /* the socket, before */
+#define MERGED(kernel) ((kernel) >> 4 & 3)   /* segments, less 2 */
+#define EXPECTED(kernel) ((kernel) >> 6 & 3) /* what a TIME_WAIT socket waits for */
 
 static struct services sets[SERVICE_SETS];
 
@@ -72,9 +97,28 @@ static struct {
 
 	/* Of the last SYN-ACK. */
 	uint32_t cookie, isn, stamp;
+
+	uint32_t calls; /* of helpers that may fail, for this packet */
+	bool faulted, restored;
 } host;
 
 /* ---- maps ---- */
+
+static uint64_t hash(uint64_t sum, const void *bytes, size_t len) /* FNV-1a */
+{
+	for (const uint8_t *at = bytes; len--; at++)
+		sum = (sum ^ *at) * 0x100000001b3;
+	return sum;
+}
+
+/* Is this call the one that fails? */
+static bool fails(void)
+{
+	if (++host.calls != host.sent.fault)
+		return false;
+	host.faulted = true;
+	return true;
+}
 
 static struct mangle_flow *find_flow(const struct mangle_flow_key *key)
 {
@@ -119,6 +163,8 @@ long bpf_map_update_elem(const void *map, const void *key, const void *value, __
 
 	CHECK(map == &host.flows && flags == BPF_ANY);
 	CHECK(flow->state >= FLOW_WAITING && flow->state <= FLOW_ENDED);
+	if (fails())
+		return -1;
 	for (int i = 0; !at && i < FLOWS; i++) {
 		if (host.flow[i].used && i < FLOWS - 1)
 			continue;
@@ -164,6 +210,8 @@ void *bpf_cast_to_kern_ctx(void *ctx)
 
 long bpf_probe_read_kernel(void *to, __u32 size, const void *from)
 {
+	if (fails())
+		return -1;
 	memcpy(to, from, size);
 	return 0;
 }
@@ -177,15 +225,19 @@ long bpf_redirect(__u32 ifindex, __u64 flags)
 long bpf_check_mtu(void *ctx, __u32 ifindex, __u32 *mtu_len, __s32 len_diff, __u64 flags)
 {
 	CHECK(ctx == &host.skb && !ifindex && !len_diff && !flags);
+	if (fails())
+		return -1;
 	*mtu_len = host.sent.sockets & ASSIGN_FAILS ? 68 : 1500;
 	return 0;
 }
 
 long bpf_fib_lookup(void *ctx, struct bpf_fib_lookup *params, int len, __u32 flags)
 {
+	static const long verdicts[] = {BPF_FIB_LKUP_RET_NOT_FWDED, BPF_FIB_LKUP_RET_FWD_DISABLED,
+					BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_BLACKHOLE};
+
 	CHECK(ctx == &host.skb && len == sizeof(*params) && !flags);
-	return host.sent.flags & IS_FORWARDED ? BPF_FIB_LKUP_RET_SUCCESS
-					      : BPF_FIB_LKUP_RET_NOT_FWDED;
+	return verdicts[ROUTE(host.sent.settings)];
 }
 
 /* Lays the first part out anew, where a pointer from before is one to poison. */
@@ -209,7 +261,7 @@ static bool is_within(uint32_t off, uint32_t len)
 long bpf_skb_load_bytes(const void *skb, __u32 off, void *to, __u32 len)
 {
 	CHECK(skb == &host.skb);
-	if (!is_within(off, len))
+	if (!is_within(off, len) || fails())
 		return -1;
 	memcpy(to, host.bytes + off, len);
 	return 0;
@@ -218,34 +270,44 @@ long bpf_skb_load_bytes(const void *skb, __u32 off, void *to, __u32 len)
 long bpf_skb_store_bytes(struct __sk_buff *skb, __u32 off, const void *from, __u32 len, __u64 flags)
 {
 	CHECK(skb == &host.skb && !(flags & ~(__u64)BPF_F_RECOMPUTE_CSUM));
-	if (!is_within(off, len))
+	if (!is_within(off, len) || fails())
 		return -1;
 	memcpy(host.bytes + off, from, len);
 	show_first();
 	return 0;
 }
 
+/* Of another length, at whose beginning or end bytes come or go. */
+static void resize(uint32_t len, uint32_t before)
+{
+	uint8_t *bytes = calloc(1, len);
+	uint32_t room = len - before;
+
+	CHECK(bytes);
+	memcpy(bytes + before, host.bytes, room < host.len ? room : host.len);
+	free(host.bytes);
+	host.bytes = bytes;
+	host.len = len;
+	host.first_len += before;
+	show_first();
+}
+
 long bpf_skb_change_head(struct __sk_buff *skb, __u32 len, __u64 flags)
 {
-	(void)skb, (void)len, (void)flags;
-	CHECK(!"the Ethernet header is there");
-	return -1;
+	CHECK(skb == &host.skb && !flags && len == ETH_HLEN && !host.kernel.mac_len);
+	if (fails())
+		return -1;
+	resize(host.len + len, len);
+	host.restored = true;
+	return 0;
 }
 
 long bpf_skb_change_tail(struct __sk_buff *skb, __u32 len, __u64 flags)
 {
-	uint8_t *bytes;
-
 	CHECK(skb == &host.skb && !flags);
-	if (len > FRAME_ROOM)
+	if (len > FRAME_ROOM || fails())
 		return -1;
-	bytes = calloc(1, len);
-	CHECK(bytes);
-	memcpy(bytes, host.bytes, len < host.len ? len : host.len);
-	free(host.bytes);
-	host.bytes = bytes;
-	host.len = len;
-	show_first();
+	resize(len, 0);
 	return 0;
 }
 
@@ -257,7 +319,7 @@ long bpf_l4_csum_replace(struct __sk_buff *skb, __u32 off, __u64 from, __u64 to,
 
 	CHECK(skb == &host.skb && !(flags & ~(__u64)(BPF_F_MARK_MANGLED_0 | BPF_F_HDR_FIELD_MASK)));
 	CHECK((flags & BPF_F_HDR_FIELD_MASK) == 2);
-	if (!is_within(off, 2))
+	if (!is_within(off, 2) || fails())
 		return -1;
 	if (flags & BPF_F_MARK_MANGLED_0 && !*at)
 		return 0;
@@ -308,7 +370,7 @@ struct bpf_sock *bpf_sk_fullsock(struct bpf_sock *sk)
 void *bpf_sk_storage_get(void *map, void *sk, void *value, __u64 flags)
 {
 	CHECK(map == &bound && sk == &host.own);
-	if (!host.has_bound && flags & BPF_SK_STORAGE_GET_F_CREATE) {
+	if (!host.has_bound && flags & BPF_SK_STORAGE_GET_F_CREATE && !fails()) {
 		host.has_bound = true;
 		memcpy(&host.bound, value, sizeof(host.bound));
 	}
@@ -339,6 +401,12 @@ int bpf_sk_assign_tcp_reqsk(struct __sk_buff *skb, struct sock *sk, struct bpf_t
 	CHECK(!attrs->usec_ts_ok && !attrs->reserved[0] && !attrs->reserved[1] &&
 	      !attrs->reserved[2]);
 	CHECK(attrs->tstamp_ok || (!attrs->rcv_tsval && !attrs->rcv_tsecr && !attrs->sack_ok));
+	if (transcript)
+		fprintf(transcript,
+			" assigned mss %u scale %u %u/%u sack %u ecn %u stamp %u %#x %#x",
+			attrs->mss, attrs->wscale_ok, attrs->snd_wscale, attrs->rcv_wscale,
+			attrs->sack_ok, attrs->ecn_ok, attrs->tstamp_ok, attrs->rcv_tsval,
+			attrs->rcv_tsecr);
 	return host.sent.sockets & ASSIGN_FAILS ? -1 : 0;
 }
 
@@ -534,61 +602,153 @@ static void check_counted(void)
 	CHECK(!host.stats.verdict[VERDICT_DROPPED]);
 }
 
+/* ---- what is recorded ---- */
+
+/* All bytes of an answer, else those that have changed. */
+static void tell_bytes(const uint8_t *was, uint32_t was_len)
+{
+	const bool all = host.len != was_len;
+
+	if (all)
+		fprintf(transcript, " %u bytes", host.len);
+	for (uint32_t i = 0; i < host.len; i++) {
+		if (!all && was[i] == host.bytes[i])
+			continue;
+		if (all ? !i : (!i || was[i - 1] == host.bytes[i - 1]))
+			fprintf(transcript, " @%u ", i);
+		fprintf(transcript, "%02x", host.bytes[i]);
+	}
+}
+
+static void tell_counted(void)
+{
+	static const char *const names[] = {
+#define NAME(upper, lower, meaning) #lower,
+		MANGLE_REASONS(NAME)
+#undef NAME
+	};
+	const struct mangle_stats *s = &host.stats;
+
+	for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++)
+		if (s->packets[i] || s->bytes[i])
+			fprintf(transcript, " %s %llu/%llu", names[i],
+				(unsigned long long)s->packets[i], (unsigned long long)s->bytes[i]);
+	for (unsigned int i = 0; i < MANGLE_VERDICT_COUNT; i++)
+		if (s->verdict[i] || s->would[i])
+			fprintf(transcript, " v%u %llu/%llu", i, (unsigned long long)s->verdict[i],
+				(unsigned long long)s->would[i]);
+}
+
+/* States and ports of the flow table to be read, all of it and the tables' rows as a hash. */
+static void tell_state(void)
+{
+	static const char states[] = "-wblre";
+	uint64_t sum = 0xcbf29ce484222325;
+
+	fprintf(transcript, " |");
+	for (int i = 0; i < FLOWS; i++) {
+		if (!host.flow[i].used)
+			continue;
+		fprintf(transcript, " %c%u", states[host.flow[i].flow.state],
+			host.flow[i].flow.port);
+		sum = hash(sum, &host.flow[i].key, sizeof(host.flow[i].key));
+		sum = hash(sum, &host.flow[i].flow, sizeof(host.flow[i].flow));
+	}
+	for (unsigned int i = 0; i < host.set->model.service_count; i++)
+		sum = hash(sum, host.set->tables[i].values,
+			   host.set->tables[i].count * host.set->tables[i].size);
+	if (host.has_bound)
+		sum = hash(sum, &host.bound, sizeof(host.bound));
+	fprintf(transcript, " %08x\n", (uint32_t)(sum ^ sum >> 32));
+}
+
 static void run(const uint8_t *frame, uint32_t len)
 {
-	static const uint64_t waits[] = {0, 20, 6000, 140000}; /* ms */
-	bool out = host.sent.flags & IS_OUT;
+	static const uint32_t backlogs[][2] = {{0, 0}, {1, 0}, {1, 1}, {2, 1}};
+	bool out = host.sent.flags & IS_OUT,
+	     lost = !out && host.sent.settings & HAS_LOST_LINK && len > ETH_HLEN;
+	const uint32_t link = lost ? ETH_HLEN : 0;
 	uint8_t *was = malloc(len);
+	const uint8_t *came = was;
+	struct sock *sk = &host.tcp.inet_conn.icsk_inet.sk;
 	struct headers h;
-	uint8_t on;
 	int act;
 
 	memcpy(was, frame, len);
 	put_in(was, len);
-	host.bytes = malloc(len);
-	memcpy(host.bytes, was, len);
-	host.len = len;
-	host.first_len = host.sent.flags & IS_CUT ? 64 : len;
-	host.ns += waits[WAITED(host.sent.flags)] * 1000000;
+	host.len = len - link;
+	host.bytes = malloc(host.len);
+	memcpy(host.bytes, was + link, host.len);
+	host.first_len = host.sent.flags & IS_CUT ? 64 : host.len;
+	host.ns += (uint64_t)waits[host.sent.wait % WAITS] * 1000000;
+	host.calls = 0;
+	host.faulted = host.restored = false;
 
 	memset(&host.skb, 0, sizeof(host.skb));
 	host.skb.ifindex = 7;
-	host.skb.pkt_type = PACKET_HOST;
+	host.skb.pkt_type = host.sent.settings & IS_FOR_OTHERS ? PACKET_OTHERHOST : PACKET_HOST;
 	host.skb.protocol = bpf_htons(find_headers(was, len, &h) && h.addr_len == 32 ? ETH_P_IPV6
 										     : ETH_P_IP);
 	if (host.sent.flags & IS_MERGED) {
 		host.skb.gso_size = 100;
-		host.skb.gso_segs = 2;
+		host.skb.gso_segs = 2 + MERGED(host.sent.kernel);
 	}
-	host.kernel = (struct sk_buff){.dev = &host.dev, .mac_len = ETH_HLEN};
+	host.dev.type = host.sent.kernel & IS_NOT_ETHERNET ? ARPHRD_ETHER + 1 : ARPHRD_ETHER;
+	host.kernel = (struct sk_buff){
+		.dev = &host.dev, .data = was + link, .mac_len = lost ? 0 : ETH_HLEN};
 	host.kernel.ip_summed = IP_SUMMED(host.sent.sockets) & 3;
 	if (out && host.sent.sockets & HAS_SOCKET && find_headers(was, len, &h)) {
 		host.own.state = 1;
 		host.own.src_port = word16(was + h.l4);
 		host.skb.sk = &host.own;
 	}
-	on = !(host.sent.sockets & HAS_SOCKET);
-	host.net.ipv4 = (struct netns_ipv4){on, on, on, on, {4096, 131072, 6291456}};
-	host.tcp.inet_conn.icsk_inet.sk.sk_ack_backlog = !!(host.sent.flags & IS_FORWARDED);
+	host.net.ipv4 = (struct netns_ipv4){!!(host.sent.settings & HAS_TIMESTAMPS),
+					    !!(host.sent.settings & HAS_SACK),
+					    !!(host.sent.settings & HAS_SCALE),
+					    !!(host.sent.settings & HAS_ECN),
+					    {4096, 131072, 6291456}};
+	sk->sk_ack_backlog = backlogs[BACKLOG(host.sent.kernel)][0];
+	sk->sk_max_ack_backlog = backlogs[BACKLOG(host.sent.kernel)][1];
+	host.tcp.bytes_received = !!(host.sent.kernel & HAS_RECEIVED);
+	host.time_wait.tw_sk.__tw_common.skc_tw_rcv_nxt = EXPECTED(host.sent.kernel) * 0x01234567;
 	memset(&host.stats, 0, sizeof(host.stats));
 	host.counted = 0;
 	show_first();
 
+	if (transcript)
+		fprintf(transcript, "%s", out ? "out" : "in");
 	act = out ? session_out(&host.skb) : session_in(&host.skb);
 
+	if (transcript) {
+		fprintf(transcript, " %s",
+			act == TC_ACT_UNSPEC	 ? "on"
+			: act == TC_ACT_REDIRECT ? "back"
+			: act == TC_ACT_SHOT	 ? "dropped"
+						 : "?");
+		tell_bytes(was, len);
+		tell_counted();
+		tell_state();
+	}
 	CHECK(!host.references);
+	if (host.faulted)
+		goto out; /* what is written of an answer half way is dropped, or nobody's */
 	check_counted();
+	if (lost && !host.restored) { /* what begins with the IP header is taken as it is */
+		came += link;
+		len -= link;
+	}
 	if (act == TC_ACT_REDIRECT) {
 		CHECK(!out);
-		check_answer(was, len, true);
-	} else if (act == TC_ACT_UNSPEC && (host.len != len || memcmp(was, host.bytes, len))) {
+		check_answer(came, len, true);
+	} else if (act == TC_ACT_UNSPEC && (host.len != len || memcmp(came, host.bytes, len))) {
 		if (!out && host.session.step == STEP_KILL)
-			check_answer(was, len, false);
+			check_answer(came, len, false);
 		else
-			check_changed(was, len, out);
+			check_changed(came, len, out);
 	} else {
 		CHECK(act == TC_ACT_UNSPEC || act == TC_ACT_SHOT);
 	}
+out:
 	free(host.bytes);
 	free(was);
 }
@@ -617,6 +777,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(host.flow, 0, sizeof(host.flow));
 	host.has_bound = false;
 	host.cookie = host.isn = host.stamp = 0;
+	if (transcript) /* counters begin anew */
+		for (unsigned int i = 0; i < host.set->model.service_count; i++)
+			memcpy(host.set->tables[i].values, host.set->before[i].values,
+			       host.set->tables[i].count * host.set->tables[i].size);
 	data++;
 	size--;
 	while (size >= sizeof(host.sent)) {

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef TESTS_FUZZ_REPLAY_H
+#define TESTS_FUZZ_REPLAY_H
+
+#include <stdio.h>
+
+/* A line for each packet of an input, without anything that is other in another run; NULL: nothing
+ * is written. */
+extern FILE *transcript;
+
+#endif
