@@ -2,13 +2,7 @@
 
 import os
 
-import pytest
-
 LONG = os.environ.get("MANGLE_PROOF") == "long"
-
-
-# For what nobody has seen green as a whole on a real kernel: it does not stand in the way of the others until then.
-unsettled = pytest.mark.skipif(not LONG, reason="nobody has seen it green on a real kernel yet: make proof")
 
 
 def size(short, long):

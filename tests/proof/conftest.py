@@ -24,6 +24,9 @@ def machine():
     if os.geteuid():
         pytest.skip("wants root", allow_module_level=True)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # to clean up then too
+    if os.environ.get("MANGLE_APART"):  # only what needs no pins, beside somebody who has them
+        yield
+        return
     with ctl.exclusive(PREFIX):
         for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
             owner = re.fullmatch(r"(mglp-(\d+)-).*", name)

@@ -407,9 +407,8 @@ class Trial:
         options = ["-e", f"trace={call.name}", "-e", f"inject={call.name}:{action}:when={call.nth}"]
         return ctl.run(*self.argv, stdin=self.command.stdin, prefix=strace(*options), timeout=ctl.TIMEOUT)
 
-    def again(self, what, unlinked=False):
-        """The same command once more reaches its goal, and nothing is left over. A pin that could not
-        be removed (`unlinked`) goes with the next change, which is the next trial's setup."""
+    def again(self, what):
+        """The same command once more reaches its goal, and nothing is left over."""
         c = self.command
         try:
             r = ctl.run(*self.argv, stdin=c.stdin, timeout=ctl.TIMEOUT)
@@ -422,7 +421,7 @@ class Trial:
         seen = self.settled()
         if seen != "new":
             self.fail(what, f"the same command again leads to {seen}")
-        if shape() != self.shape and not unlinked:
+        if shape() != self.shape:
             self.fail(what, f"pins left: {sorted(set(ctl.pins()))}, where a clean run leaves {self.shape}")
         now = running()
         on = netns.xdp_on(self.way.a, "veth0")
@@ -483,4 +482,4 @@ class Trial:
             self.fail(what, f"exit 0, and the state is {seen}")
         if seen.startswith("neither"):
             self.fail(what, f"{seen}: {r}")
-        self.again(what, call.name.startswith("unlink"))
+        self.again(what)

@@ -10,7 +10,7 @@ from mangletest import proof
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = sorted(os.listdir(ROOT / "tests/fuzz/corpus"))
-SECONDS = proof.size(60, 240)
+SECONDS = proof.size(60, 120)
 LEAST = 1000  # inputs of a target, or it has not run
 
 

@@ -159,7 +159,6 @@ def problems(log):
     return found
 
 
-@proof.unsettled
 def test_valgrind(place):
     if netns.have("valgrind"):
         pytest.skip("valgrind is not installed")

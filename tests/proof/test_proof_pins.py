@@ -159,7 +159,6 @@ def load(way):
 
 
 @pytest.mark.filterwarnings("ignore:pins removed by force")
-@proof.unsettled
 @pytest.mark.parametrize("damages, verbs", [(KINDS[::proof.size(4, 1)] + OTHERS, VERBS), (TABLE, OF_TABLE)], ids=["every verb", "a table"])
 def test_refused(way, damages, verbs):
     load(way)

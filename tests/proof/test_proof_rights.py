@@ -106,7 +106,10 @@ class Place:
 
 @pytest.fixture
 def place(lab, clean, tmp_path):  # pylint: disable=unused-argument
-    return Place(lab, tmp_path)
+    made = Place(lab, tmp_path)
+    made.load("udp")  # bpffs is mounted, which has a row of its own
+    ctl.purge()
+    return made
 
 
 def refused_sets(needed):
@@ -118,7 +121,6 @@ def refused_sets(needed):
     return [set(s) for n in range(3) for s in combinations(CAPS[:3], n) if not needed <= set(s)]
 
 
-@proof.unsettled
 def test_every_verb(place):
     assert {row for row, _, _ in CASES} == TABLE.keys() - {"by dispatcher", "mounting bpffs"}
     refused = worked = 0
