@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -833,6 +834,7 @@ int store_open(struct store **out, enum store_access access, double wait, struct
 	*out = NULL;
 	if (err)
 		return err;
+	libbpf_set_print(NULL); /* the error says it */
 	s = new_store();
 	if (!s)
 		return fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");

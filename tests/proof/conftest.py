@@ -12,10 +12,30 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [p for p in (str(HERE), str(HERE.parent / "lib")) if p not in sys.path]
 
-from mangletest import ctl, netns  # noqa: E402  (the path above comes first)
+from mangletest import ctl, netns, proof  # noqa: E402  (the path above comes first)
 
 PREFIX = f"mglp-{os.getpid()}-"
 BUILD = os.path.abspath(os.environ.get("BUILD", HERE.parents[1] / "build"))
+
+
+class Early:
+    """In the long form nobody waits for the end to be told what has failed."""
+
+    def __init__(self, config):
+        self.plugins = config.pluginmanager
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.plugins.get_plugin("terminalreporter").write_line(f"\n{report.nodeid}: failed\n{report.longreprtext[-4000:]}")
+
+
+def pytest_configure(config):
+    if proof.LONG:
+        config.pluginmanager.register(Early(config))
+
+
+def stop(*_):
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,7 +43,8 @@ def machine():
     """The machine is ours for the session and afterwards as it was."""
     if os.geteuid():
         pytest.skip("wants root", allow_module_level=True)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # to clean up then too
+    for number in (signal.SIGTERM, signal.SIGINT):  # to clean up then too, and in the background
+        signal.signal(number, stop)
     if os.environ.get("MANGLE_APART"):  # only what needs no pins, beside somebody who has them
         yield
         return

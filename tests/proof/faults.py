@@ -74,6 +74,7 @@ def in_lanes(labs, work):
 def run_lane(to, number, lab, work):
     """In the child, which never returns."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         own_bpffs()
         answer = {"answer": work(number, lab)}
@@ -279,9 +280,11 @@ COMMANDS = [
 
 # --- system calls -----------------------------------------------------------------------------------
 
-# What else than memory and files of the process's own can be different afterwards.
+# What else than memory and files of the process's own can be different afterwards; and what tells where it is
+# and what is to be swept.
 CHANGING = re.compile(r"bpf\(BPF_(OBJ_PIN|MAP_UPDATE|MAP_DELETE|LINK_(CREATE|UPDATE|DETACH))"
-                      r"|(mkdir|rmdir|unlink|unlinkat|rename|mount|flock|sendto|sendmsg|write)\(|openat\(.*O_CREAT")
+                      r"|(mkdir|rmdir|unlink|unlinkat|rename|mount|flock|sendto|sendmsg|write)\(|openat\(.*O_CREAT"
+                      r"|newfstatat\(AT_FDCWD, .*ns/net\"|openat\(.*mangle/inner\"")
 
 
 @dataclass
