@@ -204,7 +204,7 @@ fuzz:
 run-fuzz: $(FUZZ)
 	$(Q)BUILD=$(B) tests/fuzz/run $(or $(TARGET),$(FUZZ_TARGETS))
 
-# Do the tests notice when a check in the programs is wrong? SUITE=session SAMPLE=40, JOBS=1, ONLY="xdp/tag.h".
+# Do the tests notice when a check in the programs is wrong? SUITE=session, LIVE=1, SAMPLE=40, JOBS=1, ONLY="xdp/tag.h".
 .PHONY: mutate run-mutate
 mutate:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
@@ -212,7 +212,7 @@ mutate:
 
 run-mutate: vectors
 	$(Q)BUILD=$(B) tests/mutate/mutate $(addprefix --suite ,$(SUITE)) $(addprefix --sample ,$(SAMPLE)) \
-		$(addprefix --jobs ,$(JOBS)) $(ONLY)
+		$(addprefix --jobs ,$(JOBS)) $(if $(LIVE),--live) $(ONLY)
 
 .PHONY: demo run-demo
 demo:
