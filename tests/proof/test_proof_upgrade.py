@@ -153,9 +153,11 @@ def calls_of(tmp_path, *argv):
     return [(kind, n + 1) for kind in kinds for n in range(names.count(kind))]
 
 
-def some(places, short):
-    """All of them in the long form, else a few, spread."""
-    return places if proof.LONG else places[::max(1, len(places) // short)]
+def some(places, fault):
+    """In the long form it is killed at all of them, and refused with one error in turn; else at a few, spread."""
+    if not proof.LONG:
+        return places[::max(1, len(places) // 12)]
+    return {"SIGKILL": places, "ENOMEM": places[::2], "EPERM": places[1::2]}[fault]
 
 
 @pytest.fixture
@@ -180,7 +182,7 @@ def test_interrupted(pair, later, by, fault, tmp_path):
     by(later)
     places = calls_of(tmp_path, later, "upgrade")
     assert len(places) > 40, places
-    for place in some(places, 12):
+    for place in some(places, fault):
         ctl.purge()
         by(first)
         attach_both(pair)
