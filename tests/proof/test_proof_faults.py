@@ -74,8 +74,7 @@ def errors(command, calls):
             yield "refused", call, error
 
 
-@pytest.mark.parametrize("command", [pytest.param(c, id=c.name)
-                                     for c in faults.COMMANDS])
+@pytest.mark.parametrize("command", faults.COMMANDS, ids=lambda command: command.name)
 def test_faults(labs, tmp_path, command):
     def lane(number, lab):
         folder = tmp_path / str(number)
