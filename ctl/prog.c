@@ -591,9 +591,21 @@ static bool is_link(int fd)
 	return !bpf_link_update(fd, -1, NULL) || errno != EINVAL;
 }
 
+/* At once, where closing and unpinning would leave it to a worker. Done already where its device
+ * has gone. */
+static int link_detach(int fd)
+{
+	struct bpf_link_info info = {0};
+	uint32_t size = sizeof(info);
+	int err = bpf_link_detach(fd) ? -errno : 0;
+
+	/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
+	return err && !bpf_obj_get_info_by_fd(fd, &info, &size) && !info.xdp.ifindex ? 0 : err;
+}
+
 int prog_unpin(const char *path)
 {
-	int fd = bpf_obj_get(path);
+	int fd = bpf_obj_get(path), err;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -602,10 +614,9 @@ int prog_unpin(const char *path)
 		snprintf(last_warning, sizeof(last_warning), "%s is no link of mangle's", path);
 		return -EBADF;
 	}
-	/* At once, where unpinning alone would leave it to a worker. Fails where it is defunct. */
-	bpf_link_detach(fd);
+	err = link_detach(fd);
 	close(fd);
-	return unlink(path) ? -errno : 0;
+	return err ? err : unlink(path) ? -errno : 0;
 }
 
 static int detach_link(const struct mangle_iface *i)

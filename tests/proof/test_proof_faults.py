@@ -13,7 +13,7 @@ import os
 
 import faults
 import pytest
-from mangletest import netns, proof
+from mangletest import ctl, netns, proof
 
 LANES = 2
 EVERY = bool(os.environ.get("MANGLE_EVERY"))
@@ -94,3 +94,20 @@ def test_faults(labs, tmp_path, command):
     print(*(line for a in answers for line in a["after"]), sep="\n")  # failed, where it was done already
     proof.figure(f"{command.name}: killed at, or refused, one of {answers[0]['calls']} system calls",
                  ", ".join(f"{what} {n}" for what, n in sorted(counts.items())))
+
+
+def test_a_link_that_the_kernel_keeps(lab, clean):
+    """Only its pin could be removed, and some worker would take it off later: that is not detached."""
+    del clean
+    there = lab.ns("a")
+    lab.join(there, "v0", lab.ns("b"), "v1", 1)
+    argv = ["-n", there.name, "detach", "v0"]
+    ctl.ok("-n", there.name, "attach", "v0")
+    [call] = [c for c in faults.calls_of(argv, "") if "BPF_LINK_DETACH" in str(c)]
+    ctl.ok("-n", there.name, "attach", "v0")
+    r = ctl.run(*argv, prefix=faults.strace("-e", "trace=bpf", "-e", f"inject=bpf:error=ENOSPC:when={call.nth}"))
+    assert r.status == 1 and ctl.ERROR_LINE.fullmatch(r.err.strip()), r
+    [row] = ctl.js("status")["interfaces"]
+    assert row["state"] == "attached" and netns.xdp_on(there, "v0") == row["prog_id"], row
+    ctl.ok(*argv)
+    assert not netns.xdp_on(there, "v0")

@@ -138,7 +138,7 @@ LONG = [
     (0, "map set EFGH 6003 --size 4:90"), (0, "map set EFGH drop"), (0, "-j map get EFGH"), (1, "map get ZZZZ"),
     (1, "map set ZZ 6003"), (1, "map load @bad"), (0, "-j map load @rows --check"), (0, "-j map list"),
     (0, "map list --match A* --limit 1"), (0, "map del EFGH"), (1, "map del EFGH"), (0, "map replace @rows"),
-    (0, "map flush"), (0, "-j status"), (0, "-j stats"), (0, "stats --format openmetrics"),
+    (0, "map flush"), (0, "-j status"), (0, "-j stats"),
     (0, f"-j explain --hex {FRAME}"), (1, "explain @bad"), (0, "service set s --reply on"),
     (1, "service set s --port 1,2"), (0, "service add t --proto tcp --port 9 --tag 0:4 --size 4:99 --saddr 10.0.0.0/8"),
     (0, "-j service list"), (0, "service set s --action observe"), (0, "service del t"), (0, "-j save"),

@@ -169,8 +169,8 @@ def can(kind):
 
 
 @pytest.mark.parametrize("mode, kind, rounds", [
-    ("native", "plain", proof.size(3, 50)), ("generic", "plain", proof.size(1, 20)),
-    ("native", "sessions", proof.size(1, 20))])
+    ("native", "plain", proof.size(3, 50)), ("generic", "plain", proof.size(1, 50)),
+    ("native", "sessions", proof.size(1, 50))])
 def test_life(lab, clean, tmp_path, mode, kind, rounds):  # pylint: disable=unused-argument
     if not can(kind):
         pytest.skip("wants TCP connection mode (Linux 6.9)")
