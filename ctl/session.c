@@ -483,12 +483,10 @@ int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)
 	err = netns_enter_inode(k->netns, &back);
 	if (err && i->tc_kind != TC_TCX)
 		return err == -ENOENT ? 0 : err;
-	for (enum hook h = 0; h < HOOKS; h++) {
-		int one = take_off(k, i, h);
-
-		if (one)
-			err = one;
-	}
+	/* Ingress first, and egress stays with it: alone it would reset every connection. */
+	err = 0;
+	for (enum hook h = 0; h < HOOKS && !err; h++)
+		err = take_off(k, i, h);
 	netns_return(back);
 	return err == -ENOENT ? 0 : err;
 }

@@ -13,7 +13,7 @@ import os
 
 import faults
 import pytest
-from mangletest import ctl, netns, proof
+from mangletest import netns, proof
 
 LANES = 2
 EVERY = bool(os.environ.get("MANGLE_EVERY"))
@@ -96,18 +96,20 @@ def test_faults(labs, tmp_path, command):
                  ", ".join(f"{what} {n}" for what, n in sorted(counts.items())))
 
 
-def test_a_link_that_the_kernel_keeps(lab, clean):
-    """Only its pin could be removed, and some worker would take it off later: that is not detached."""
-    del clean
-    there = lab.ns("a")
-    lab.join(there, "v0", lab.ns("b"), "v1", 1)
-    argv = ["-n", there.name, "detach", "v0"]
-    ctl.ok("-n", there.name, "attach", "v0")
-    [call] = [c for c in faults.calls_of(argv, "") if "BPF_LINK_DETACH" in str(c)]
-    ctl.ok("-n", there.name, "attach", "v0")
-    r = ctl.run(*argv, prefix=faults.strace("-e", "trace=bpf", "-e", f"inject=bpf:error=ENOSPC:when={call.nth}"))
-    assert r.status == 1 and ctl.ERROR_LINE.fullmatch(r.err.strip()), r
-    [row] = ctl.js("status")["interfaces"]
-    assert row["state"] == "attached" and netns.xdp_on(there, "v0") == row["prog_id"], row
-    ctl.ok(*argv)
-    assert not netns.xdp_on(there, "v0")
+@pytest.mark.parametrize("command", [c for c in faults.COMMANDS if c.name.startswith("detach")],
+                         ids=lambda command: command.name)
+def test_links_that_the_kernel_keeps(labs, tmp_path, command):
+    """Only their pins could be removed, and some worker would take them off later: that is said, nothing is taken for
+    detached, and what belongs together stays together."""
+    def lane(number, lab):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        trial = faults.Trial(command, faults.Way(lab, folder))
+        calls = [call for call in trial.calls if "BPF_LINK_DETACH" in str(call)]
+        for call in calls[number::LANES]:
+            trial.refused(call, "ENOSPC")
+        return {"calls": len(calls), "said": trial.counts.get("said so", 0), "failures": trial.failures}
+
+    answers = faults.in_lanes(labs, lane)
+    assert not sum((a["failures"] for a in answers), [])
+    assert sum(a["said"] for a in answers) == answers[0]["calls"] > 0, answers
