@@ -525,16 +525,19 @@ static bool is_bpffs(void)
 }
 
 /*
- * In the mount namespace of init, or (where that may not be asked) in the kernel's first one, whose
- * number is fixed or the first that is given out.
+ * In the mount namespace of init, or (where that may not be asked, or init is a container's,
+ * perhaps this very process) in the kernel's first one, whose number is fixed or the first that is
+ * given out.
  */
 static bool in_initial_mount_ns(void)
 {
-	struct stat own, init;
+	const ino_t first_pid_ns = 0xeffffffcU; /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
+	struct stat own, init, pid;
 
 	if (stat("/proc/self/ns/mnt", &own))
 		return true;
-	if (!stat("/proc/1/ns/mnt", &init))
+	if (!stat("/proc/self/ns/pid", &pid) && pid.st_ino == first_pid_ns &&
+	    !stat("/proc/1/ns/mnt", &init))
 		return own.st_ino == init.st_ino && own.st_dev == init.st_dev;
 	return own.st_ino <= 0xf0000001UL;
 }
@@ -546,7 +549,7 @@ static int need_bpffs(bool mount_it, struct err *e)
 	if (!in_initial_mount_ns())
 		return fail(
 			e, -ENOTSUP, BPFFS,
-			"looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME)");
+			"looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME; in a container, bind the host's /sys/fs/bpf)");
 	if (!mount_it)
 		return -ENOENT;
 	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
