@@ -9,12 +9,14 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -24,6 +26,7 @@
 #include "prog_internal.h"
 
 #define LINK_PREFIX "link-"
+#define LIBXDP_DIR "/sys/fs/bpf/xdp"
 #define TCX_INGRESS 46	   /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
 #define DISPATCHER_PRIO 50 /* libxdp's default; xdp-filter (10) comes before */
 
@@ -641,15 +644,96 @@ int prog_undispatch(uint32_t ifindex, uint32_t id)
 	return err;
 }
 
+/* Is that dispatcher on the interface of that index in the thread's namespace? In doubt it is. */
+static bool has_dispatcher(uint32_t ifindex, uint32_t dispatcher)
+{
+	uint32_t id = 0;
+	int err = bpf_xdp_query_id((int)ifindex, 0, &id);
+
+	return err ? err != -ENODEV : id == dispatcher;
+}
+
+/* Does that directory of libxdp's hold the program? */
+static bool holds(const char *path, uint32_t prog)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	char pin[sizeof(LIBXDP_DIR) + 2 * (NAME_MAX + 1)];
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		struct bpf_prog_info info = {0};
+		size_t length = strlen(entry->d_name);
+		int fd;
+
+		if (length < 5 || strcmp(entry->d_name + length - 5, "-prog"))
+			continue;
+		snprintf(pin, sizeof(pin), "%s/%s", path, entry->d_name);
+		fd = bpf_obj_get(pin);
+		if (fd < 0)
+			continue;
+		found = !prog_info(fd, &info) && info.id == prog;
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static void remove_pins(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
+/*
+ * Of a device that has gone, or been made anew, libxdp's pins stay and hold all programs of its
+ * dispatcher. libxdp_clean_references() goes by the index alone, which an interface of another
+ * namespace may have too, so this goes by the program. ifindex: in the thread's namespace; 0 where
+ * the device's has gone.
+ */
+static void forget_dispatcher(uint32_t ifindex, uint32_t prog)
+{
+	DIR *dir = opendir(LIBXDP_DIR);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	flock(dirfd(dir), LOCK_EX); /* as libxdp does */
+	while ((entry = readdir(dir))) {
+		char path[NAME_MAX + sizeof(LIBXDP_DIR) + 1];
+		uint32_t index, dispatcher;
+
+		if (sscanf(entry->d_name, "dispatch-%u-%u", &index, &dispatcher) != 2)
+			continue;
+		snprintf(path, sizeof(path), LIBXDP_DIR "/%s", entry->d_name);
+		if (!(ifindex && has_dispatcher(ifindex, dispatcher)) && holds(path, prog))
+			remove_pins(path);
+	}
+	closedir(dir);
+}
+
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	int back, err = netns_enter_inode(k->netns, &back);
 
-	if (err)
-		return err == -ENOENT ? 0 : err;
+	if (err && err != -ENOENT)
+		return err;
+	if (err) {
+		forget_dispatcher(0, i->prog_id);
+		return 0;
+	}
 	err = prog_undispatch(k->ifindex, i->next_id);
 	if (!err)
 		err = prog_undispatch(k->ifindex, i->prog_id);
+	if (!err)
+		forget_dispatcher(k->ifindex, i->prog_id);
 	netns_return(back);
 	return err;
 }
