@@ -26,7 +26,8 @@ class Interface:
         self.lab, self.mode, self.sessions = lab, mode, sessions
         self.snd, self.mid, self.other = (lab.ns(n) for n in ("snd", "mid", "other"))
         self.here, self.dev, self.steps = self.mid, "m0", 0
-        self.attach_words = re.search(r"^ExecStart=\S+/mangle-ctl (.*) %I$", UNIT.read_text(encoding="utf-8"), re.M)[1]
+        words = re.search(r"^ExecStart=\S+/mangle-ctl (.*) %I$", UNIT.read_text(encoding="utf-8"), re.M)[1].split()
+        self.attach_words = [w for w in words if not w.startswith("$")]
         self.make()
         config = tmp_path / "config"
         config.write_text(CONFIG["sessions" if sessions else "plain"], encoding="utf-8")
@@ -156,7 +157,7 @@ class Interface:
 
     def attach(self, changed):
         """As the unit does."""
-        answer = ctl.change("-n", self.here.name, *self.attach_words.split(), self.dev) if self.mode == "native" else \
+        answer = ctl.change("-n", self.here.name, *self.attach_words, self.dev) if self.mode == "native" else \
             ctl.change("-n", self.here.name, "attach", "--mode", self.mode, self.dev)
         assert answer["changed"] == changed, answer
         self.check("attached")
