@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# mangle: make | check | proof | fuzz | mutate | demo | lint | bench | bench-quick | vm-smoke | install | clean. V=1 shows commands.
+# mangle: make | check | proof | fuzz | mutate | demo | lint | bench | bench-quick | deb | vm | vm-smoke | install | clean.
+# V=1 shows commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 # Objects on the way to a program are kept, and make says nothing of removing them.
@@ -15,13 +16,14 @@ say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
 CC ?= gcc
 CLANG ?= clang
+PKG_CONFIG ?= pkg-config
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool /sbin/bpftool) bpftool)
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow
 CTL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMANGLE_VERSION='"$(VERSION)"' $(WARN) -I$(B) \
-	$(shell pkg-config --cflags libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
+	$(shell $(PKG_CONFIG) --cflags libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
 CTL_LIBS = -lxdp -lbpf -lelf -lz -lyaml -ljansson -lpcap -lm \
-	$(shell pkg-config --libs libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
+	$(shell $(PKG_CONFIG) --libs libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
 BPF_CFLAGS = -target bpf -O2 -g $(WARN) -mcpu=v3 \
 	-I/usr/include/$(shell $(CC) -print-multiarch)
 
@@ -52,7 +54,7 @@ $(SKEL): $(B)/%.skel.h: $(B)/%.bpf.o
 $(B)/ctl/%.o: ctl/%.c | $(SKEL)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CTL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/mangle-ctl: $(CTL_OBJ)
 	$(call say,LD,$@)
@@ -76,7 +78,7 @@ $(VECTOR_OBJ) $(B)/tests/ctl/clsact.o: $(B)/%.o: %.c | $(SKEL)
 $(B)/tests/vectors: $(VECTOR_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -Wl,--wrap=bpf_object__open_skeleton,--wrap=bpf_object__load_skeleton \
-		-o $@ $^ $(CTL_LIBS) $(shell pkg-config --libs check)
+		-o $@ $^ $(CTL_LIBS) $(shell $(PKG_CONFIG) --libs check)
 
 $(B)/tests/clsact: $(B)/tests/ctl/clsact.o $(LIB_OBJ)
 	$(call say,LD,$@)
@@ -91,11 +93,11 @@ $(B)/tests/san/%.o: %.c
 $(B)/tests/unit-csum: tests/unit/test_csum.c xdp/csum.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CTL_CFLAGS) -I. -O3 -g -o $@ $< $(shell pkg-config --libs check)
+	$(Q)$(CC) $(CTL_CFLAGS) -I. -O3 -g -o $@ $< $(shell $(PKG_CONFIG) --libs check)
 
 $(B)/tests/unit-%: $(B)/tests/san/tests/unit/test_%.o $(UNIT_LIB:%.c=$(B)/tests/san/%.o)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(SAN) -o $@ $^ -lyaml $(shell pkg-config --libs check)
+	$(Q)$(CC) $(SAN) -o $@ $^ -lyaml $(shell $(PKG_CONFIG) --libs check)
 
 # What an upgrade comes from and goes to: the same with another hash, and with another layout.
 OTHER_BUILDS := $(patsubst %,$(B)/tests/%/build/mangle-ctl,rebuilt next-layout)
@@ -137,7 +139,7 @@ build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(B)/tests/d
 
 # Installs what is missing, builds, runs everything.
 check:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test deploy/packages-deb
 	$(Q)$(MAKE) --no-print-directory run-check
 
 run-check: build-tests
@@ -222,12 +224,21 @@ demo:
 run-demo: all
 	$(Q)MANGLE_CTL=$(B)/mangle-ctl tests/demo/demo
 
-.PHONY: vm-smoke fresh
+.PHONY: vm vm-smoke fresh
+# Under every kernel of Debian's, in emulated machines: what the program and mangle-ctl do, and a whole Debian from
+# package to boot. VM="bookworm system": only guests whose names have one of these words.
+vm:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test deploy/packages-deb \
+		tests/vm/packages
+	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS) deb
+	$(Q)BUILD=$(B) tests/vm/run $(VM)
+
+# Only the former, only of this architecture.
 vm-smoke:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test \
 		tests/vm/packages
 	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS)
-	$(Q)BUILD=$(B) tests/vm/smoke $(SUITES)
+	$(Q)BUILD=$(B) tests/vm/run $(or $(VM),amd64-bare)
 
 fresh:
 	$(Q)tests/fresh/fresh
@@ -285,7 +296,7 @@ run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
 # ---- lint ----
 
 C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
-SHELL_FILES := $(shell grep -lsE '^\#!.*bash' .ci/* deploy/* tests/* tests/*/* bench/* 2>/dev/null | sort -u)
+SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tests/* tests/*/* bench/* 2>/dev/null | sort -u)
 
 .PHONY: lint run-lint
 lint:
@@ -314,23 +325,33 @@ run-lint: all
 # ---- install ----
 
 SBINDIR = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec
 MANDIR = $(PREFIX)/share/man
 UNITDIR ?= /lib/systemd/system
+INSTALL_STRIP ?= -s
 
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)/etc/mangle $(DESTDIR)$(MANDIR)/man8 \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR)/mangle $(DESTDIR)/etc/mangle \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -m 755 -s $(B)/mangle-ctl $(DESTDIR)$(SBINDIR)/mangle-ctl
+	install -m 755 $(INSTALL_STRIP) $(B)/mangle-ctl $(DESTDIR)$(SBINDIR)/mangle-ctl
+	install -m 755 deploy/unit $(DESTDIR)$(LIBEXECDIR)/mangle/unit
 	# A configuration that is there is the administrator's.
-	test -e $(DESTDIR)/etc/mangle/mangle.yaml || \
-		install -m 644 deploy/mangle.yaml $(DESTDIR)/etc/mangle/mangle.yaml
+	for file in mangle.yaml unit.conf; do test -e $(DESTDIR)/etc/mangle/$$file || \
+		install -m 644 deploy/$$file $(DESTDIR)/etc/mangle/$$file || exit; done
 	install -m 644 deploy/mangle-ctl.8 $(DESTDIR)$(MANDIR)/man8/mangle-ctl.8
 	install -m 644 deploy/mangle.yaml.5 $(DESTDIR)$(MANDIR)/man5/mangle.yaml.5
-	sed 's|@SBINDIR@|$(SBINDIR)|g' deploy/mangle@.service > $(DESTDIR)$(UNITDIR)/mangle@.service
+	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' deploy/mangle@.service \
+		> $(DESTDIR)$(UNITDIR)/mangle@.service
 	install -m 644 deploy/mangle-ctl.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mangle-ctl
+
+# A Debian package, under build/deb/; ARCH=arm64: made in a throw-away Debian, by cross building.
+.PHONY: deb
+deb:
+	$(Q)deploy/install-packages deploy/packages-build deploy/packages-deb
+	$(Q)BUILD=$(B) deploy/deb $(ARCH)
 
 .PHONY: clean
 clean:
