@@ -1,0 +1,118 @@
+"""The Debian package: built, installed into a throw-away Debian, upgraded, removed, purged. What wants a running
+systemd is in tests/vm/system."""
+
+import hashlib
+import os
+import re
+import subprocess
+
+import pytest
+from mangletest import ctl, netns
+
+CONFFILES = {"/etc/mangle/mangle.yaml", "/etc/mangle/unit.conf"}
+FILES = CONFFILES | {
+    "/lib/systemd/system/mangle@.service", "/usr/libexec/mangle/unit", "/usr/sbin/mangle-ctl",
+    "/usr/share/bash-completion/completions/mangle-ctl", "/usr/share/doc/mangle/README.md.gz",
+    "/usr/share/man/man5/mangle.yaml.5.gz", "/usr/share/man/man8/mangle-ctl.8.gz",
+    *(f"/usr/share/doc/mangle/examples/{p.name}" for p in (ctl.REPO / "deploy" / "examples").iterdir())}
+VERSION = re.search(r"^## \[([\d.]+)\]", (ctl.REPO / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
+
+
+def command(*argv, **kw):
+    return subprocess.run(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, timeout=600, **kw)
+
+
+@pytest.fixture(scope="module")
+def deb():
+    missing = netns.have("dpkg-buildpackage", "dh", "lintian")
+    if missing:
+        pytest.skip(f"{missing} is not installed")
+    r = command(ctl.REPO / "deploy" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
+                cwd=ctl.REPO)
+    assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
+    return r.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def debian(deb, tmp_path_factory):
+    """A Debian of this machine's release, where mangle and what it wants has been installed."""
+    if os.geteuid():
+        pytest.skip("wants root")
+    if netns.have("mmdebstrap"):
+        pytest.skip("mmdebstrap is not installed")
+    tmp = tmp_path_factory.mktemp("debian")
+    tmp.chmod(0o755)
+    (tmp / "archive").mkdir()
+    fields = command("dpkg-deb", "-f", deb).stdout
+    data = open(deb, "rb").read()
+    (tmp / "archive" / "mangle.deb").write_bytes(data)
+    (tmp / "archive" / "Packages").write_text(
+        f"{fields}Filename: ./mangle.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n",
+        encoding="utf-8")
+    codename = re.search(r"^VERSION_CODENAME=(.*)$", open("/etc/os-release", encoding="utf-8").read(), re.M)[1]
+    sources = command(ctl.REPO / "deploy" / "apt-sources", codename, tmp / "acquire")
+    assert sources.returncode == 0, sources
+    made = command("mmdebstrap", "--quiet", "--variant=minbase", f"--aptopt={tmp}/acquire", "--include=mangle",
+                   "--setup-hook=mkdir -p \"$1\"" + f"{tmp}/archive", f"--setup-hook=cp {tmp}/archive/* \"$1\"{tmp}/archive",
+                   codename, tmp / "root", "-", input=sources.stdout + f"deb [trusted=yes] copy:{tmp}/archive ./\n")
+    assert made.returncode == 0, made.stdout
+    return tmp / "root"
+
+
+def inside(debian, *argv):
+    r = command("chroot", debian, *argv, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"})
+    assert r.returncode == 0, r
+    return r.stdout
+
+
+def test_contents(deb):
+    listed = command("dpkg-deb", "-c", deb).stdout
+    names = {line.split()[5][1:] for line in listed.splitlines() if not line.startswith("d")}
+    assert FILES <= names, FILES - names
+    assert all(line.split()[1] == "root/root" for line in listed.splitlines()), listed
+    assert set(command("dpkg-deb", "-I", deb, "conffiles").stdout.split()) == CONFFILES
+
+
+def test_installed(debian):
+    assert inside(debian, "mangle-ctl", "--version") == f"mangle-ctl {VERSION}\n"
+    assert inside(debian, "dpkg-query", "-W", "-f", "${Status}", "mangle") == "install ok installed"
+    assert not re.search("not found", inside(debian, "ldd", "/usr/sbin/mangle-ctl"))
+    assert (debian / "usr/lib" / f"{os.uname().machine}-linux-gnu" / "bpf/xdp-dispatcher.o").exists(), "libxdp's"
+
+
+def test_hardened(debian):
+    if netns.have("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    r = command("systemd-analyze", f"--root={debian}", "security", "--offline=yes", "--no-pager", "mangle@eth0.service")
+    score = re.search(r"exposure level for \S+: ([\d.]+)", r.stdout)
+    assert score and float(score[1]) <= 2.0, r
+
+
+def test_upgrade_remove_purge(debian, deb, tmp_path):
+    edited = debian / "etc/mangle/unit.conf"
+    edited.write_text(edited.read_text(encoding="utf-8") + "MANGLE_ON_STOP=keep\n", encoding="utf-8")
+    assert not command("dpkg-deb", "-R", deb, tmp_path / "tree").returncode
+    control = tmp_path / "tree/DEBIAN/control"
+    control.write_text(control.read_text(encoding="utf-8").replace(f"Version: {VERSION}", f"Version: {VERSION}+1"),
+                       encoding="utf-8")
+    assert not command("dpkg-deb", "--root-owner-group", "-b", tmp_path / "tree", debian / "next.deb").returncode
+    inside(debian, "dpkg", "-i", "--force-confdef", "/next.deb")
+    assert inside(debian, "dpkg-query", "-W", "-f", "${Version}", "mangle") == f"{VERSION}+1"
+    assert "keep" in edited.read_text(encoding="utf-8")
+    wanted = debian / "etc/systemd/system/network-online.target.wants/mangle@eth0.service"
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    wanted.symlink_to("/lib/systemd/system/mangle@.service")
+    inside(debian, "dpkg", "-r", "mangle")
+    left = {f for f in FILES if (debian / f[1:]).exists()}
+    assert left == CONFFILES and wanted.is_symlink()
+    inside(debian, "dpkg", "-P", "mangle")
+    assert not [f for f in FILES if (debian / f[1:]).exists()] and not (debian / "etc/mangle").exists()
+    assert not wanted.is_symlink(), "what `systemctl enable` made"
+
+
+@pytest.mark.parametrize("name", ["telemetry", "tcp", "trial"])
+def test_examples(name):
+    """As far as can be told without a kernel: nothing is loaded, so whatever is right would be added."""
+    r = ctl.run("apply", "--check", ctl.REPO / "deploy" / "examples" / f"{name}.yaml")
+    assert r.status == 0 and "added" in r.out, r
