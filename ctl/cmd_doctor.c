@@ -84,6 +84,11 @@ static bool check_permissions(struct doctor *d)
 		else
 			say(d, "permissions", CHECK_OK, "%s", features[i].may);
 	}
+	if (caps_have(CAPS(BPF)) && store_try() == -EPERM) {
+		say(d, "permissions", CHECK_BAD,
+		    "bpf(2) is refused in spite of the capabilities (let it through in the seccomp profile of the container or unit)");
+		return false;
+	}
 	return caps_have(CAPS_PROGRAM);
 }
 

@@ -158,6 +158,18 @@ static void raise_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &all); /* where it is refused it is mostly not needed */
 }
 
+int store_try(void)
+{
+	int fd;
+
+	raise_memlock();
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_try", 4, 8, 1, NULL);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 static int create_config_inner(void)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);

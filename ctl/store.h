@@ -21,6 +21,9 @@ enum store_access {
 	STORE_UPGRADE,
 };
 
+/* Does the kernel make maps for this process? 0 or -errno; changes nothing. */
+int store_try(void);
+
 /* Mounts bpffs where that is right (see the manual). wait: seconds to wait for the lock. */
 int store_open(struct store **out, enum store_access access, double wait, struct err *e);
 /* Private maps without pins and lock, for tests. */
