@@ -296,7 +296,7 @@ run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
 # ---- lint ----
 
 C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
-SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tests/* tests/*/* bench/* 2>/dev/null | sort -u)
+SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tests/* tests/*/* bench/* 2>/dev/null | grep -v "\.md$$" | sort -u)
 
 .PHONY: lint run-lint
 lint:
