@@ -658,7 +658,7 @@ static bool holds(const char *path, uint32_t prog)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
-	char pin[sizeof(LIBXDP_DIR) + 2 * (NAME_MAX + 1)];
+	char pin[sizeof(LIBXDP_DIR) + 2 * (size_t)(NAME_MAX + 1)];
 	bool found = false;
 
 	while (dir && !found && (entry = readdir(dir))) {
