@@ -1,7 +1,6 @@
 """How mangle is deployed: live tests that need root, and have the machine's pins to themselves."""
 
 import os
-import re
 import signal
 import sys
 from pathlib import Path
@@ -28,10 +27,7 @@ def machine():
     signal.signal(signal.SIGTERM, stop)  # to clean up then too
     try:
         with ctl.exclusive(PREFIX):
-            for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
-                owner = re.fullmatch(r"(mgld-(\d+)-).*", name)
-                if owner and not os.path.exists(f"/proc/{owner[2]}"):
-                    ctl.remove_netns(owner[1])  # of a session that was killed
+            ctl.remove_dead_netns("d")
             yield
     except ctl.Busy as e:
         pytest.skip(str(e))

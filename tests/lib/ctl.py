@@ -203,6 +203,14 @@ def ip(*args, check=True):
                           stderr=None if check else subprocess.DEVNULL, timeout=TIMEOUT).stdout
 
 
+def remove_dead_netns(kind):
+    """Those of test sessions that were killed; their names begin with mgl, the kind, and the session's process."""
+    for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
+        owner = re.fullmatch(rf"(mgl{kind}-(\d+)-).*", name)
+        if owner and not os.path.exists(f"/proc/{owner[2]}"):
+            remove_netns(owner[1])
+
+
 def remove_netns(prefix):
     for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else []:
         if name.startswith(prefix):

@@ -1,7 +1,6 @@
 """Live tests: they need root, and have the machine's pins to themselves while they run."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -28,10 +27,7 @@ def machine():
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # to clean up then too
     before = {"bpffs": ctl.bpffs_mounted()}
     with ctl.exclusive(PREFIX):
-        for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
-            owner = re.fullmatch(r"(mgln-(\d+)-).*", name)
-            if owner and not os.path.exists(f"/proc/{owner[2]}"):
-                ctl.remove_netns(owner[1])  # of a session that was killed
+        ctl.remove_dead_netns("n")
         yield before
 
 

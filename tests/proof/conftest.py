@@ -1,7 +1,6 @@
 """Proofs that RELIABILITY.md speaks of. They need root, and have the machine's pins to themselves."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -49,10 +48,7 @@ def machine():
         yield
         return
     with ctl.exclusive(PREFIX):
-        for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
-            owner = re.fullmatch(r"(mglp-(\d+)-).*", name)
-            if owner and not os.path.exists(f"/proc/{owner[2]}"):
-                ctl.remove_netns(owner[1])  # of a session that was killed
+        ctl.remove_dead_netns("p")
         yield
 
 
