@@ -108,7 +108,7 @@ static void check_frames(struct doctor *d, bool may_probe)
 {
 	if (!may_probe)
 		return;
-	prog_probe(&d->features);
+	d->features = *prog_probe();
 	if (d->features.frags && d->features.load_bytes)
 		say(d, "large frames", CHECK_OK, "frames of more than one buffer are handled");
 	else

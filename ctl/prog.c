@@ -5,18 +5,14 @@
  * interface has an instance of its own, which knows the interface's name.
  */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <linux/if_link.h>
-#include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
@@ -26,9 +22,6 @@
 #include "prog_internal.h"
 
 #define LINK_PREFIX "link-"
-#define LIBXDP_DIR "/sys/fs/bpf/xdp"
-#define TCX_INGRESS 46	   /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
-#define DISPATCHER_PRIO 50 /* libxdp's default; xdp-filter (10) comes before */
 
 /* ---- what the libraries say ---- */
 
@@ -83,82 +76,24 @@ const char *prog_why(int err)
 	return why(err, CAPS_PROGRAM);
 }
 
-/* ---- probing ---- */
-
-static bool probe_frags(void)
-{
-	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, o, .prog_flags = BPF_F_XDP_HAS_FRAGS);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "mangle_probe", "GPL", insns, 2, &o);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* Of the type, the interface is looked for last. */
-static bool probe_tcx(void)
-{
-	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "mangle_probe", "GPL", insns, 2, NULL);
-	bool found;
-
-	if (fd < 0)
-		return false;
-	/* Who does not know it says EINVAL; any other trouble shows again when it is used. */
-	found = bpf_link_create(fd, -1, TCX_INGRESS, NULL) < 0 && errno != EINVAL;
-	close(fd);
-	return found;
-}
-
-/* By what the kernel says that it has: some have it in a version earlier than others. */
-static bool probe_connection(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found;
-
-	if (libbpf_get_error(btf))
-		return false;
-	found = btf__find_by_name_kind(btf, "bpf_sk_assign_tcp_reqsk", BTF_KIND_FUNC) > 0 &&
-		btf__find_by_name_kind(btf, "bpf_tcp_req_attrs", BTF_KIND_STRUCT) > 0;
-	btf__free(btf);
-	return found;
-}
-
-/* Asked once: reading the kernel's types takes longer than most commands. */
-void prog_probe(struct prog_features *f)
-{
-	static struct prog_features found;
-	static bool probed;
-
-	prog_quiet();
-	if (!probed) {
-		found.frags = probe_frags();
-		found.load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP,
-							   BPF_FUNC_xdp_load_bytes, NULL) == 1;
-		/* libxdp opens programs by their ids */
-		found.dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
-				   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
-		found.tcx = probe_tcx();
-		found.connection = probe_connection();
-		probed = true;
-	}
-	*f = found;
-}
-
 /* ---- loading ---- */
 
-/* Opens an instance on the store's maps; what is left is to load it. */
-/* epoch: struct mangle_gate; 0: it has no gate. */
-static struct mangle_bpf *open_instance(const struct store *s, const char *ifname, bool explaining,
-					uint64_t epoch, const struct prog_features *f,
-					struct err *e)
+/*
+ * Not in generic mode: since 6.9 the kernel copies a frame for programs that have them, and the
+ * copy comes to tc without the length of its link layer header, which tc's programs then do not
+ * see. Without them it makes one buffer of the frame in place.
+ */
+bool prog_frags(uint32_t mode)
+{
+	return prog_probe()->frags && mode != MODE_GENERIC;
+}
+
+/*
+ * Opens an instance on the store's maps; what is left is to load it. epoch: struct mangle_gate; 0:
+ * it has no gate.
+ */
+static struct mangle_bpf *open_instance(const struct store *s, const char *ifname, uint32_t mode,
+					bool explaining, uint64_t epoch, struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
 	struct mangle_bpf *skel = mangle_bpf__open();
@@ -168,13 +103,13 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 		fail(e, -errno, ifname, "opening the program: %s", prog_why(-errno));
 		return NULL;
 	}
-	skel->rodata->have_load_bytes = f->load_bytes;
+	skel->rodata->have_load_bytes = prog_probe()->load_bytes;
 	skel->rodata->explaining = explaining;
 	skel->rodata->gated = epoch != 0;
 	skel->rodata->own_epoch = epoch;
 	memset((void *)skel->rodata->own_ifname, 0, sizeof(skel->rodata->own_ifname));
 	strncpy((char *)skel->rodata->own_ifname, ifname, MANGLE_IFNAME_SIZE - 1);
-	if (f->frags)
+	if (prog_frags(mode))
 		bpf_program__set_flags(skel->progs.mangle, BPF_F_XDP_HAS_FRAGS);
 	if (!explaining)
 		err = bpf_map__set_autocreate(skel->maps.explained, false);
@@ -194,23 +129,10 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 	return skel;
 }
 
-/*
- * In generic mode without frags: since 6.9 the kernel copies a frame for programs that have them,
- * and the copy comes to tc without the length of its link layer header, which tc's programs then do
- * not see. Without them it makes one buffer of the frame in place.
- */
-static struct prog_features in_mode(const struct prog_features *f, uint32_t mode)
+static struct mangle_bpf *load_instance(const struct store *s, const char *ifname, uint32_t mode,
+					bool explaining, struct err *e)
 {
-	struct prog_features can = *f;
-
-	can.frags &= mode != MODE_GENERIC;
-	return can;
-}
-
-static struct mangle_bpf *load_instance(const struct store *s, const char *ifname, bool explaining,
-					const struct prog_features *f, struct err *e)
-{
-	struct mangle_bpf *skel = open_instance(s, ifname, explaining, 0, f, e);
+	struct mangle_bpf *skel = open_instance(s, ifname, mode, explaining, 0, e);
 	int err;
 
 	if (!skel)
@@ -225,12 +147,20 @@ static struct mangle_bpf *load_instance(const struct store *s, const char *ifnam
 	return skel;
 }
 
-struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i,
-			     const struct prog_features *f, struct err *e)
+struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i, struct err *e)
 {
-	struct prog_features can = in_mode(f, i->mode);
+	return load_instance(s, i->name, i->mode, false, e);
+}
 
-	return load_instance(s, i->name, false, &can, e);
+struct mangle_bpf *prog_open(const struct store *s, const struct mangle_iface *i, uint64_t epoch,
+			     struct err *e)
+{
+	return open_instance(s, i->name, i->mode, false, epoch, e);
+}
+
+struct bpf_object *prog_object(const struct mangle_bpf *skel)
+{
+	return skel->obj;
 }
 
 int prog_fd(const struct mangle_bpf *skel)
@@ -310,8 +240,7 @@ static bool other_mode_may_do(int err)
 	return err == -EOPNOTSUPP || err == -EINVAL || err == -ERANGE || err == -E2BIG;
 }
 
-static int say_attach_error(const char *ifname, unsigned int ifindex, int mode, int err,
-			    struct err *e)
+int prog_say_refused(const char *ifname, unsigned int ifindex, int mode, int err, struct err *e)
 {
 	if (err == -EBUSY || err == -EEXIST)
 		return say_busy(ifname, ifindex, e);
@@ -339,9 +268,9 @@ static int attach_link(const struct mangle_iface_key *k, const struct mangle_ifa
 
 /* 0 attached by the pinned link; the program's instance is loaded here. */
 static int attach_plain(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-			const struct prog_features *f, struct err *e)
+			struct err *e)
 {
-	struct mangle_bpf *skel = prog_load(s, i, f, e);
+	struct mangle_bpf *skel = prog_load(s, i, e);
 	struct bpf_prog_info info;
 	int err;
 
@@ -356,131 +285,14 @@ static int attach_plain(struct store *s, const struct mangle_iface_key *k, struc
 	i->prog_id = i->pin = info.id;
 	err = attach_link(k, i, prog_fd(skel));
 	if (err)
-		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
+		prog_say_refused(i->name, k->ifindex, (int)i->mode, err, e);
 out:
 	mangle_bpf__destroy(skel);
 	return err;
-}
-
-static struct xdp_program *find_program(struct xdp_multiprog *mp, uint32_t id)
-{
-	struct xdp_program *p = NULL;
-
-	while ((p = xdp_multiprog__next_prog(p, mp)))
-		if (xdp_program__id(p) == id)
-			break;
-	return p;
-}
-
-static int attach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint32_t mode)
-{
-	return xdp_program__attach(p, (int)ifindex,
-				   mode == MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
-}
-
-static void detach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint32_t mode)
-{
-	xdp_program__detach(p, (int)ifindex, mode == MODE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE,
-			    0);
-}
-
-/*
- * 0 attached through the dispatcher, -EOPNOTSUPP where libxdp could not use one (nothing is
- * attached then), or another error with e set.
- */
-int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
-		  const struct mangle_iface *i, const struct prog_features *f, uint64_t epoch,
-		  uint32_t *id, struct err *e)
-{
-	struct prog_features can = in_mode(f, i->mode);
-	struct mangle_bpf *skel = open_instance(s, i->name, false, epoch, &can, e);
-	DECLARE_LIBXDP_OPTS(xdp_program_opts, o, .prog_name = "mangle");
-	struct xdp_multiprog *mp;
-	struct bpf_prog_info info;
-	struct xdp_program *p;
-	bool shared;
-	int err;
-
-	if (!skel)
-		return -EIO;
-	o.obj = skel->obj;
-	p = xdp_program__create(&o);
-	err = (int)libxdp_get_error(p);
-	if (err) {
-		fail(e, err, i->name, "preparing the program for libxdp: %s", prog_why(err));
-		goto out;
-	}
-	if (can.frags)
-		xdp_program__set_xdp_frags_support(p, true);
-	xdp_program__set_run_prio(p, DISPATCHER_PRIO);
-	err = attach_xdp_program(p, k->ifindex, i->mode);
-	if (err) {
-		say_attach_error(i->name, k->ifindex, (int)i->mode, err, e);
-		goto out;
-	}
-	/* libxdp falls back to attaching the bare program; then a link of our own is better. */
-	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
-	shared = !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp);
-	if (!libxdp_get_error(mp))
-		xdp_multiprog__close(mp);
-	err = prog_info(xdp_program__fd(p), &info);
-	*id = info.id;
-	if (!shared) {
-		detach_xdp_program(p, k->ifindex, i->mode);
-		err = -EOPNOTSUPP;
-	}
-out:
-	if (!libxdp_get_error(p))
-		xdp_program__close(p);
-	mangle_bpf__destroy(skel);
-	return err;
-}
-
-/* Is it one of ours that no record names? A run was killed between attaching and recording. */
-static bool is_stray(const struct store *s, const struct mangle_iface *ifaces, size_t n,
-		     struct xdp_program *p)
-{
-	uint32_t id = xdp_program__id(p), maps[64], gate = store_gate_id(s);
-	struct bpf_prog_info info = {.nr_map_ids = 64, .map_ids = (uintptr_t)maps};
-	uint32_t size = sizeof(info);
-
-	for (size_t i = 0; i < n; i++)
-		if (ifaces[i].dispatcher && (ifaces[i].prog_id == id || ifaces[i].next_id == id))
-			return false;
-	if (bpf_obj_get_info_by_fd(xdp_program__fd(p), &info, &size))
-		return false;
-	for (uint32_t i = 0; i < info.nr_map_ids && i < 64; i++)
-		if (gate && maps[i] == gate)
-			return true;
-	return false;
-}
-
-void prog_undispatch_strays(struct store *s, uint32_t ifindex)
-{
-	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
-	struct mangle_iface_key *keys;
-	struct mangle_iface *ifaces;
-	uint32_t strays[16];
-	struct xdp_program *p = NULL;
-	struct err ignored;
-	size_t n, found = 0;
-
-	if (libxdp_get_error(mp))
-		return;
-	if (!xdp_multiprog__is_legacy(mp) && !store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
-		while ((p = xdp_multiprog__next_prog(p, mp)) && found < 16)
-			if (is_stray(s, ifaces, n, p))
-				strays[found++] = xdp_program__id(p);
-		free(keys);
-		free(ifaces);
-	}
-	xdp_multiprog__close(mp);
-	while (found)
-		prog_undispatch(ifindex, strays[--found]);
 }
 
 static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
-			     struct mangle_iface *i, const struct prog_features *f, struct err *e)
+			     struct mangle_iface *i, struct err *e)
 {
 	uint64_t epoch;
 	int err = store_epoch(s, &epoch, e);
@@ -489,18 +301,18 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 		return err;
 	prog_undispatch_strays(s, k->ifindex);
 	i->dispatcher = 1;
-	return prog_dispatch(s, k, i, f, epoch, &i->prog_id, e);
+	return prog_dispatch(s, k, i, epoch, &i->prog_id, e);
 }
 
 static int attach_in(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		     uint32_t mode, const struct prog_features *f, struct err *e)
+		     uint32_t mode, struct err *e)
 {
 	int err = -EOPNOTSUPP;
 
 	i->mode = mode;
-	if (f->dispatcher)
-		err = attach_dispatcher(s, k, i, f, e);
-	return err == -EOPNOTSUPP ? attach_plain(s, k, i, f, e) : err;
+	if (prog_probe()->dispatcher)
+		err = attach_dispatcher(s, k, i, e);
+	return err == -EOPNOTSUPP ? attach_plain(s, k, i, e) : err;
 }
 
 /* 1 found and attached, 0 there is none, or negative errno. A record of what is gone goes too. */
@@ -537,7 +349,6 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 {
 	struct mangle_iface_key k = {.netns = netns_inode()};
 	struct mangle_iface i = {0};
-	struct prog_features f;
 	struct netdev dev;
 	struct err ignored;
 	int err = netdev_get(ifname, &dev, e);
@@ -545,6 +356,7 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	*changed = false;
 	if (err)
 		return err;
+	prog_quiet();
 	k.ifindex = (uint32_t)dev.ifindex;
 	prog_sweep(s); /* what a killed run left would be in the way */
 	err = find_record(s, &k, &i, e);
@@ -557,19 +369,18 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 				e, -EEXIST, ifname,
 				"attaching: it is attached in %s mode already (detach it first)",
 				i.mode == MODE_GENERIC ? "generic" : "native");
-		return session_set(s, &k, &i, needs, NULL, e);
+		return session_set(s, &k, &i, needs, e);
 	}
 	memset(&i, 0, sizeof(i));
 	prog_build(i.build);
 	snprintf(i.name, sizeof(i.name), "%s", ifname);
 	snprintf(i.netns_name, sizeof(i.netns_name), "%s", netns_name ? netns_name : "");
-	prog_probe(&f);
 	/* tc first: what XDP leaves to it is dealt with from the first packet on. */
-	err = session_set(s, &k, &i, needs, &f, e);
+	err = session_set(s, &k, &i, needs, e);
 	if (!err) {
-		err = attach_in(s, &k, &i, mode ? (uint32_t)mode : MODE_NATIVE, &f, e);
+		err = attach_in(s, &k, &i, mode ? (uint32_t)mode : MODE_NATIVE, e);
 		if (!mode && other_mode_may_do(err))
-			err = attach_in(s, &k, &i, MODE_GENERIC, &f, e);
+			err = attach_in(s, &k, &i, MODE_GENERIC, e);
 	}
 	if (err) {
 		session_clear(&k, &i);
@@ -629,96 +440,6 @@ static int detach_link(const struct mangle_iface *i)
 	return prog_unpin(prog_link_path(path, i));
 }
 
-int prog_undispatch(uint32_t ifindex, uint32_t id)
-{
-	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
-	struct xdp_program *p;
-	int err = (int)libxdp_get_error(mp);
-
-	if (err)
-		return err == -EPERM ? err : 0;
-	p = id ? find_program(mp, id) : NULL;
-	if (p)
-		err = xdp_program__detach(p, (int)ifindex, xdp_multiprog__attach_mode(mp), 0);
-	xdp_multiprog__close(mp);
-	return err;
-}
-
-/* Is that dispatcher on the interface of that index in the thread's namespace? In doubt it is. */
-static bool has_dispatcher(uint32_t ifindex, uint32_t dispatcher)
-{
-	uint32_t id = 0;
-	int err = bpf_xdp_query_id((int)ifindex, 0, &id);
-
-	return err ? err != -ENODEV : id == dispatcher;
-}
-
-/* Does that directory of libxdp's hold the program? */
-static bool holds(const char *path, uint32_t prog)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	char pin[sizeof(LIBXDP_DIR) + 2 * (size_t)(NAME_MAX + 1)];
-	bool found = false;
-
-	while (dir && !found && (entry = readdir(dir))) {
-		struct bpf_prog_info info = {0};
-		size_t length = strlen(entry->d_name);
-		int fd;
-
-		if (length < 5 || strcmp(entry->d_name + length - 5, "-prog"))
-			continue;
-		snprintf(pin, sizeof(pin), "%s/%s", path, entry->d_name);
-		fd = bpf_obj_get(pin);
-		if (fd < 0)
-			continue;
-		found = !prog_info(fd, &info) && info.id == prog;
-		close(fd);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-static void remove_pins(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
-/*
- * Of a device that has gone, or been made anew, libxdp's pins stay and hold all programs of its
- * dispatcher. libxdp_clean_references() goes by the index alone, which an interface of another
- * namespace may have too, so this goes by the program. ifindex: in the thread's namespace; 0 where
- * the device's has gone.
- */
-static void forget_dispatcher(uint32_t ifindex, uint32_t prog)
-{
-	DIR *dir = opendir(LIBXDP_DIR);
-	struct dirent *entry;
-
-	if (!dir)
-		return;
-	flock(dirfd(dir), LOCK_EX); /* as libxdp does */
-	while ((entry = readdir(dir))) {
-		char path[NAME_MAX + sizeof(LIBXDP_DIR) + 1];
-		uint32_t index, dispatcher;
-
-		if (sscanf(entry->d_name, "dispatch-%u-%u", &index, &dispatcher) != 2)
-			continue;
-		snprintf(path, sizeof(path), LIBXDP_DIR "/%s", entry->d_name);
-		if (!(ifindex && has_dispatcher(ifindex, dispatcher)) && holds(path, prog))
-			remove_pins(path);
-	}
-	closedir(dir);
-}
-
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	int back, err = netns_enter_inode(k->netns, &back);
@@ -726,14 +447,14 @@ static int detach_dispatcher(const struct mangle_iface_key *k, const struct mang
 	if (err && err != -ENOENT)
 		return err;
 	if (err) {
-		forget_dispatcher(0, i->prog_id);
+		prog_forget_dispatcher(0, i->prog_id);
 		return 0;
 	}
 	err = prog_undispatch(k->ifindex, i->next_id);
 	if (!err)
 		err = prog_undispatch(k->ifindex, i->prog_id);
 	if (!err)
-		forget_dispatcher(k->ifindex, i->prog_id);
+		prog_forget_dispatcher(k->ifindex, i->prog_id);
 	netns_return(back);
 	return err;
 }
@@ -816,20 +537,11 @@ bool prog_linked(const char *path, uint32_t *id)
 /* Is the program on the interface of that index in the thread's namespace? */
 static bool is_on(uint32_t ifindex, const struct mangle_iface *i)
 {
-	struct xdp_multiprog *mp;
 	uint32_t id = 0;
-	bool on = false;
 
-	if (!i->dispatcher)
-		return !bpf_xdp_query_id((int)ifindex, 0, &id) && id == i->prog_id;
-	mp = xdp_multiprog__get_from_ifindex((int)ifindex);
-	if (libxdp_get_error(mp) == -EPERM) { /* and who may not ask */
-		on = true;
-	} else if (!libxdp_get_error(mp)) {
-		on = find_program(mp, i->prog_id) != NULL;
-		xdp_multiprog__close(mp);
-	}
-	return on;
+	if (i->dispatcher)
+		return prog_dispatched(ifindex, i->prog_id);
+	return !bpf_xdp_query_id((int)ifindex, 0, &id) && id == i->prog_id;
 }
 
 /* Of two in the dispatcher the one that acts is prog_id afterwards, the other one next_id. */
@@ -949,18 +661,17 @@ static int check_builds(struct store *s, struct err *e)
 
 int explainer_open(struct explainer **out, struct store *s, const char *ifname, struct err *e)
 {
-	struct prog_features f;
 	struct explainer *x;
 	int err = check_builds(s, e);
 
 	*out = NULL;
 	if (err)
 		return err;
+	prog_quiet();
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return fail(e, -ENOMEM, "explain", "loading the program: out of memory");
-	prog_probe(&f);
-	x->skel = load_instance(s, ifname ? ifname : "", true, &f, e);
+	x->skel = load_instance(s, ifname ? ifname : "", MODE_NATIVE, true, e);
 	if (!x->skel) {
 		free(x);
 		return -EIO;
@@ -1018,13 +729,12 @@ struct runner {
 int runner_open(struct runner **out, struct store *s, const char *ifname, struct err *e)
 {
 	struct runner *r = calloc(1, sizeof(*r));
-	struct prog_features f;
 
 	*out = NULL;
 	if (!r)
 		return fail(e, -ENOMEM, "program", "loading it: out of memory");
-	prog_probe(&f);
-	r->skel = load_instance(s, ifname, false, &f, e);
+	prog_quiet();
+	r->skel = load_instance(s, ifname, MODE_NATIVE, false, e);
 	if (!r->skel) {
 		free(r);
 		return -EIO;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The programs: loading, attaching, running. prog.c and session.c (those at tc's hooks) are the
- * only places that know skeletons, libxdp and links. Interfaces are named in the network namespace
- * the calling thread is in.
+ * only places that know skeletons and links, dispatch.c the only one that knows libxdp. Interfaces
+ * are named in the network namespace the calling thread is in.
  */
 #ifndef CTL_PROG_H
 #define CTL_PROG_H
@@ -17,7 +17,8 @@ struct prog_features {
 	bool tcx;	 /* links at tc's hooks */
 	bool connection; /* bpf_sk_assign_tcp_reqsk: TCP in connection mode */
 };
-void prog_probe(struct prog_features *f);
+/* Of this run: the first call asks. */
+const struct prog_features *prog_probe(void);
 
 /* The programs at tc's hooks that services want on every attached interface. */
 struct prog_needs {

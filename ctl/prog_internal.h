@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between prog.c and session.c only. */
+/* Between probe.c, prog.c, dispatch.c, session.c and upgrade.c only. */
 #ifndef CTL_PROG_INTERNAL_H
 #define CTL_PROG_INTERNAL_H
 
@@ -21,28 +21,48 @@ int prog_unpin(const char *path);
 bool prog_linked(const char *path, uint32_t *id);
 const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i);
 
-/* ---- upgrade.c needs of prog.c ---- */
+/* ---- prog.c: instances of the XDP program ---- */
 
+struct bpf_object;
 struct mangle_bpf;
-/* An instance for that interface, in the mode that it is attached in; not attached. */
-struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i,
-			     const struct prog_features *f, struct err *e);
+/* One for that interface, in the mode that it is attached in; not attached. prog_open leaves the
+ * loading to libxdp; epoch: struct mangle_gate. */
+struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i, struct err *e);
+struct mangle_bpf *prog_open(const struct store *s, const struct mangle_iface *i, uint64_t epoch,
+			     struct err *e);
+struct bpf_object *prog_object(const struct mangle_bpf *skel);
 int prog_fd(const struct mangle_bpf *skel);
 void prog_unload(struct mangle_bpf *skel); /* NULL is fine */
 void prog_build(uint8_t build[8]);
-/*
- * In the interface's namespace: puts an instance of that epoch into the dispatcher, behind what is
- * there, and *id is its program's; takes one out, which is no error where it is not there.
- */
-int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
-		  const struct mangle_iface *i, const struct prog_features *f, uint64_t epoch,
-		  uint32_t *id, struct err *e);
-int prog_undispatch(uint32_t ifindex, uint32_t id);
-/* The same for those that no record names: a run was killed before it could. */
-void prog_undispatch_strays(struct store *s, uint32_t ifindex);
+/* Is a program in that mode one for frames of more than one buffer? */
+bool prog_frags(uint32_t mode);
+/* Attaching was refused with err: says who is in the way, or which mode to try. */
+int prog_say_refused(const char *ifname, unsigned int ifindex, int mode, int err, struct err *e);
 /* Of two programs in a dispatcher, one of which is to take over: ends that, whoever acts by now. */
 int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		struct err *e);
+
+/* ---- dispatch.c ---- */
+
+/*
+ * Puts an instance of that epoch into the dispatcher, behind what is there, and *id is its
+ * program's. -EOPNOTSUPP, with e not set, where libxdp could not use one: then nothing is attached.
+ */
+int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
+		  const struct mangle_iface *i, uint64_t epoch, uint32_t *id, struct err *e);
+/* Takes one out, which is no error where it is not there. */
+int prog_undispatch(uint32_t ifindex, uint32_t id);
+/* The same for those that no record names: a run was killed before it could. */
+void prog_undispatch_strays(struct store *s, uint32_t ifindex);
+/* Is it in the interface's dispatcher? Who may not ask takes it to be there. */
+bool prog_dispatched(uint32_t ifindex, uint32_t id);
+/*
+ * Of a device that has gone, or been made anew, libxdp's pins stay and hold all programs of its
+ * dispatcher: removes them. ifindex: 0 where the device's namespace has gone.
+ */
+void prog_forget_dispatcher(uint32_t ifindex, uint32_t prog);
+
+/* ---- upgrade.c ---- */
 
 /* Links whose programs are to be replaced: all of them, or none. */
 struct swap {
@@ -60,14 +80,10 @@ int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, str
 
 /*
  * Makes the tc programs of one interface those that are needed, and the record too, here and in the
- * store. In the interface's network namespace. f: what the kernel can, NULL: it is found out. What
- * failed leaves what was there.
+ * store. In the interface's network namespace. What failed leaves what was there.
  */
 int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		struct prog_needs needs, const struct prog_features *f, struct err *e);
-/* The same for every interface that is recorded: on all of them, or on none. */
-int session_set_all(struct store *s, struct prog_needs needs, const struct prog_features *f,
-		    struct err *e);
+		struct prog_needs needs, struct err *e);
 /* Takes them off, whatever namespace the thread is in. The record stays. */
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i);
 /* The programs' object file. */

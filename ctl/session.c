@@ -342,8 +342,7 @@ static int record_new(const struct session_bpf *skel, struct mangle_iface *i, en
  * recorded first: a run that is killed leaves nothing that the next one does not know of.
  */
 static int put_on(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		  const bool want[HOOKS], const bool on[HOOKS], const struct prog_features *f,
-		  struct err *e)
+		  const bool want[HOOKS], const bool on[HOOKS], struct err *e)
 {
 	struct session_bpf *skel = load_session(s, k, i, want, e);
 	const struct mangle_iface before = *i;
@@ -354,7 +353,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 	if (!skel)
 		return -EIO;
 	if (!on[HOOK_IN] && !on[HOOK_OUT]) {
-		if (f->tcx)
+		if (prog_probe()->tcx)
 			i->tc_kind = TC_TCX;
 		else
 			err = make_clsact(k, i, e);
@@ -392,21 +391,18 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 }
 
 int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		struct prog_needs needs, const struct prog_features *f, struct err *e)
+		struct prog_needs needs, struct err *e)
 {
 	const bool want[HOOKS] = {needs.in, needs.out};
 	const bool on[HOOKS] = {is_on(k, i, HOOK_IN), is_on(k, i, HOOK_OUT)};
 	const bool here = are_here(k, i);
 	bool changed = false;
-	struct prog_features probed;
 	int err = 0;
 
 	prog_quiet();
 	if ((want[HOOK_IN] && !(on[HOOK_IN] && here)) ||
 	    (want[HOOK_OUT] && !(on[HOOK_OUT] && here))) {
-		if (!f)
-			prog_probe(&probed);
-		err = put_on(s, k, i, want, on, f ? f : &probed, e);
+		err = put_on(s, k, i, want, on, e);
 		if (err)
 			return err;
 	}
@@ -495,7 +491,7 @@ int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)
 
 /* What is gone, or where nobody can look, is left alone. */
 static int set_there(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i,
-		     struct prog_needs needs, const struct prog_features *f, struct err *e)
+		     struct prog_needs needs, struct err *e)
 {
 	int back, err;
 
@@ -503,13 +499,12 @@ static int set_there(struct store *s, struct mangle_iface_key *k, struct mangle_
 		return 0;
 	if (!prog_locate(s, k, i) || netns_enter_inode(k->netns, &back))
 		return 0;
-	err = session_set(s, k, i, needs, f, e);
+	err = session_set(s, k, i, needs, e);
 	netns_return(back);
 	return err;
 }
 
-int session_set_all(struct store *s, struct prog_needs needs, const struct prog_features *f,
-		    struct err *e)
+int prog_sessions(struct store *s, struct prog_needs needs, struct err *e)
 {
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
@@ -525,20 +520,15 @@ int session_set_all(struct store *s, struct prog_needs needs, const struct prog_
 		err = fail(e, -ENOMEM, "interfaces", "attaching the tc programs: out of memory");
 	for (; done < n && !err; done++) {
 		before[done] = (struct prog_needs){ifaces[done].tc_in, ifaces[done].tc_out};
-		err = set_there(s, &keys[done], &ifaces[done], needs, f, e);
+		err = set_there(s, &keys[done], &ifaces[done], needs, e);
 	}
 	while (err && done-- > 0)
-		set_there(s, &keys[done], &ifaces[done], before[done], f, &ignored);
+		set_there(s, &keys[done], &ifaces[done], before[done], &ignored);
 	prog_sweep(s);
 	free(before);
 	free(keys);
 	free(ifaces);
 	return err;
-}
-
-int prog_sessions(struct store *s, struct prog_needs needs, struct err *e)
-{
-	return session_set_all(s, needs, NULL, e);
 }
 
 bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i)
@@ -576,13 +566,10 @@ struct prog_needs prog_needs(const struct model *m)
 
 int prog_can(const struct model *m, struct err *e)
 {
-	struct prog_features f;
-
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		if (!needs_connection(&m->services[i]))
 			continue;
-		prog_probe(&f);
-		if (f.connection)
+		if (prog_probe()->connection)
 			return 0;
 		return fail(
 			e, -EOPNOTSUPP, m->services[i].name,

@@ -98,7 +98,6 @@ struct job {
 
 struct upgrade {
 	struct store *s;
-	struct prog_features features;
 	struct job *job;
 	size_t count;
 	struct swaps swaps;
@@ -139,7 +138,7 @@ static int load(struct upgrade *u, struct job *j, struct err *e)
 	int err = 0;
 
 	if (!j->iface.dispatcher) {
-		j->xdp = prog_load(u->s, &j->iface, &u->features, e);
+		j->xdp = prog_load(u->s, &j->iface, e);
 		err = j->xdp ? swaps_add(&u->swaps, prog_link_path(path, &j->iface),
 					 prog_fd(j->xdp), j->iface.name, e)
 			     : -EIO;
@@ -156,7 +155,7 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 		return 0;
 	u->dispatcher = true;
 	prog_undispatch_strays(u->s, j->key.ifindex);
-	err = prog_dispatch(u->s, &j->key, &j->iface, &u->features, u->epoch, &j->fresh, e);
+	err = prog_dispatch(u->s, &j->key, &j->iface, u->epoch, &j->fresh, e);
 	if (err == -EOPNOTSUPP)
 		err = fail(
 			e, err, j->iface.name,
@@ -213,7 +212,6 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 	int err;
 
 	prog_quiet();
-	prog_probe(&u.features);
 	prog_sweep(s);
 	err = list(&u, e);
 	if (!err)

@@ -10,17 +10,15 @@
 int main(int argc, char **argv)
 {
 	struct prog_needs needs = {argc > 1 && atoi(argv[1]), argc > 2 && atoi(argv[2])};
-	struct prog_features f;
 	struct store *s;
 	struct err e;
 	int err = store_open(&s, STORE_WRITE, 5, &e);
 
 	if (err == -ENOENT)
 		return fputs("nothing is loaded\n", stderr), 1;
-	prog_probe(&f);
-	f.tcx = false;
+	((struct prog_features *)prog_probe())->tcx = false;
 	if (!err) {
-		err = session_set_all(s, needs, &f, &e);
+		err = prog_sessions(s, needs, &e);
 		store_close(s);
 	}
 	if (err)

@@ -168,10 +168,9 @@ void h_close(void)
 
 int h_have_frags(void)
 {
-	struct prog_features f;
+	const struct prog_features *f = prog_probe();
 
-	prog_probe(&f);
-	return !other_ways && f.frags && f.load_bytes;
+	return !other_ways && f->frags && f->load_bytes;
 }
 
 struct snapshot {

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel can do: tried, or read from its types. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/pkt_cls.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "prog_internal.h"
+
+#define TCX_INGRESS 46 /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
+
+static bool probe_frags(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "mangle_probe", "GPL", insns, 2, &o);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Of the type, the interface is looked for last. */
+static bool probe_tcx(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "mangle_probe", "GPL", insns, 2, NULL);
+	bool found;
+
+	if (fd < 0)
+		return false;
+	/* Who does not know it says EINVAL; any other trouble shows again when it is used. */
+	found = bpf_link_create(fd, -1, TCX_INGRESS, NULL) < 0 && errno != EINVAL;
+	close(fd);
+	return found;
+}
+
+/* By what the kernel says that it has: some have it in a version earlier than others. */
+static bool probe_connection(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found;
+
+	if (libbpf_get_error(btf))
+		return false;
+	found = btf__find_by_name_kind(btf, "bpf_sk_assign_tcp_reqsk", BTF_KIND_FUNC) > 0 &&
+		btf__find_by_name_kind(btf, "bpf_tcp_req_attrs", BTF_KIND_STRUCT) > 0;
+	btf__free(btf);
+	return found;
+}
+
+/* Asked once: reading the kernel's types takes longer than most commands. */
+const struct prog_features *prog_probe(void)
+{
+	static struct prog_features found;
+	static bool probed;
+
+	if (probed)
+		return &found;
+	prog_quiet();
+	found.frags = probe_frags();
+	found.load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes,
+						   NULL) == 1;
+	/* libxdp opens programs by their ids */
+	found.dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
+			   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+	found.tcx = probe_tcx();
+	found.connection = probe_connection();
+	probed = true;
+	return &found;
+}
