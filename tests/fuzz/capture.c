@@ -17,13 +17,9 @@ static void note(struct seen *s, const struct packet *p)
 	/* pcap, which is what is written, has 32 bits for either part of the time. */
 	uint32_t words[] = {(uint32_t)p->header.ts.tv_sec, (uint32_t)p->header.ts.tv_usec,
 			    (uint32_t)p->len};
-	const uint8_t *bytes = (const uint8_t *)words;
 
 	s->packets++;
-	for (size_t i = 0; i < sizeof(words); i++)
-		s->hash = (s->hash ^ bytes[i]) * 0x100000001b3;
-	for (size_t i = 0; i < p->len; i++)
-		s->hash = (s->hash ^ p->bytes[i]) * 0x100000001b3;
+	s->hash = hash(hash(s->hash, words, sizeof(words)), p->bytes, p->len);
 }
 
 /* Reads all there is; copies what explain would take. Returns what ended it. */

@@ -24,6 +24,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 		} \
 	} while (0)
 
+/* FNV-1a, 64 bits (RFC 9923), of these bytes behind those that sum is of. */
+#define HASH_OF_NONE 0xcbf29ce484222325
+static inline uint64_t hash(uint64_t sum, const void *bytes, size_t len)
+{
+	for (const uint8_t *at = bytes; len--; at++)
+		sum = (sum ^ *at) * 0x100000001b3;
+	return sum;
+}
+
 /* A string in memory of just its size. */
 static inline char *exact_string(const uint8_t *data, size_t size)
 {

@@ -447,16 +447,11 @@ static uint32_t where_to_cut(uint8_t choice, uint32_t len)
 static void tell(const struct outcome *o, const struct outcome *told, const uint8_t *frame,
 		 uint32_t len)
 {
-	static const char *const names[] = {
-#define NAME(upper, lower, meaning) #lower,
-		MANGLE_REASONS(NAME)
-#undef NAME
-	};
 	const struct mangle_explained *said = &host.said;
 
 	fprintf(transcript, "%s%s %s would %u verdict %u service %u",
 		o->act == XDP_DROP ? "dropped" : "on", o->counted ? "" : " uncounted",
-		said->reason < MANGLE_REASON_COUNT ? names[said->reason] : "?", said->would,
+		said->reason < MANGLE_REASON_COUNT ? reason_names[said->reason] : "?", said->would,
 		said->verdict, said->service);
 	if (said->has_ports)
 		fprintf(transcript, " ports %u %u", said->old_port, said->new_port);

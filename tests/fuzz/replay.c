@@ -39,15 +39,6 @@ static int visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static uint32_t hash(const char *text, size_t len) /* FNV-1a */
-{
-	uint32_t sum = 0x811c9dc5;
-
-	while (len--)
-		sum = (sum ^ (uint8_t)*text++) * 0x01000193;
-	return sum;
-}
-
 int main(int argc, char **argv)
 {
 	const bool digest = argc == 3 && !strcmp(argv[1], "-d");
@@ -77,7 +68,8 @@ int main(int argc, char **argv)
 		LLVMFuzzerTestOneInput(data, size);
 		if (digest) {
 			fclose(transcript);
-			printf("%s %08x\n", entries[i]->d_name, hash(text, told));
+			printf("%s %016llx\n", entries[i]->d_name,
+			       (unsigned long long)hash(HASH_OF_NONE, text, told));
 			free(text);
 		}
 		free(entries[i]);

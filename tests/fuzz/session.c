@@ -104,13 +104,6 @@ static struct {
 
 /* ---- maps ---- */
 
-static uint64_t hash(uint64_t sum, const void *bytes, size_t len) /* FNV-1a */
-{
-	for (const uint8_t *at = bytes; len--; at++)
-		sum = (sum ^ *at) * 0x100000001b3;
-	return sum;
-}
-
 /* Is this call the one that fails? */
 static bool fails(void)
 {
@@ -622,16 +615,11 @@ static void tell_bytes(const uint8_t *was, uint32_t was_len)
 
 static void tell_counted(void)
 {
-	static const char *const names[] = {
-#define NAME(upper, lower, meaning) #lower,
-		MANGLE_REASONS(NAME)
-#undef NAME
-	};
 	const struct mangle_stats *s = &host.stats;
 
 	for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++)
 		if (s->packets[i] || s->bytes[i])
-			fprintf(transcript, " %s %llu/%llu", names[i],
+			fprintf(transcript, " %s %llu/%llu", reason_names[i],
 				(unsigned long long)s->packets[i], (unsigned long long)s->bytes[i]);
 	for (unsigned int i = 0; i < MANGLE_VERDICT_COUNT; i++)
 		if (s->verdict[i] || s->would[i])
@@ -643,7 +631,7 @@ static void tell_counted(void)
 static void tell_state(void)
 {
 	static const char states[] = "-wblre";
-	uint64_t sum = 0xcbf29ce484222325;
+	uint64_t sum = HASH_OF_NONE;
 
 	fprintf(transcript, " |");
 	for (int i = 0; i < FLOWS; i++) {
