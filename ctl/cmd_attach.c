@@ -267,9 +267,18 @@ int cmd_attach(const struct cmd *c, struct err *e)
 static struct attachment *find_attachment(struct attachment *a, size_t count, const char *name,
 					  const struct netdev *dev)
 {
-	for (size_t i = 0; dev && i < count; i++)
-		if (is_key(&a[i], netns_inode(), dev->ifindex))
+	struct attachment *gone = NULL;
+
+	/* One that moved may have come to the index of one that has gone. */
+	for (size_t i = 0; dev && i < count; i++) {
+		if (!is_key(&a[i], netns_inode(), dev->ifindex))
+			continue;
+		if (a[i].attached)
 			return &a[i];
+		gone = &a[i];
+	}
+	if (gone)
+		return gone;
 	for (size_t i = 0; i < count; i++)
 		if (!a[i].attached && a[i].key.netns == netns_inode() &&
 		    !strcmp(a[i].iface.name, name))
@@ -337,11 +346,15 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 	if (!err && !given(c, OPT(FORCE)))
 		err = check_bound(s, a, count, chosen, e);
 	for (size_t i = 0; i < count && !err; i++) {
-		/* Records of what is gone do not outlive the tables. */
-		if (!chosen[i] && !purge)
+		chosen[i] |= purge; /* records of what is gone do not outlive the tables */
+		if (chosen[i])
+			err = prog_may_detach(&a[i].key, &a[i].iface, e);
+	}
+	for (size_t i = 0; i < count && !err; i++) {
+		if (!chosen[i])
 			continue;
 		err = prog_detach(s, &a[i].key, &a[i].iface, e);
-		chosen[i] = changed = true;
+		changed = true;
 	}
 	prog_sweep(s);
 	generation = purge ? 0 : store_generation(s);

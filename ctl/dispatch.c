@@ -77,10 +77,12 @@ int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
 		xdp_multiprog__close(mp);
 	err = prog_info(xdp_program__fd(p), &info);
 	*id = info.id;
-	if (!shared) {
+	if (err)
+		fail(e, err, i->name, "attaching: %s (see doctor)", prog_why(err));
+	else if (!shared)
+		err = DISPATCHER_UNFIT;
+	if (err)
 		detach_xdp_program(p, k->ifindex, i->mode);
-		err = -EOPNOTSUPP;
-	}
 out:
 	if (!libxdp_get_error(p))
 		xdp_program__close(p);
@@ -109,14 +111,17 @@ static bool is_stray(const struct store *s, const struct mangle_iface *ifaces, s
 
 void prog_undispatch_strays(struct store *s, uint32_t ifindex)
 {
-	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
+	struct xdp_multiprog *mp;
 	uint32_t strays[16];
 	struct xdp_program *p = NULL;
 	struct err ignored;
 	size_t n, found = 0;
 
+	if (access(LIBXDP_DIR, F_OK)) /* which every dispatcher has */
+		return;
+	mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	if (libxdp_get_error(mp))
 		return;
 	if (!xdp_multiprog__is_legacy(mp) && !store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
@@ -137,8 +142,8 @@ int prog_undispatch(uint32_t ifindex, uint32_t id)
 	struct xdp_program *p;
 	int err = (int)libxdp_get_error(mp);
 
-	if (err)
-		return err == -EPERM ? err : 0;
+	if (err) /* no program, no device */
+		return err == -ENOENT || err == -ENODEV ? 0 : err;
 	p = id ? find_program(mp, id) : NULL;
 	if (p)
 		err = xdp_program__detach(p, (int)ifindex, xdp_multiprog__attach_mode(mp), 0);

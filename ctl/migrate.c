@@ -101,14 +101,17 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 
 /* ---- attachments ---- */
 
-/* Records that are there already have been converted before, and may say more by now. */
+/*
+ * A record that is there already has been converted before, and may say more by now; unless it is
+ * one of a link, and an older binary has attached anew since.
+ */
 static int convert_ifaces(struct store *s, const struct conversion *key, const struct conversion *c,
 			  const struct bpf_map_info *info, struct err *e)
 {
 	char *last = calloc(1, info->key_size + 1), *at = calloc(1, info->key_size + 1);
 	void *value = calloc(1, info->value_size + 1);
 	struct mangle_iface_key our_key;
-	struct mangle_iface ours;
+	struct mangle_iface ours, before;
 	bool first = true;
 	int err = 0;
 
@@ -121,7 +124,10 @@ static int convert_ifaces(struct store *s, const struct conversion *key, const s
 			break;
 		convert(key, at, &our_key);
 		convert(c, value, &ours);
-		if (bpf_map_update_elem(s->ifaces, &our_key, &ours, BPF_NOEXIST) && errno != EEXIST)
+		if (!bpf_map_lookup_elem(s->ifaces, &our_key, &before) &&
+		    (before.dispatcher || store_iface_same(&ours, &before)))
+			continue;
+		if (bpf_map_update_elem(s->ifaces, &our_key, &ours, BPF_ANY))
 			err = fail(e, -errno, ours.name, "recording the attachment: %s",
 				   strerror(errno));
 	}

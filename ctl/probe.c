@@ -75,6 +75,7 @@ const struct prog_features *prog_probe(void)
 			   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 	found.tcx = probe_tcx();
 	found.connection = probe_connection();
+	prog_quiet(); /* what a kernel has not is no warning */
 	probed = true;
 	return &found;
 }

@@ -299,7 +299,6 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 
 	if (err)
 		return err;
-	prog_undispatch_strays(s, k->ifindex);
 	i->dispatcher = 1;
 	return prog_dispatch(s, k, i, epoch, &i->prog_id, e);
 }
@@ -307,12 +306,13 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 static int attach_in(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		     uint32_t mode, struct err *e)
 {
-	int err = -EOPNOTSUPP;
+	int err = DISPATCHER_UNFIT;
 
 	i->mode = mode;
 	if (prog_probe()->dispatcher)
 		err = attach_dispatcher(s, k, i, e);
-	return err == -EOPNOTSUPP ? attach_plain(s, k, i, e) : err;
+	prog_quiet(); /* what was said till now is not why this one fails */
+	return err == DISPATCHER_UNFIT || err == -EOPNOTSUPP ? attach_plain(s, k, i, e) : err;
 }
 
 /* 1 found and attached, 0 there is none, or negative errno. A record of what is gone goes too. */
@@ -384,12 +384,13 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	}
 	if (err) {
 		session_clear(&k, &i);
-		store_iface_del(s, &k, &ignored);
+		store_iface_del(s, &k, NULL, &ignored);
 		return err;
 	}
 	err = store_iface_put(s, &k, &i, e);
 	if (err) {
 		prog_detach(s, &k, &i, &ignored);
+		store_iface_del(s, &k, NULL, &ignored);
 		return err;
 	}
 	*got = (int)i.mode;
@@ -459,6 +460,24 @@ static int detach_dispatcher(const struct mangle_iface_key *k, const struct mang
 	return err;
 }
 
+bool prog_needs_netns(const struct mangle_iface *i)
+{
+	return i->dispatcher || (i->tc_kind && i->tc_kind != TC_TCX);
+}
+
+int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, struct err *e)
+{
+	int back, err = prog_needs_netns(i) ? netns_enter_inode(k->netns, &back) : -ENOENT;
+
+	if (err && err != -ENOENT)
+		return fail(e, err, i->name,
+			    "detaching: entering its network namespace: %s (see doctor)",
+			    why(err, CAPS(SYS_ADMIN)));
+	if (!err)
+		netns_return(back);
+	return 0;
+}
+
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		struct err *e)
 {
@@ -472,7 +491,7 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
 	if (err)
 		return fail(e, err, i->name, "detaching: %s (see doctor)",
 			    why(err, CAPS(NET_ADMIN) | (i->dispatcher ? CAPS(SYS_ADMIN) : 0)));
-	return store_iface_del(s, k, e);
+	return store_iface_del(s, k, i, e);
 }
 
 static bool is_recorded(const struct mangle_iface *ifaces, size_t n, const char *pin)
@@ -487,7 +506,7 @@ static bool is_recorded(const struct mangle_iface *ifaces, size_t n, const char 
 	return false;
 }
 
-void prog_sweep(struct store *s)
+static void sweep_links(struct store *s)
 {
 	DIR *dir = opendir(STORE_DIR);
 	struct mangle_iface_key *keys;
@@ -509,6 +528,17 @@ void prog_sweep(struct store *s)
 		free(ifaces);
 	}
 	closedir(dir);
+}
+
+void prog_sweep(struct store *s)
+{
+	struct if_nameindex *all = if_nameindex();
+
+	sweep_links(s);
+	for (struct if_nameindex *at = all; at && at->if_index; at++)
+		prog_undispatch_strays(s, at->if_index);
+	if (all)
+		if_freenameindex(all);
 }
 
 bool prog_linked(const char *path, uint32_t *id)
@@ -628,7 +658,7 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 		return !i->dispatcher;
 	/* The same key, where the first look has failed. */
 	if (!store_iface_put(s, k, i, &ignored) && memcmp(k, &before, sizeof(before)))
-		store_iface_del(s, &before, &ignored);
+		store_iface_del(s, &before, i, &ignored);
 	return 1;
 }
 
@@ -650,7 +680,7 @@ static int check_builds(struct store *s, struct err *e)
 	if (err)
 		return err;
 	for (size_t i = 0; i < n && !err; i++)
-		if (!prog_is_own(&ifaces[i]))
+		if (!prog_is_own(&ifaces[i]) && prog_locate(s, &keys[i], &ifaces[i]))
 			err = fail(
 				e, -EBADF, ifaces[i].name,
 				"explaining: the program on it is of another build than this mangle-ctl (use mangle-ctl upgrade, or the mangle-ctl that attached it)");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The programs: loading, attaching, running. prog.c and session.c (those at tc's hooks) are the
- * only places that know skeletons and links, dispatch.c the only one that knows libxdp. Interfaces
- * are named in the network namespace the calling thread is in.
+ * The programs: loading, attaching, running. prog.c and session.c (those at tc's hooks) know the
+ * skeletons, they and upgrade.c links, dispatch.c libxdp. Interfaces are named in the network
+ * namespace the calling thread is in.
  */
 #ifndef CTL_PROG_H
 #define CTL_PROG_H
@@ -52,13 +52,15 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
 /*
  * Puts programs of this build in the place of all that are attached, on the maps of s, while
  * packets go on: none is lost, left alone or dealt with twice. *count: interfaces. What failed
- * leaves the old ones running, where they can be had back; then e says which interfaces have new
- * ones.
+ * leaves the old ones running, where they can be had back; where they cannot, e says so.
  */
 int prog_upgrade(struct store *s, size_t *count, struct err *e);
 /* Is the attached program this binary's? */
 bool prog_is_own(const struct mangle_iface *i);
-/* Takes off what is pinned and no record names: a run was killed. */
+/* May it be detached, as far as can be told before anything is? */
+int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, struct err *e);
+/* Takes off what no record names, pinned or in a dispatcher of this network namespace: a run was
+ * killed. */
 void prog_sweep(struct store *s);
 /*
  * 1 attached, 0 gone. A device that was moved to another network namespace keeps its program: then

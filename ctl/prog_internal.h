@@ -42,12 +42,17 @@ int prog_say_refused(const char *ifname, unsigned int ifindex, int mode, int err
 int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		struct err *e);
 
+/* Is it to be worked on in its interface's network namespace? Links are found by their pins. */
+bool prog_needs_netns(const struct mangle_iface *i);
+
 /* ---- dispatch.c ---- */
 
 /*
  * Puts an instance of that epoch into the dispatcher, behind what is there, and *id is its
- * program's. -EOPNOTSUPP, with e not set, where libxdp could not use one: then nothing is attached.
+ * program's. DISPATCHER_UNFIT, with e not set, where libxdp could not use one: then nothing is
+ * attached.
  */
+#define DISPATCHER_UNFIT 1
 int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
 		  const struct mangle_iface *i, uint64_t epoch, uint32_t *id, struct err *e);
 /* Takes one out, which is no error where it is not there. */

@@ -45,10 +45,8 @@ static void set_id(struct mangle_iface *i, enum hook h, uint32_t id)
 
 /* A filter's program is replaced after it is recorded; until it is known that it was, it may be
  * either. */
-static void replace_id(struct mangle_iface *i, enum hook h, uint32_t id)
+static void replace_id(struct mangle_iface *i, enum hook h, uint32_t id, uint32_t was)
 {
-	uint32_t was = id_of(i, h);
-
 	set_id(i, h, id);
 	*(h == HOOK_IN ? &i->tc_was_in : &i->tc_was_out) = was;
 }
@@ -322,18 +320,22 @@ static int put_one(const struct mangle_iface_key *k, const struct mangle_iface *
 	return replace ? replace_clsact(k, h, filter_of(i, h), prog) : attach_clsact(k, h, prog);
 }
 
-static int record_new(const struct session_bpf *skel, struct mangle_iface *i, enum hook h,
-		      bool replace, struct err *e)
+static int record_new(const struct session_bpf *skel, const struct mangle_iface_key *k,
+		      struct mangle_iface *i, enum hook h, bool replace, struct err *e)
 {
 	struct bpf_prog_info info = {0};
+	struct filters f;
 	int err = prog_info(bpf_program__fd(program_of(skel, h)), &info);
 
+	/* Of the two that it may be, the one that it is. */
+	if (!err && replace && i->tc_kind != TC_TCX)
+		err = list_filters(k, h, filter_of(i, h), &f);
 	if (err)
 		return fail(e, err, i->name, "attaching the tc programs: %s", prog_why(err));
 	if (!replace)
 		set_id(i, h, info.id);
 	else if (i->tc_kind != TC_TCX)
-		replace_id(i, h, info.id);
+		replace_id(i, h, info.id, f.found.prog_id);
 	return 0;
 }
 
@@ -360,7 +362,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 	}
 	for (enum hook h = 0; h < HOOKS && !err; h++)
 		if (want[h])
-			err = record_new(skel, i, h, on[h], e);
+			err = record_new(skel, k, i, h, on[h], e);
 	i->tc_netns = (uint32_t)k->netns;
 	if (!err)
 		err = store_iface_put(s, k, i, e);
@@ -373,7 +375,10 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 		if (err) {
 			fail(e, err, i->name, "attaching the tc programs (%s): %s (see doctor)",
 			     h == HOOK_IN ? "ingress" : "egress", prog_why(err));
-			set_id(i, h, on[h] ? id_of(&before, h) : 0);
+			if (on[h])
+				replace_id(i, h, id_of(&before, h), filter_of(&before, h).was);
+			else
+				set_id(i, h, 0);
 		}
 	}
 	if (err) { /* what took another's place does the same work, and stays */
@@ -449,9 +454,10 @@ int session_commit(struct store *s, const struct mangle_iface_key *k, struct man
 	if (!skel)
 		return 0;
 	for (enum hook h = 0; h < HOOKS && !err; h++) {
-		if (i->tc_kind == TC_TCX || !id_of(i, h))
+		/* Who has removed it is told by status; attach puts it on again. */
+		if (i->tc_kind == TC_TCX || !is_on(k, i, h))
 			continue;
-		err = record_new(skel, i, h, true, e);
+		err = record_new(skel, k, i, h, true, e);
 		if (!err)
 			err = store_iface_put(s, k, i, e);
 		if (err)

@@ -830,7 +830,7 @@ static int finish_open(struct store *s, enum store_access access, double wait, s
 
 	if (!err)
 		err = map_stats(s, e);
-	/* What was begun in another layout version is finished in this one, see migrate_end. */
+	/* What was begun in another layout version is finished in this one, see store_migrated. */
 	if (!err && store_config(s)->dirty && !s->migration) {
 		if (access == STORE_READ && take_lock(s->dir, LOCK_EX, wait))
 			return fail(
@@ -1516,8 +1516,23 @@ int store_iface_put(struct store *s, const struct mangle_iface_key *k, const str
 	return 0;
 }
 
-int store_iface_del(struct store *s, const struct mangle_iface_key *k, struct err *e)
+bool store_iface_same(const struct mangle_iface *a, const struct mangle_iface *b)
 {
+	if (a->dispatcher != b->dispatcher)
+		return false;
+	if (!a->dispatcher)
+		return a->pin == b->pin;
+	return a->prog_id == b->prog_id || a->prog_id == b->next_id ||
+	       (a->next_id && (a->next_id == b->prog_id || a->next_id == b->next_id));
+}
+
+int store_iface_del(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
+		    struct err *e)
+{
+	struct mangle_iface recorded;
+
+	if (i && !bpf_map_lookup_elem(s->ifaces, k, &recorded) && !store_iface_same(i, &recorded))
+		return 0;
 	if (bpf_map_delete_elem(s->ifaces, k) && errno != ENOENT)
 		return fail(e, -errno, "interfaces", "forgetting the attachment: %s",
 			    strerror(errno));

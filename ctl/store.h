@@ -96,7 +96,12 @@ int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_
 		 size_t *count, struct err *e);
 int store_iface_put(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		    struct err *e);
-int store_iface_del(struct store *s, const struct mangle_iface_key *k, struct err *e);
+/* i: only if it is that attachment's, and not another one's that has come to that key; NULL: whose
+ * ever. */
+int store_iface_del(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
+		    struct err *e);
+/* Are these records of the same attachment? One may be older. */
+bool store_iface_same(const struct mangle_iface *a, const struct mangle_iface *b);
 
 /* For prog only: the maps that a program is loaded with. */
 struct store_fds {

@@ -13,7 +13,6 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "caps.h"
@@ -67,8 +66,8 @@ static bool swaps_undo(const struct swaps *w, size_t done)
 	bool all = true;
 
 	while (done-- > 0)
-		all &= w->swap[done].old >= 0 &&
-		       !bpf_link_update(w->swap[done].link, w->swap[done].old, NULL);
+		all &= !bpf_link_update(w->swap[done].link, w->swap[done].old, NULL) ||
+		       errno == ENOLINK;
 	return all;
 }
 
@@ -105,31 +104,43 @@ struct upgrade {
 	bool dispatcher;
 };
 
-/* Links are found by their pins alone, wherever their interface has gone. */
-static bool needs_netns(const struct mangle_iface *i)
+typedef int act_fn(struct upgrade *u, struct job *j, struct err *e);
+
+static int in_netns(struct upgrade *u, struct job *j, act_fn *act, struct err *e)
 {
-	return i->dispatcher || (i->tc_kind && i->tc_kind != TC_TCX);
+	int back, err = netns_enter_inode(j->key.netns, &back);
+
+	if (err && prog_needs_netns(&j->iface))
+		return fail(e, err, j->iface.name,
+			    "upgrading: its network namespace cannot be found");
+	back = err ? -1 : back;
+	err = act(u, j, e);
+	netns_return(back);
+	return err;
 }
 
 /* Calls it in the network namespace of each job's interface, until one fails. */
-static int each(struct upgrade *u, int (*act)(struct upgrade *u, struct job *j, struct err *e),
-		struct err *e)
+static int each(struct upgrade *u, act_fn *act, struct err *e)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < u->count && !err; i++) {
-		struct job *j = &u->job[i];
-		int back;
-
-		err = netns_enter_inode(j->key.netns, &back);
-		if (err && needs_netns(&j->iface))
-			return fail(e, err, j->iface.name,
-				    "upgrading: its network namespace cannot be found");
-		back = err ? -1 : back;
-		err = act(u, j, e);
-		netns_return(back);
-	}
+	for (size_t i = 0; i < u->count && !err; i++)
+		err = in_netns(u, &u->job[i], act, e);
 	return err;
+}
+
+/* The same for all, whoever fails: what there is no way back from. Says why the first did. */
+static int each_of_all(struct upgrade *u, act_fn *act, struct err *e)
+{
+	struct err ignored;
+	int first = 0;
+
+	for (size_t i = 0; i < u->count; i++) {
+		int err = in_netns(u, &u->job[i], act, first ? &ignored : e);
+
+		first = first ? first : err;
+	}
+	return first;
 }
 
 static int load(struct upgrade *u, struct job *j, struct err *e)
@@ -156,9 +167,9 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 	u->dispatcher = true;
 	prog_undispatch_strays(u->s, j->key.ifindex);
 	err = prog_dispatch(u->s, &j->key, &j->iface, u->epoch, &j->fresh, e);
-	if (err == -EOPNOTSUPP)
+	if (err == DISPATCHER_UNFIT)
 		err = fail(
-			e, err, j->iface.name,
+			e, -EOPNOTSUPP, j->iface.name,
 			"upgrading: libxdp could not add a program to the dispatcher (see doctor)");
 	if (err)
 		return err;
@@ -227,15 +238,19 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 		err = swaps_do(&u.swaps, &mixed, e);
 		swapped = !err || mixed;
 	}
-	if (!err && u.dispatcher)
+	if (!err && u.dispatcher) {
 		err = store_set_epoch(s, u.epoch, e);
-	if (u.dispatcher) { /* those that act stay, whichever they are */
-		int one = each(&u, settle, err ? &ignored : e);
-
-		err = err ? err : one;
+		if (err)
+			swapped = !swaps_undo(&u.swaps, u.swaps.count);
 	}
-	if (!err)
-		err = each(&u, complete, e);
+	if (err) { /* those that act stay */
+		each_of_all(&u, settle, &ignored);
+	} else {
+		int late = each_of_all(&u, settle, e);
+
+		err = each_of_all(&u, complete, late ? &ignored : e);
+		err = late ? late : err;
+	}
 	if (err && !swapped)
 		store_not_migrated(s);
 	*count = u.count;

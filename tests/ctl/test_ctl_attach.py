@@ -14,6 +14,9 @@ from mangletest import ctl, netns
 from mangletest.ctl import assert_error, change, js, ok, run
 
 
+CLSACT = Path(os.environ.get("BUILD", ctl.REPO / "build")) / "tests" / "clsact"
+
+
 def status(world, *args):
     return js("-n", world.a, "status", *args)
 
@@ -305,6 +308,64 @@ def test_gone_and_device_made_anew(fresh, config):
     ok("status")
     ok("detach", "--all")
     assert js("status")["interfaces"] == []
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["attached again", "detached"])
+def test_moved_to_the_index_of_one_that_has_gone(fresh, config, again):
+    """Both have the same key then: what is taken for gone is the one that has gone. Which of them is looked at first
+    is up to a hash, so there are several."""
+    with netns.Lab("mglc-t") as lab:
+        c = lab.ns("c")
+        for n in range(4):
+            d = lab.ns(f"d{n}")
+            gone, moves = f"aaa{n}", f"zzz{n}"
+            for ns, dev in ((c, gone), (d, moves)):
+                ns.ip(f"link add name {dev} index {700 + n} type veth peer name {dev}p", f"link set {dev} up")
+                ok("-n", ns.name, "attach", dev, "--config", config)
+            c.ip(f"link del {gone}")
+            d.ip(f"link set {moves} netns {c.name}")
+            c.ip(f"link set {moves} up")
+            assert c.ifindex(moves) == 700 + n
+            if again:
+                ok("-n", c.name, "attach", moves)
+                ok("apply", config)
+                assert netns.xdp_on(c, moves) is not None
+                rows = [r for r in js("status")["interfaces"] if r["state"] == "attached"]
+                assert moves in [r["name"] for r in rows], rows
+            ok("-n", c.name, "detach", moves)
+            assert netns.xdp_on(c, moves) is None
+
+
+def test_detach_of_several_is_all_or_none(fresh, config):
+    """Without CAP_SYS_ADMIN a filter in another network namespace cannot be taken off."""
+    with netns.Lab("mglc-t") as lab:
+        c, d = lab.ns("c"), lab.ns("d")
+        for ns, dev in ((c, "aaa0"), (d, "zzz0")):
+            lab.veth(ns, dev, ns, dev + "p")
+            ok("-n", ns.name, "attach", dev, "--config", config)
+        subprocess.run([CLSACT, "0", "1"], check=True, timeout=60)
+        # aaa0 is plain again: what it has can be taken off from anywhere
+        ok("-n", c.name, "detach", "aaa0")
+        ok("-n", c.name, "attach", "aaa0")
+        r = subprocess.run(["nsenter", f"--net=/run/netns/{c.name}", "setpriv", "--bounding-set=-sys_admin", ctl.BIN,
+                            "detach", "--all"], stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        assert r.returncode == 1 and r.stderr.startswith("mangle-ctl: zzz0: detaching: ") and "CAP_SYS_ADMIN" in r.stderr, r
+        assert netns.xdp_on(c, "aaa0") is not None and netns.xdp_on(d, "zzz0") is not None
+        ok("detach", "--all")
+
+
+def test_explain_beside_one_that_has_gone(fresh, config):
+    """Its program was of another build, which no upgrade changes any more."""
+    rebuilt = Path(ctl.BIN).parent / "tests" / "rebuilt" / "build" / "mangle-ctl"
+    with netns.Lab("mglc-t") as lab:
+        c = lab.ns("c")
+        for dev in ("gone0", "here0"):
+            lab.veth(c, dev, c, dev + "p")
+            ok("-n", c.name, "attach", dev, "--config", config)
+        c.ip("link del gone0")
+        subprocess.run([rebuilt, "upgrade"], check=True, timeout=60, stdout=subprocess.DEVNULL)
+        subprocess.run([rebuilt, "explain", "--hex", "00" * 60], check=True, timeout=60, stdout=subprocess.DEVNULL)
+        assert_error(["explain", "--hex", "00" * 60], 1)
 
 
 def test_renamed(fresh, config):

@@ -362,6 +362,42 @@ def test_clsact_removed_by_somebody(old, world):
     assert not warned() and hooks(world) == ["egress"]
 
 
+def test_upgrade_without_a_filter_that_somebody_removed(old, world):
+    ctl.ok(*REPLY)
+    clsact(False, False)
+    old()
+    tc.tool(world.ns_a, "filter", "del", "dev", "veth0", "egress")
+    ctl.ok("upgrade")
+    assert warned() and our_filters(world) == {}
+    assert world.attach().status == 0
+    assert not warned()
+
+
+def test_upgrade_after_one_that_was_killed(old, world):
+    """It had recorded the program that was to take the place of the filter's, and not put it there."""
+    def bpftool(*argv):
+        return subprocess.run(["bpftool", "-j", *argv], check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+
+    def little(number):
+        return [f"0x{b:02x}" for b in number.to_bytes(4, "little")]
+
+    old()
+    pin = f"{ctl.PIN_DIR}/ifaces"
+    row = json.loads(bpftool("map", "dump", "pinned", pin))[0]
+    key, value = row["key"], row["value"]
+    there = little(our_filters(world)["egress"][1])
+    (tc_out,) = (at for at in range(80, len(value), 4) if value[at:at + 4] == there)  # behind the names
+    tc_was_out = tc_out + 8
+    value[tc_out:tc_out + 4] = little(0x7fffff00)
+    value[tc_was_out:tc_was_out + 4] = there
+    bpftool("map", "update", "pinned", pin, "key", *key, "value", *value)
+    ctl.ok("upgrade")
+    assert little(our_filters(world)["egress"][1]) != there and not warned()
+    assert len(tc.filters(world.ns_a, "veth0", "egress")) == 1
+    ctl.ok("detach", "--all")
+    assert our_filters(world) == {}
+
+
 def test_ingress_qdisc_is_refused(old, world):
     """It takes filters for egress, and has them on ingress."""
     tc.tool(world.ns_a, "qdisc", "add", "dev", "veth0", "ingress")
