@@ -32,6 +32,7 @@ def test_the_sandbox_lets_it_work():
     for key, value in settings:
         values.setdefault(key, []).append(value)
     assert not {"yes", "true", "on", "1"} & set(values.get("PrivateNetwork", ())), "the host's interfaces"
+    assert {"no", "net"} & set(values.get("RestrictNamespaces", ["no"])), "attachments in other network namespaces"
     for value in values.get("RestrictAddressFamilies", ()):
         assert "AF_NETLINK" in value or value.startswith("~"), "XDP is attached over netlink"
     filters = " ".join(values.get("SystemCallFilter", ()))
@@ -43,7 +44,64 @@ def test_the_sandbox_lets_it_work():
         "BindsTo= alone never starts it"
 
 
+def test_upgrade(tmp_path):
+    """Only where something else runs than what is installed."""
+    def run(status, warning, upgrade, after):
+        tables = tmp_path / "config"
+        tables.touch()
+        (tmp_path / "called").unlink(missing_ok=True)
+        (tmp_path / "mangle-ctl").write_text(
+            f"#!/bin/sh\ncase $1 in status) echo '{warning}' >&2; exit {status};; esac\n"
+            f"echo \"$*\" >{tmp_path}/called\n{'' if after else f'rm {tables}'}\nexit {upgrade}\n", encoding="utf-8")
+        (tmp_path / "mangle-ctl").chmod(0o755)
+        script = (DEPLOY / "unit").read_text(encoding="utf-8").replace("/sys/fs/bpf/mangle/config", str(tables))
+        r = subprocess.run(["sh", "-c", script, "unit", "upgrade"], text=True, check=False,
+                           env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+        called = (tmp_path / "called").exists() and (tmp_path / "called").read_text(encoding="utf-8")
+        assert called in (False, "--wait 30 upgrade\n")
+        return r.returncode, bool(called)
+
+    said = re.search(r'"%s: (the program on it is of another build [^"]*)"',
+                     (ctl.REPO / "ctl" / "cmd_common.c").read_text(encoding="utf-8"))[1]
+    assert run(0, "", 0, True) == (0, False)
+    assert run(0, f"mangle-ctl: warning: eth0: {said}", 0, True) == (0, True)
+    assert run(1, "mangle-ctl: tables: another layout version", 0, True) == (0, True)
+    assert run(1, "mangle-ctl: tables: another layout version", 1, True) == (1, True)
+    # another instance was making them, and has failed
+    assert run(1, "mangle-ctl: tables: damaged", 1, False) == (0, True)
+
+
 JOBS = "117 other.service start waiting\n118 mangle@br\\x2dlan.service %s running\n119 mangle@eth1.service restart waiting\n"
+
+
+def write_programs(folder, system, job, device, enabled=True):
+    """A systemctl that says so (device: came before the unit began, or after), and one mangle-ctl, which both note what
+    they are told to do."""
+    programs = {"systemctl": f"""#!/bin/sh
+case $* in
+is-system-running) echo {system}; [ {system} = running ];;
+list-jobs*) cat <<'END'
+{JOBS % job}END
+;;
+"show -p ActiveEnterTimestampMonotonic --value sys-subsystem-net-devices-"*.device) echo {device};;
+"show -p ActiveEnterTimestampMonotonic --value mangle@"*.service) echo 1000;;
+"--quiet is-enabled mangle@"*.service) {str(enabled).lower()};;
+*) echo "systemctl $*" >>{folder}/called;;
+esac
+""", "mangle-ctl": f"#!/bin/sh\necho \"$*\" >>{folder}/called\n"}
+    for name, text in programs.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("device, enabled, started", [(500, True, False), (1500, True, True), (1500, False, False)])
+def test_stop_when_the_device_is_another_one(tmp_path, device, enabled, started):
+    """It went and came again while the unit was being stopped for it: systemd does not start it then."""
+    write_programs(tmp_path, "running", "stop", device, enabled)
+    subprocess.run([DEPLOY / "unit", "stop", "mangle@lo.service", "lo"], check=True,
+                   env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    did = (tmp_path / "called").read_text(encoding="utf-8")
+    assert did == "--wait 30 detach --force -- lo\n" + "systemctl --no-block start mangle@lo.service\n" * started
 
 
 @pytest.mark.parametrize("system, job, setting, status, called", [
@@ -59,12 +117,7 @@ JOBS = "117 other.service start waiting\n118 mangle@br\\x2dlan.service %s runnin
 def test_stop(tmp_path, system, job, setting, status, called):
     """Detaches, unless it is restarted, the system goes down, or the administrator has said otherwise; and is never
     refused where connections are bound: who stops the unit has said what he wants."""
-    programs = {"systemctl": f"#!/bin/sh\ncase $1 in is-system-running) echo {system}; [ {system} = running ];;\n"
-                             f"list-jobs) cat <<'END'\n{JOBS % job}END\nesac\n",
-                "mangle-ctl": f"#!/bin/sh\necho \"$*\" >{tmp_path}/called\n"}
-    for name, text in programs.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        (tmp_path / name).chmod(0o755)
+    write_programs(tmp_path, system, job, 500)
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **({} if setting is None else {"MANGLE_ON_STOP": setting})}
     r = subprocess.run([DEPLOY / "unit", "stop", "mangle@br\\x2dlan.service", "br-lan"], env=env, text=True, check=False,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
