@@ -357,6 +357,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 		changed = true;
 	}
 	prog_sweep(s);
+	prog_sweep_dispatchers(s);
 	generation = purge ? 0 : store_generation(s);
 	if (!err && purge)
 		err = store_purge(s, e);

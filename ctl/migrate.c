@@ -277,6 +277,11 @@ bool store_is_migrating(const struct store *s)
 	return s->migration;
 }
 
+bool store_is_changing_layout(void)
+{
+	return !access(NEXT_DIR, F_OK);
+}
+
 void store_not_migrated(struct store *s)
 {
 	if (!s->migration || s->migration->resumed)

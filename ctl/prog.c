@@ -299,6 +299,7 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 
 	if (err)
 		return err;
+	prog_undispatch_strays(s, k->ifindex);
 	i->dispatcher = 1;
 	return prog_dispatch(s, k, i, epoch, &i->prog_id, e);
 }
@@ -506,7 +507,7 @@ static bool is_recorded(const struct mangle_iface *ifaces, size_t n, const char 
 	return false;
 }
 
-static void sweep_links(struct store *s)
+void prog_sweep(struct store *s)
 {
 	DIR *dir = opendir(STORE_DIR);
 	struct mangle_iface_key *keys;
@@ -530,11 +531,11 @@ static void sweep_links(struct store *s)
 	closedir(dir);
 }
 
-void prog_sweep(struct store *s)
+void prog_sweep_dispatchers(struct store *s)
 {
-	struct if_nameindex *all = if_nameindex();
+	struct if_nameindex *all = store_is_changing_layout() ? NULL : if_nameindex();
 
-	sweep_links(s);
+	prog_quiet();
 	for (struct if_nameindex *at = all; at && at->if_index; at++)
 		prog_undispatch_strays(s, at->if_index);
 	if (all)

@@ -59,9 +59,10 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e);
 bool prog_is_own(const struct mangle_iface *i);
 /* May it be detached, as far as can be told before anything is? */
 int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, struct err *e);
-/* Takes off what no record names, pinned or in a dispatcher of this network namespace: a run was
- * killed. */
+/* Takes off what no record names, since a run was killed: what is pinned; what is in a dispatcher
+ * of the thread's network namespace. */
 void prog_sweep(struct store *s);
+void prog_sweep_dispatchers(struct store *s);
 /*
  * 1 attached, 0 gone. A device that was moved to another network namespace keeps its program: then
  * the record, here and in the store, is made to say where it is now. Its name stays that of the

@@ -449,13 +449,21 @@ int session_prepare(const struct store *s, const struct mangle_iface_key *k,
 int session_commit(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		   const struct session_bpf *skel, struct err *e)
 {
+	struct filters f;
 	int err = 0;
 
 	if (!skel)
 		return 0;
 	for (enum hook h = 0; h < HOOKS && !err; h++) {
-		/* Who has removed it is told by status; attach puts it on again. */
-		if (i->tc_kind == TC_TCX || !is_on(k, i, h))
+		if (i->tc_kind == TC_TCX || !id_of(i, h))
+			continue;
+		err = list_filters(k, h, filter_of(i, h), &f);
+		if (err) {
+			fail(e, err, i->name, "upgrading the tc programs: %s (see doctor)",
+			     prog_why(err));
+			break;
+		}
+		if (!f.found.handle) /* somebody has removed it: status says so */
 			continue;
 		err = record_new(skel, k, i, h, true, e);
 		if (!err)

@@ -91,6 +91,8 @@ int store_flows(const struct store *s, flow_fn each, void *arg, struct err *e);
 /* Removes the entries that judge returns 1 for; below 0 ends it, and is returned. */
 int store_flows_prune(const struct store *s, flow_fn judge, void *arg, struct err *e);
 
+/* Was a change of layout begun and not finished? Then attachments are recorded in two places. */
+bool store_is_changing_layout(void);
 /* Attachments, as recorded. */
 int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_iface **ifaces,
 		 size_t *count, struct err *e);

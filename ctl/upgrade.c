@@ -239,8 +239,10 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 		swapped = !err || mixed;
 	}
 	if (!err && u.dispatcher) {
+		uint64_t acting;
+
 		err = store_set_epoch(s, u.epoch, e);
-		if (err)
+		if (err && !store_epoch(s, &acting, &ignored) && acting != u.epoch)
 			swapped = !swaps_undo(&u.swaps, u.swaps.count);
 	}
 	if (err) { /* those that act stay */

@@ -86,6 +86,7 @@ list-jobs*) cat <<'END'
 "show -p ActiveEnterTimestampMonotonic --value sys-subsystem-net-devices-"*.device) echo {device};;
 "show -p ActiveEnterTimestampMonotonic --value mangle@"*.service) echo 1000;;
 "--quiet is-enabled mangle@"*.service) {str(enabled).lower()};;
+"--quiet is-active sys-subsystem-net-devices-"*.device) [ {device} != 0 ];;
 *) echo "systemctl $*" >>{folder}/called;;
 esac
 """, "mangle-ctl": f"#!/bin/sh\necho \"$*\" >>{folder}/called\n"}
@@ -94,9 +95,10 @@ esac
         (folder / name).chmod(0o755)
 
 
-@pytest.mark.parametrize("device, enabled, started", [(500, True, False), (1500, True, True), (1500, False, False)])
+@pytest.mark.parametrize("device, enabled, started", [(500, True, False), (1500, True, True), (1500, False, False), (0, True, True)])
 def test_stop_when_the_device_is_another_one(tmp_path, device, enabled, started):
-    """It went and came again while the unit was being stopped for it: systemd does not start it then."""
+    """It went and came again while the unit was being stopped for it: systemd does not start it then. 0: nor has it
+    heard of the device yet."""
     write_programs(tmp_path, "running", "stop", device, enabled)
     subprocess.run([DEPLOY / "unit", "stop", "mangle@lo.service", "lo"], check=True,
                    env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
