@@ -187,18 +187,6 @@ static bool holds(const char *path, uint32_t prog)
 	return found;
 }
 
-static void remove_pins(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-	rmdir(path);
-}
-
 /*
  * libxdp_clean_references() goes by the index alone, which an interface of another namespace may
  * have too, so this goes by the program.
@@ -219,7 +207,7 @@ void prog_forget_dispatcher(uint32_t ifindex, uint32_t prog)
 			continue;
 		snprintf(path, sizeof(path), LIBXDP_DIR "/%s", entry->d_name);
 		if (!(ifindex && has_dispatcher(ifindex, dispatcher)) && holds(path, prog))
-			remove_pins(path);
+			store_remove_pins(path);
 	}
 	closedir(dir);
 }

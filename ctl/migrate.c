@@ -286,7 +286,7 @@ void store_not_migrated(struct store *s)
 {
 	if (!s->migration || s->migration->resumed)
 		return; /* what was begun before may be in use */
-	remove_pins(NEXT_DIR);
+	store_remove_pins(NEXT_DIR);
 	if (s->config_inner.id)
 		inner_unpin(s, s->config_inner.id);
 }

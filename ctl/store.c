@@ -914,7 +914,7 @@ void store_close(struct store *s)
 	free(s);
 }
 
-void remove_pins(const char *dir)
+void store_remove_pins(const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *entry;
@@ -937,9 +937,9 @@ int store_purge(struct store *s, struct err *e)
 	/* `config` first: from then on nothing counts as loaded. */
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
 		unlink(pin_path(path, STORE_DIR, maps[i]->name));
-	remove_pins(INNER_DIR);
-	remove_pins(NEXT_DIR);
-	remove_pins(DONE_DIR);
+	store_remove_pins(INNER_DIR);
+	store_remove_pins(NEXT_DIR);
+	store_remove_pins(DONE_DIR);
 	if (rmdir(STORE_DIR) && errno != ENOENT)
 		return fail(e, -errno, STORE_DIR, "removing it: %s (see what is in it)",
 			    strerror(errno));

@@ -105,6 +105,9 @@ int store_iface_del(struct store *s, const struct mangle_iface_key *k, const str
 /* Are these records of the same attachment? One may be older. */
 bool store_iface_same(const struct mangle_iface *a, const struct mangle_iface *b);
 
+/* Removes the pins in a directory, and it where it is empty then. */
+void store_remove_pins(const char *dir);
+
 /* For prog only: the maps that a program is loaded with. */
 struct store_fds {
 	int config, tables, stats, flows, gate;

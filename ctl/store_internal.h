@@ -64,8 +64,6 @@ int open_pin(const struct store *s, const char *dir, const struct map_spec *m, i
 	     struct err *e);
 int open_or_create(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
 		   struct err *e);
-/* Of a directory of pins, with it where it is empty then. */
-void remove_pins(const char *dir);
 
 /* ---- migrate.c ---- */
 
