@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escape.h"
+
 /* An object longer than this loses its middle: the reason behind it must still fit. */
 #define OBJECT_MAX 256
 #define OBJECT_PART 120
@@ -15,22 +17,21 @@ struct line {
 	size_t len, room;
 };
 
-/* Room is checked for the longest escape, so a line never ends within one. */
+/* A line that has no room for more never ends within a character or an escape. */
 static void put(struct line *l, const char *s, size_t len)
 {
-	static const char hex[] = "0123456789abcdef";
+	char shown[ESCAPED_SIZE];
 
-	for (; len && l->len + sizeof("\\x00") <= l->room; s++, len--) {
-		unsigned char c = (unsigned char)*s;
+	while (len) {
+		size_t n = escape_char(s, len, shown);
+		size_t more = strlen(shown);
 
-		if (c >= 0x20 && c != 0x7f) {
-			l->text[l->len++] = *s;
-			continue;
-		}
-		l->text[l->len++] = '\\';
-		l->text[l->len++] = 'x';
-		l->text[l->len++] = hex[c >> 4];
-		l->text[l->len++] = hex[c & 15];
+		if (l->len + more >= l->room)
+			break;
+		memcpy(l->text + l->len, shown, more);
+		l->len += more;
+		s += n;
+		len -= n;
 	}
 	l->text[l->len] = '\0';
 }

@@ -20,7 +20,7 @@ struct err {
 /*
  * Says why something was not done; returns errnum (negative errno), so that
  * `return fail(e, -EINVAL, ...)` says and returns in one expression. The status is EXIT_NOT_DONE;
- * usage_error is the same with EXIT_USAGE. Control characters in the text are written as \xNN.
+ * usage_error is the same with EXIT_USAGE. The text is escaped: see escape.h.
  * object: what the line is about ("eth0", "web.map:17"), may hold anything the user typed.
  * fmt: "what was attempted: why (what to do)".
  */

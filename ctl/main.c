@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* mangle-ctl: words to a verb, the verb to an exit status, an error to its one line. */
-#include <stdio.h>
-#include <string.h>
-
 #include "netdev.h"
+#include "out.h"
 #include "print.h"
 #include "verbs.h"
 
@@ -14,11 +12,11 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 	if (err)
 		return err;
 	if (given(c, OPT(HELP))) {
-		verbs_help(c, stdout);
+		verbs_help(c, out_raw());
 		return 0;
 	}
 	if (given(c, OPT(VERSION))) {
-		printf("mangle-ctl %s\n", MANGLE_VERSION);
+		out_line("mangle-ctl %s", MANGLE_VERSION);
 		return 0;
 	}
 	print_init(c->json, c->quiet);

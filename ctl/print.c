@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "out.h"
 #include "print.h"
 
 #define MAX_ENTITY_LINES 50
@@ -38,13 +39,12 @@ void print_init(bool json, bool be_quiet)
 
 bool print_broken(void)
 {
-	return fflush(stdout) || ferror(stdout);
+	return out_failed();
 }
 
 int print_finish(struct err *e)
 {
-	errno = 0;
-	if (print_broken())
+	if (out_failed())
 		return fail(e, -EIO, "standard output", "writing: %s (see where it goes)",
 			    errno ? strerror(errno) : "it was refused");
 	return 0;
@@ -54,19 +54,21 @@ int print_finish(struct err *e)
 
 void print_error(const struct err *e, const char *name)
 {
+	/* The object may be a word that was left empty. */
+	const char *object = e->line[0] == ':' ? "''" : "";
 	size_t len = strlen(e->line);
 
-	/* The object may be a word that was left empty. */
-	fprintf(stderr, "mangle-ctl: %s%s", e->line[0] == ':' ? "''" : "", e->line);
-	if (!len || e->line[len - 1] != ')')
-		fprintf(stderr, " (see mangle-ctl %s%s--help)", name, *name ? " " : "");
-	fputc('\n', stderr);
+	if (len && e->line[len - 1] == ')')
+		out_error("mangle-ctl: %s%s", object, e->line);
+	else
+		out_error("mangle-ctl: %s%s (see mangle-ctl %s%s--help)", object, e->line, name,
+			  *name ? " " : "");
 }
 
 void print_warnings(const struct warnings *w)
 {
 	for (size_t i = 0; i < w->count && !quiet; i++)
-		fprintf(stderr, "mangle-ctl: warning: %s\n", w->text[i]);
+		out_error("mangle-ctl: warning: %s", w->text[i]);
 }
 
 /* ---- JSON ---- */
@@ -98,34 +100,34 @@ static json_t *json_text_or_null(const char *s)
 
 static void dump(json_t *j)
 {
-	json_dumpf(j, stdout, JSON_COMPACT);
+	json_dumpf(j, out_raw(), JSON_COMPACT);
 	json_decref(j);
 }
 
 static void dump_line(json_t *j)
 {
 	dump(j);
-	putchar('\n');
+	out_end_line();
 }
 
 /* Lists are written row by row, so that a million rows need no memory. */
 static void list_begin(void)
 {
-	putchar('[');
+	putc('[', out_raw());
 	first_of_list = true;
 }
 
 static void list_row(json_t *j)
 {
 	if (!first_of_list)
-		fputs(",\n", stdout);
+		fputs(",\n", out_raw());
 	first_of_list = false;
 	dump(j);
 }
 
 static void list_end(void)
 {
-	fputs("]\n", stdout);
+	fputs("]\n", out_raw());
 }
 
 static json_t *json_target(const struct target *t)
@@ -153,11 +155,11 @@ void print_changes(const struct changes *c, bool changed, bool planned, uint64_t
 	else if (quiet)
 		return;
 	else if (!changed)
-		puts("nothing to change");
+		out_line("nothing to change");
 	else
-		printf("%sadded %" PRIu64 ", removed %" PRIu64 ", updated %" PRIu64
-		       ", generation %" PRIu64 "\n",
-		       planned ? "would be: " : "", c->added, c->removed, c->updated, generation);
+		out_line("%sadded %" PRIu64 ", removed %" PRIu64 ", updated %" PRIu64
+			 ", generation %" PRIu64,
+			 planned ? "would be: " : "", c->added, c->removed, c->updated, generation);
 }
 
 void print_change_line(void *arg, enum change_kind kind, const struct service *s,
@@ -170,19 +172,19 @@ void print_change_line(void *arg, enum change_kind kind, const struct service *s
 	if (as_json || quiet)
 		return;
 	if (!s)
-		printf("%c flows\n", signs[kind]);
+		out_line("%c flows", signs[kind]);
 	else if (!en)
-		printf("%c service %s\n", signs[kind], s->name);
+		out_line("%c service %s", signs[kind], s->name);
 	else if (l->entities++ < MAX_ENTITY_LINES) {
-		printf("%c %s ", signs[kind], s->name);
-		table_save_line(stdout, en, s->tag_len);
+		out_text("%c %s ", signs[kind], s->name);
+		table_save_line(out_raw(), en, s->tag_len);
 	}
 }
 
 void print_change_lines_end(const struct change_lines *l)
 {
 	if (!as_json && !quiet && l->entities > MAX_ENTITY_LINES)
-		printf("... and %" PRIu64 " more\n", l->entities - MAX_ENTITY_LINES);
+		out_line("... and %" PRIu64 " more", l->entities - MAX_ENTITY_LINES);
 }
 
 /* ---- attachments ---- */
@@ -200,27 +202,27 @@ static const char *way_name(const struct mangle_iface *i)
 void print_attached(const struct attachment *a, bool changed)
 {
 	if (!as_json && !quiet)
-		printf("%s: attached%s (%s, %s)\n", a->iface.name, changed ? "" : " already",
-		       mode_name(a->iface.mode), way_name(&a->iface));
+		out_line("%s: attached%s (%s, %s)", a->iface.name, changed ? "" : " already",
+			 mode_name(a->iface.mode), way_name(&a->iface));
 }
 
 void print_detached(const char *name)
 {
 	if (!as_json && !quiet)
-		printf("%s: detached\n", name);
+		out_line("%s: detached", name);
 }
 
 void print_upgraded(const struct attachment *a)
 {
 	if (!as_json && !quiet)
-		printf("%s: upgraded (%s, %s, program %u)\n", a->iface.name,
-		       mode_name(a->iface.mode), way_name(&a->iface), a->iface.prog_id);
+		out_line("%s: upgraded (%s, %s, program %u)", a->iface.name,
+			 mode_name(a->iface.mode), way_name(&a->iface), a->iface.prog_id);
 }
 
 void print_not_attached(const char *name)
 {
 	if (!as_json)
-		printf("%s: not attached\n", name);
+		out_line("%s: not attached", name);
 }
 
 static json_t *json_attachment(const struct attachment *a)
@@ -258,30 +260,30 @@ static void status_json(const struct status *s)
 
 static void status_text(const struct status *s)
 {
-	printf("mangle %s, generation %" PRIu64 "\n", MANGLE_VERSION, s->generation);
-	puts(s->iface_count ? "interfaces:" : "interfaces: none");
+	out_line("mangle %s, generation %" PRIu64, MANGLE_VERSION, s->generation);
+	out_line(s->iface_count ? "interfaces:" : "interfaces: none");
 	for (size_t i = 0; i < s->iface_count; i++) {
 		const struct attachment *a = &s->ifaces[i];
 		const char *netns = a->iface.netns_name;
 
-		printf("  %-15s %-8s %s (%s, program %u, ifindex %u%s%s)\n", a->iface.name,
-		       mode_name(a->iface.mode), a->attached ? "attached" : "gone",
-		       way_name(&a->iface), a->iface.prog_id, a->key.ifindex,
-		       *netns ? ", netns " : "", netns);
+		out_line("  %-15s %-8s %s (%s, program %u, ifindex %u%s%s)", a->iface.name,
+			 mode_name(a->iface.mode), a->attached ? "attached" : "gone",
+			 way_name(&a->iface), a->iface.prog_id, a->key.ifindex,
+			 *netns ? ", netns " : "", netns);
 	}
-	puts(s->services->service_count ? "services:" : "services: none");
+	out_line(s->services->service_count ? "services:" : "services: none");
 	for (unsigned int i = 0; i < s->services->service_count; i++)
-		printf("  %-31s entities: %" PRIu64 "\n", s->services->services[i].name,
-		       s->entities[i]);
+		out_line("  %-31s entities: %" PRIu64, s->services->services[i].name,
+			 s->entities[i]);
 	if (s->flows_size)
-		printf("flows: %" PRIu64 " of %" PRIu32 "\n", s->flows_used, s->flows_size);
+		out_line("flows: %" PRIu64 " of %" PRIu32, s->flows_used, s->flows_size);
 	if (s->file)
-		printf("configuration: %s (%s)\n", s->file,
-		       s->differs ? "differs from what runs" : "as it runs");
+		out_line("configuration: %s (%s)", s->file,
+			 s->differs ? "differs from what runs" : "as it runs");
 	else
-		puts("configuration: no file");
+		out_line("configuration: no file");
 	for (size_t i = 0; i < s->warnings->count; i++)
-		printf("warning: %s\n", s->warnings->text[i]);
+		out_line("warning: %s", s->warnings->text[i]);
 }
 
 void print_status(const struct status *s)
@@ -346,31 +348,32 @@ static void text_prefixes(const char *what, const struct prefix *p, unsigned int
 	char buf[PREFIX_TEXT_SIZE];
 
 	for (unsigned int i = 0; i < count; i++)
-		printf("%s%s", i ? "," : what, format_prefix(&p[i], buf));
+		out_text("%s%s", i ? "," : what, format_prefix(&p[i], buf));
 }
 
 static void text_service(const struct service *s, uint64_t entities)
 {
 	char unknown[TARGET_TEXT_SIZE];
 
-	printf("%s: %s port ", s->name, format_protocol(s->protocols));
+	out_text("%s: %s port ", s->name, format_protocol(s->protocols));
 	for (unsigned int i = 0; i < s->port_count; i++)
-		printf("%s%u", i ? "," : "", s->ports[i]);
+		out_text("%s%u", i ? "," : "", s->ports[i]);
 	text_prefixes(" daddr ", s->daddr, s->daddr_count);
 	text_prefixes(" saddr ", s->saddr, s->saddr_count);
 	if (*s->ifname)
-		printf(" iface %s", s->ifname);
-	printf("\n  tag %d:%u, size %u:%u, invalid %s, unknown %s", s->tag_offset, s->tag_len,
-	       s->size.min, s->size.max, action_name(s->invalid),
-	       format_target(&s->unknown, unknown));
+		out_text(" iface %s", s->ifname);
+	out_end_line();
+	out_text("  tag %d:%u, size %u:%u, invalid %s, unknown %s", s->tag_offset, s->tag_len,
+		 s->size.min, s->size.max, action_name(s->invalid),
+		 format_target(&s->unknown, unknown));
 	if (s->protocols & MANGLE_PROTO_TCP)
-		printf(", tcp %s", tcp_name(s));
+		out_text(", tcp %s", tcp_name(s));
 	if (s->reply)
-		fputs(", reply on", stdout);
-	printf(", action %s", s->observe ? "observe" : "enforce");
+		out_text(", reply on");
+	out_text(", action %s", s->observe ? "observe" : "enforce");
 	if (s->targets_first)
-		printf(", targets %u-%u", s->targets_first, s->targets_last);
-	printf(", entities: %" PRIu64 "\n", entities);
+		out_text(", targets %u-%u", s->targets_first, s->targets_last);
+	out_line(", entities: %" PRIu64, entities);
 }
 
 void print_services(const struct model *m, const uint64_t *entities)
@@ -378,7 +381,7 @@ void print_services(const struct model *m, const uint64_t *entities)
 	if (as_json)
 		list_begin();
 	else if (!m->service_count)
-		puts("no services");
+		out_line("no services");
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		const struct service *s = &m->services[i];
 
@@ -423,9 +426,9 @@ static void text_row(const struct service *s, const struct row *r)
 		snprintf(size, sizeof(size), "%u:%u", r->entity.size.min, r->entity.size.max);
 	if (r->last_seen >= 0 && gmtime_r(&t, &tm))
 		strftime(seen, sizeof(seen), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	printf("%-*s %-*s %-6s %-11s %12" PRIu64 " %15" PRIu64 " %s\n", service_width, s->name,
-	       tag_width, format_tag(r->entity.tag, s->tag_len, tag),
-	       format_target(&r->entity.target, target), size, r->packets, r->bytes, seen);
+	out_line("%-*s %-*s %-6s %-11s %12" PRIu64 " %15" PRIu64 " %s", service_width, s->name,
+		 tag_width, format_tag(r->entity.tag, s->tag_len, tag),
+		 format_target(&r->entity.target, target), size, r->packets, r->bytes, seen);
 }
 
 static void measure(const struct service *s)
@@ -438,8 +441,8 @@ static void measure(const struct service *s)
 
 static void text_rows_header(void)
 {
-	printf("%-*s %-*s %-6s %-11s %12s %15s %s\n", service_width, "SERVICE", tag_width, "TAG",
-	       "TARGET", "SIZE", "PACKETS", "BYTES", "LAST-SEEN");
+	out_line("%-*s %-*s %-6s %-11s %12s %15s %s", service_width, "SERVICE", tag_width, "TAG",
+		 "TARGET", "SIZE", "PACKETS", "BYTES", "LAST-SEEN");
 }
 
 void print_row(const struct service *s, const struct row *r)
@@ -482,7 +485,7 @@ void print_rows_end(void)
 
 void print_table_line(const struct service *s, const struct entity *en)
 {
-	table_save_line(stdout, en, s->tag_len);
+	table_save_line(out_raw(), en, s->tag_len);
 }
 
 /* ---- the configuration file ---- */
@@ -509,31 +512,31 @@ static void config_service_json(const struct service *s)
 		json_object_del(j, "targets");
 	if (!(s->protocols & MANGLE_PROTO_TCP))
 		json_object_del(j, "tcp");
-	putchar('{');
-	json_dumpf(j, stdout, JSON_COMPACT | JSON_EMBED);
+	putc('{', out_raw());
+	json_dumpf(j, out_raw(), JSON_COMPACT | JSON_EMBED);
 	json_decref(j);
-	fputs(",\"entities\":", stdout);
+	fputs(",\"entities\":", out_raw());
 	list_begin();
 	for (size_t i = 0; i < s->entity_count; i++)
 		list_row(json_entity(&s->entities[i], s->tag_len));
-	fputs("]}", stdout);
+	fputs("]}", out_raw());
 }
 
 void print_config(const struct model *m)
 {
 	if (!as_json) {
-		config_save(m, stdout); /* print_finish sees what went wrong */
+		config_save(m, out_raw()); /* print_finish sees what went wrong */
 		return;
 	}
-	fputs("{\"version\":1,", stdout);
+	fputs("{\"version\":1,", out_raw());
 	if (model_flows(m) != MANGLE_FLOWS_DEFAULT)
-		printf("\"flows\":%" PRIu32 ",", model_flows(m));
-	fputs("\"services\":[", stdout);
+		out_text("\"flows\":%" PRIu32 ",", model_flows(m));
+	fputs("\"services\":[", out_raw());
 	for (unsigned int i = 0; i < m->service_count; i++) {
-		fputs(i ? ",\n" : "", stdout);
+		fputs(i ? ",\n" : "", out_raw());
 		config_service_json(&m->services[i]);
 	}
-	fputs("]}\n", stdout);
+	fputs("]}\n", out_raw());
 }
 
 /* ---- counters ---- */
@@ -572,22 +575,22 @@ static json_t *json_stats(const struct stats *st)
 
 static void text_verdicts(const char *what, const uint64_t verdict[MANGLE_VERDICT_COUNT])
 {
-	printf("  %s", what);
+	out_text("  %s", what);
 	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++)
-		printf("%s %s %" PRIu64, i ? "," : "", verdict_names[i], verdict[i]);
-	putchar('\n');
+		out_text("%s %s %" PRIu64, i ? "," : "", verdict_names[i], verdict[i]);
+	out_end_line();
 }
 
 static void text_stats(const char *name, const struct stats *st)
 {
-	printf("%s: seen %" PRIu64 "\n", name, seen(st->verdict));
+	out_line("%s: seen %" PRIu64, name, seen(st->verdict));
 	text_verdicts("packets:", st->verdict);
 	if (seen(st->would))
 		text_verdicts("observed, without it would be:", st->would);
 	for (int i = 0; i < MANGLE_REASON_COUNT; i++)
 		if (st->packets[i])
-			printf("  %-15s %12" PRIu64 " packets %15" PRIu64 " bytes  %s\n",
-			       reasons[i].name, st->packets[i], st->bytes[i], reasons[i].meaning);
+			out_line("  %-15s %12" PRIu64 " packets %15" PRIu64 " bytes  %s",
+				 reasons[i].name, st->packets[i], st->bytes[i], reasons[i].meaning);
 }
 
 void print_stats(const struct stats *all, bool show_all, const struct service_stats *services,
@@ -613,9 +616,9 @@ void print_stats(const struct stats *all, bool show_all, const struct service_st
 void print_stats_again(void)
 {
 	if (!as_json && isatty(STDOUT_FILENO))
-		fputs("\033[H\033[J", stdout); /* home, clear to the end */
+		fputs("\033[H\033[J", out_raw()); /* home, clear to the end */
 	else if (!as_json)
-		putchar('\n');
+		out_end_line();
 }
 
 /* ---- explaining ---- */
@@ -646,19 +649,19 @@ static void text_explanation(const struct explanation *x)
 	uint8_t tag[MANGLE_MAX_TAG];
 	char text[TAG_TEXT_SIZE];
 
-	printf("packet %" PRIu64 ": %s", x->index, verdict_names[said->verdict]);
+	out_text("packet %" PRIu64 ": %s", x->index, verdict_names[said->verdict]);
 	if (x->service && x->service->observe)
-		printf(" (observed only, else %s)", verdict_names[said->would]);
+		out_text(" (observed only, else %s)", verdict_names[said->would]);
 	if (said->has_ports && said->old_port != said->new_port)
-		printf(", port %u to %u", said->old_port, said->new_port);
+		out_text(", port %u to %u", said->old_port, said->new_port);
 	else if (said->has_ports)
-		printf(", port %u", said->old_port);
+		out_text(", port %u", said->old_port);
 	if (x->service)
-		printf(", service %s", x->service->name);
+		out_text(", service %s", x->service->name);
 	tag_from_key(said->tag[0], said->tag[1], tag);
 	if (said->has_tag && x->service)
-		printf(", tag %s", format_tag(tag, x->service->tag_len, text));
-	printf(": %s (%s)\n", reasons[said->reason].meaning, reasons[said->reason].name);
+		out_text(", tag %s", format_tag(tag, x->service->tag_len, text));
+	out_line(": %s (%s)", reasons[said->reason].meaning, reasons[said->reason].name);
 }
 
 void print_explanation(const struct explanation *x)
@@ -675,7 +678,7 @@ void print_checks_begin(void)
 {
 	if (!as_json)
 		return;
-	fputs("{\"checks\":", stdout);
+	fputs("{\"checks\":", out_raw());
 	list_begin();
 }
 
@@ -684,14 +687,14 @@ void print_check(const char *name, enum check_state state, const char *text)
 	static const char *const states[] = {"ok", "warn", "bad"};
 
 	if (as_json)
-		list_row(json_pack("{s:s,s:s,s:o}", "name", name, "state", states[state], "text",
-				   json_text(text)));
+		list_row(json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state", states[state],
+				   "text", json_text(text)));
 	else
-		printf("%-4s  %s: %s\n", states[state], name, text);
+		out_line("%-4s  %s: %s", states[state], name, text);
 }
 
 void print_checks_end(void)
 {
 	if (as_json)
-		fputs("]}\n", stdout);
+		fputs("]}\n", out_raw());
 }

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "out.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+
+/* Some text could not even be put together. */
+static bool lost;
+
+static void write_escaped(FILE *to, const char *text)
+{
+	size_t len = strlen(text);
+	char shown[ESCAPED_SIZE];
+
+	while (len) {
+		size_t n = escape_span(text, len);
+
+		if (n) {
+			fwrite(text, 1, n, to);
+		} else {
+			n = escape_char(text, len, shown);
+			fputs(shown, to);
+		}
+		text += n;
+		len -= n;
+	}
+}
+
+static void write_text(FILE *to, const char *fmt, va_list ap)
+{
+	char near[512], *far;
+	va_list again;
+
+	va_copy(again, ap);
+	if (vsnprintf(near, sizeof(near), fmt, ap) < (int)sizeof(near)) {
+		write_escaped(to, near);
+	} else if (vasprintf(&far, fmt, again) >= 0) {
+		write_escaped(to, far);
+		free(far);
+	} else {
+		lost = true;
+	}
+	va_end(again);
+}
+
+void out_text(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_text(stdout, fmt, ap);
+	va_end(ap);
+}
+
+void out_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_text(stdout, fmt, ap);
+	va_end(ap);
+	out_end_line();
+}
+
+void out_end_line(void)
+{
+	putc('\n', stdout);
+}
+
+void out_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_text(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+}
+
+FILE *out_raw(void)
+{
+	return stdout;
+}
+
+bool out_failed(void)
+{
+	errno = 0;
+	return fflush(stdout) || ferror(stdout) || lost;
+}

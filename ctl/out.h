@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one way to standard output and standard error. Text is escaped as a whole once it is put
+ * together, so no name can do anything to a terminal, whoever prints it: see escape.h. For the same
+ * reason a newline is not written as a character of the text: out_line ends a line.
+ */
+#ifndef CTL_OUT_H
+#define CTL_OUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+void out_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void out_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void out_end_line(void);
+/* A line of standard error. */
+void out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Standard output for what has rules of its own for such characters: JSON, table files,
+ * configurations. */
+FILE *out_raw(void);
+/* Flushes; true where not all of it could be written. errno is set, or 0 where it is not known. */
+bool out_failed(void);
+
+#endif
