@@ -33,8 +33,10 @@ int main(int argc, char **argv)
 {
 	struct err e = {.status = EXIT_NOT_DONE};
 	struct cmd c;
-	int ret = run(argc, argv, &c, &e);
+	int ret;
 
+	out_init();
+	ret = run(argc, argv, &c, &e);
 	if (ret >= 0 && print_finish(&e))
 		ret = -1;
 	if (ret >= 0)

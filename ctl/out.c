@@ -2,14 +2,26 @@
 #include "out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "escape.h"
 
 /* Some text could not even be put together. */
 static bool lost;
+
+void out_init(void)
+{
+	/* /dev/null for the other direction: to read or write fails as with a closed one. */
+	static const int other[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", other[fd]) < 0)
+			return;
+}
 
 static void write_escaped(FILE *to, const char *text)
 {

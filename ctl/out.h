@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Before anything is opened: a standard file that is closed stays one that cannot be used, and what
+ * is opened does not come to stand in its place. */
+void out_init(void);
 void out_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_end_line(void);

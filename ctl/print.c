@@ -16,6 +16,8 @@
 
 static bool as_json, quiet;
 static bool first_of_list;
+/* The change that this run has made: where its answer cannot be written, the error tells it. */
+static char made[128];
 
 static const char *const verdict_names[] = {
 #define VERDICT_NAME(upper, lower) #lower,
@@ -44,10 +46,15 @@ bool print_broken(void)
 
 int print_finish(struct err *e)
 {
-	if (out_failed())
-		return fail(e, -EIO, "standard output", "writing: %s (see where it goes)",
-			    errno ? strerror(errno) : "it was refused");
-	return 0;
+	const char *why;
+
+	if (!out_failed())
+		return 0;
+	why = errno ? strerror(errno) : "it was refused";
+	if (*made)
+		return fail(e, -EIO, "standard output", "writing: %s (the change was made: %s)",
+			    why, made);
+	return fail(e, -EIO, "standard output", "writing: %s (see where it goes)", why);
 }
 
 /* ---- standard error ---- */
@@ -145,8 +152,26 @@ static json_t *json_window(const struct window *w)
 
 /* ---- changes ---- */
 
+/* "added 1, generation 8": what is 0 is left out. */
+static void note_changes(const struct changes *c, uint64_t generation)
+{
+	const struct {
+		const char *what;
+		uint64_t n;
+	} counts[] = {{"added", c->added}, {"removed", c->removed}, {"updated", c->updated}};
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		if (counts[i].n)
+			len += (size_t)snprintf(made + len, sizeof(made) - len, "%s %" PRIu64 ", ",
+						counts[i].what, counts[i].n);
+	snprintf(made + len, sizeof(made) - len, "generation %" PRIu64, generation);
+}
+
 void print_changes(const struct changes *c, bool changed, bool planned, uint64_t generation)
 {
+	if (changed && !planned && !*made)
+		note_changes(c, generation);
 	if (as_json)
 		dump_line(json_pack("{s:b,s:I,s:I,s:I,s:I}", "changed", changed, "added",
 				    (json_int_t)c->added, "removed", (json_int_t)c->removed,
@@ -189,6 +214,14 @@ void print_change_lines_end(const struct change_lines *l)
 
 /* ---- attachments ---- */
 
+/* "attached eth0, eth1" */
+static void note_interface(const char *done, const char *name)
+{
+	size_t len = strlen(made);
+
+	snprintf(made + len, sizeof(made) - len, "%s %s", len ? "," : done, name);
+}
+
 static const char *mode_name(uint32_t mode)
 {
 	return mode == MODE_GENERIC ? "generic" : "native";
@@ -201,6 +234,8 @@ static const char *way_name(const struct mangle_iface *i)
 
 void print_attached(const struct attachment *a, bool changed)
 {
+	if (changed)
+		note_interface("attached", a->iface.name);
 	if (!as_json && !quiet)
 		out_line("%s: attached%s (%s, %s)", a->iface.name, changed ? "" : " already",
 			 mode_name(a->iface.mode), way_name(&a->iface));
@@ -208,12 +243,14 @@ void print_attached(const struct attachment *a, bool changed)
 
 void print_detached(const char *name)
 {
+	note_interface("detached", name);
 	if (!as_json && !quiet)
 		out_line("%s: detached", name);
 }
 
 void print_upgraded(const struct attachment *a)
 {
+	note_interface("upgraded", a->iface.name);
 	if (!as_json && !quiet)
 		out_line("%s: upgraded (%s, %s, program %u)", a->iface.name,
 			 mode_name(a->iface.mode), way_name(&a->iface), a->iface.prog_id);

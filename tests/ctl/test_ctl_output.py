@@ -83,3 +83,57 @@ def test_what_is_printable_stays(fresh, tmp_path):
     """Letters of other languages are no danger."""
     path = tmp_path / "größe-€.map"
     assert path.name in check("apply", path).err
+
+
+def into(argv, stdout, stdin=None):
+    """Runs the tool with its output going into that file, or (None) with a closed standard output."""
+    with open(stdout or os.devnull, "wb") as file:
+        done = subprocess.run([ctl.BIN, *argv], input=stdin, stdout=file, stderr=subprocess.PIPE, check=False,
+                              preexec_fn=None if stdout else lambda: os.close(1))
+    return ctl.Result(argv, subprocess.CompletedProcess(argv, done.returncode, b"", done.stderr))
+
+
+NEW = ["service", "add", "new", "--proto", "udp", "--port", "5001", "--tag", "0:4", "--size", "4:100"]
+
+
+@pytest.mark.parametrize("stdout", ["/dev/full", None])
+@pytest.mark.parametrize("json", [[], ["-j"]], ids=["text", "json"])
+def test_a_change_whose_answer_cannot_be_written(load, world, stdout, json):
+    """The error tells that the change was made: `an error changes nothing` would have it made once more."""
+    config = load(service(entities=entities(("ABCD", 6001))))
+    for argv, made in (
+            (["map", "set", "EFGH", "6002"], "added 1, generation %"), (["map", "set", "EFGH", "6003"], "updated 1, generation %"),
+            (["map", "del", "EFGH"], "removed 1, generation %"), (["map", "load", "-"], "added 2, generation %"),
+            (["map", "replace", "-"], "removed 1, generation %"), (NEW, "added 1, generation %"),
+            (["service", "set", "new", "--size", "4:99"], "updated 1, generation %"), (["service", "del", "new"], "removed 1, generation %"),
+            (["map", "flush"], "removed 2, generation %"), (["apply", str(config)], "added 1, generation %"),
+            (["-n", world.a, "attach", "veth2"], "attached veth2"), (["-n", world.a, "detach", "veth2"], "detached veth2"),
+            (["upgrade"], "upgraded veth0"), (["detach", "--all", "--purge"], "detached veth0")):
+        r = into([*json, *argv], stdout, stdin=b"AAAA 6001\nBBBB 6002\n" if "-" in argv else None)
+        assert r.status == 1, r
+        assert "standard output: writing: " in ctl.check_error_line(r), r
+        left = ctl.generation() if ctl.pins() else 0
+        assert f"(the change was made: {made.replace('%', str(left))})" in r.err, r
+
+
+@pytest.mark.parametrize("stdout", ["/dev/full", None])
+def test_an_answer_that_cannot_be_written(one, tmp_path, stdout):
+    """Nothing was changed, so nothing of a change is said."""
+    ok("map", "set", "ABCD", "6001")
+    for argv in (["map", "set", "ABCD", "6001"], ["map", "load", "-", "--check"], ["map", "list"], ["status"], ["--help"]):
+        r = into(argv, stdout, stdin=b"EFGH 6001\n")
+        assert r.status == 1 and "see where it goes" in r.err, r
+    assert into(["-q", "map", "set", "ABCD", "6002"], stdout).status == 0
+
+
+def test_what_is_opened_is_not_standard_output(one, tmp_path):
+    """Nor do rows come from a closed standard input."""
+    out = tmp_path / "out.pcap"
+    frame = frames.frame("ABCD")
+    r = into(["explain", "--hex", frame.hex(), "--out", str(out)], None)
+    assert r.status == 1, r
+    assert b"packet" not in out.read_bytes()
+    ok("map", "set", "ABCD", "6001")
+    done = subprocess.run([ctl.BIN, "map", "replace", "-"], stderr=subprocess.PIPE, check=False, preexec_fn=lambda: os.close(0))
+    assert done.returncode == 1, done
+    assert ok("map", "get", "ABCD")
