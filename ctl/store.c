@@ -570,10 +570,14 @@ static int need_bpffs(bool mount_it, struct err *e)
 	return 0;
 }
 
-static int take_lock(int fd, int how, double wait)
+static uint64_t deadline(double wait)
+{
+	return now_ns(CLOCK_MONOTONIC) + (uint64_t)(wait * 1e9);
+}
+
+static int take_lock(int fd, int how, uint64_t until)
 {
 	const struct timespec nap = {.tv_nsec = 10000000};
-	uint64_t until = now_ns(CLOCK_MONOTONIC) + (uint64_t)(wait * 1e9);
 
 	while (flock(fd, how | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -585,9 +589,36 @@ static int take_lock(int fd, int how, double wait)
 	return 0;
 }
 
+/*
+ * flock lets readers in while there are readers, so those that overlap would keep a writer out for
+ * ever. So whoever comes goes past `inner` first: readers at once, a writer stops there until those
+ * before it have ended, and who comes meanwhile comes after it. It is only an order, and the lock
+ * is the lock without it: where nothing is loaded yet there is no such directory.
+ */
+static int take_in_turn(int dir, bool write, uint64_t until)
+{
+	int turnstile = openat(dir, "inner", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int how = write ? LOCK_EX : LOCK_SH;
+	int err = 0;
+
+	if (turnstile < 0 && errno != ENOENT)
+		return -errno;
+	if (turnstile >= 0)
+		err = take_lock(turnstile, how, until);
+	if (turnstile >= 0 && !write)
+		close(turnstile);
+	if (!err)
+		err = take_lock(dir, how, until);
+	if (turnstile >= 0 && write)
+		close(turnstile);
+	return err;
+}
+
 /* The lock is on the directory; it counts only if the directory is still there once it is held. */
 static int lock_dir(struct store *s, enum store_access access, double wait, struct err *e)
 {
+	const uint64_t until = deadline(wait);
+
 	/* What others make is theirs, and then refused. */
 	if (access != STORE_READ && geteuid() != 0)
 		return fail(e, -EPERM, STORE_DIR,
@@ -604,7 +635,7 @@ static int lock_dir(struct store *s, enum store_access access, double wait, stru
 		if (s->dir < 0)
 			return fail(e, -errno, STORE_DIR, "opening it: %s%s", strerror(errno),
 				    errno == EACCES ? " (root is needed)" : "");
-		err = take_lock(s->dir, access == STORE_READ ? LOCK_SH : LOCK_EX, wait);
+		err = take_in_turn(s->dir, access != STORE_READ, until);
 		if (err == -EBUSY) {
 			fail(e, err, STORE_DIR,
 			     "taking the lock: another mangle-ctl holds it for more than %g s (try again, or wait longer: --wait SECONDS)",
@@ -832,7 +863,7 @@ static int finish_open(struct store *s, enum store_access access, double wait, s
 		err = map_stats(s, e);
 	/* What was begun in another layout version is finished in this one, see store_migrated. */
 	if (!err && store_config(s)->dirty && !s->migration) {
-		if (access == STORE_READ && take_lock(s->dir, LOCK_EX, wait))
+		if (access == STORE_READ && take_lock(s->dir, LOCK_EX, deadline(wait)))
 			return fail(
 				e, -EBUSY, STORE_DIR,
 				"finishing an interrupted change: the lock is busy (try again)");

@@ -95,6 +95,81 @@ def test_a_reader_waits_for_its_input_without_the_lock(one):
     assert {e["text"] for e in js("map", "list")} == {"AAAA", "BBBB"}
 
 
+class Shared:
+    """A reader that has the lock for so long, as often as another one begins: some always have it."""
+
+    def __init__(self, readers=3, hold=0.6):
+        self.end, self.hold = threading.Event(), hold
+        self.threads = [threading.Thread(target=self.read, args=(i * hold / readers,)) for i in range(readers)]
+
+    def read(self, delay):
+        time.sleep(delay)
+        while not self.end.is_set():
+            turnstile = os.open(ctl.PIN_DIR + "/inner", os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(turnstile, fcntl.LOCK_SH)
+            os.close(turnstile)
+            fd = os.open(ctl.PIN_DIR, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            time.sleep(self.hold)
+            os.close(fd)
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        time.sleep(2 * self.hold)
+
+    def __exit__(self, *exc):
+        self.end.set()
+        for t in self.threads:
+            t.join()
+
+
+def test_readers_that_overlap_let_a_writer_in(one):
+    with Shared():
+        for i in range(4):
+            start = time.monotonic()
+            ok("map", "set", "ABCD", str(6001 + i), "--wait", "5")
+            assert time.monotonic() - start < 3, "no longer than those that read already"
+
+
+def test_many_rows_read_again_and_again_let_a_writer_in(one):
+    """Three loops of `map list` on 200,000 rows, and whoever changes a row beside them."""
+    ok("map", "load", "-", stdin="".join(f"0x{i:08x} 6001\n" for i in range(200000)))
+    end = threading.Event()
+
+    def read():
+        while not end.is_set():
+            with subprocess.Popen([ctl.BIN, "map", "list", "--wait", "60"], stdout=subprocess.DEVNULL) as p:
+                assert p.wait(120) == 0
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for t in threads:
+        t.start()
+        time.sleep(0.2)
+    try:
+        for i in range(3):
+            ok("map", "set", "0x00000001", str(6002 + i), "--wait", "10")
+    finally:
+        end.set()
+        for t in threads:
+            t.join()
+
+
+def test_a_reader_comes_after_the_writer_that_waits(one):
+    """And where the writer gives up, it is the reader's turn."""
+    fd = os.open(ctl.PIN_DIR, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(fd, fcntl.LOCK_SH)
+    try:
+        with subprocess.Popen([ctl.BIN, "map", "set", "ABCD", "6001", "--wait", "2"], stderr=subprocess.DEVNULL) as writer:
+            time.sleep(0.5)
+            assert run("status", "--wait", "0").status == 4
+            ok("status", "--wait", "30")
+            assert writer.wait(10) == 4
+    finally:
+        os.close(fd)
+    assert js("map", "list") == []
+
+
 def test_killed_while_it_waits(one):
     with Held():
         with subprocess.Popen([ctl.BIN, "map", "set", "ABCD", "6001", "--wait", "60"]) as p:
