@@ -220,7 +220,8 @@ struct mangle_prefix {
 	__u8 pad[2];
 };
 
-/* What only user space reads of a service. */
+/* What user space reads of a service; of it the packet path only daddr_count, for replies that are
+ * forwarded. */
 struct mangle_service_info {
 	char name[MANGLE_NAME_SIZE];
 	char ifname[MANGLE_IFNAME_SIZE]; /* "": any */
@@ -255,7 +256,7 @@ struct mangle_config {
 	__u64 cookie_key[2]; /* of SYN cookies; random, and the same while the pins live */
 	__u32 target[65536]; /* by port: MANGLE_TARGET, 0 where no reply is to be looked at */
 
-	/* User space only from here on. */
+	/* User space only from here on, but for info[].daddr_count. */
 	__u32 magic;  /* MANGLE_CONFIG_MAGIC */
 	__u32 layout; /* MANGLE_LAYOUT_VERSION */
 	__u32 service_count;

@@ -38,12 +38,19 @@ struct net_device {
 
 struct sk_buff {
 	struct net_device *dev;
-	__u8 *data;
+	struct sock *sk;
+	__u8 *head, *data;
+	__u32 end; /* of the linear part, from head */
 	__u16 mac_len;
 	__u8 ip_summed : 2;
 } KERNEL;
 
+struct skb_shared_info {
+	__u32 gso_type;
+} KERNEL;
+
 struct sock_common {
+	possible_net_t skc_net;
 	__u32 skc_tw_rcv_nxt;
 } KERNEL;
 
@@ -76,10 +83,18 @@ struct tcp_timewait_sock {
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
 
+/* The same structure for bpf_probe_read_kernel(), which every kernel has. */
+#ifndef KERNEL_SKB
+#define KERNEL_SKB(ctx) ((struct sk_buff *)(void *)(ctx))
+#endif
+
 #define CHECKSUM_NONE 0
 #define CHECKSUM_COMPLETE 2
 #define CHECKSUM_PARTIAL 3
 #define ARPHRD_ETHER 1
+#define SKB_GSO_FRAGLIST (1U << 18)
+#define AF_INET 2
+#define AF_INET6 10
 
 /* Is the checksum left to whoever sends the packet on? */
 static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
@@ -87,6 +102,42 @@ static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
 
 	return BPF_CORE_READ_BITFIELD(skb, ip_summed) == CHECKSUM_PARTIAL;
+}
+
+/*
+ * Is the packet a list of whole datagrams (GRO of the fraglist kind)? The kernel cuts it without
+ * summing up: each datagram keeps the checksum that it came with.
+ */
+static __always_inline bool is_fraglist(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = KERNEL_SKB(ctx);
+	/* Its skb_shared_info lies at the end of its linear part. */
+	struct skb_shared_info *info = (void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
+
+	return BPF_CORE_READ(info, gso_type) & SKB_GSO_FRAGLIST;
+}
+
+/*
+ * Did this host make the packet? The kernel gives what a socket sends that socket, and what it
+ * answers itself a control socket of its own; what is forwarded or bridged has none, or one that is
+ * not of IP (packet sockets, TUN).
+ */
+static __always_inline bool has_ip_socket(struct __sk_buff *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	return sk && (sk->family == AF_INET || sk->family == AF_INET6);
+}
+
+/* Is that socket in the interface's network namespace? One in a container behind a bridge is not.
+ */
+static __always_inline bool is_socket_here(struct __sk_buff *ctx)
+{
+	struct sk_buff *skb = KERNEL_SKB(ctx);
+
+	return BPF_CORE_READ(skb, sk, __sk_common.skc_net.net) ==
+	       BPF_CORE_READ(skb, dev, nd_net.net);
 }
 
 /* The kernel has not looked yet, or only at the bytes. */
@@ -182,7 +233,7 @@ PKT_FUNCTION bool routes_here(struct __sk_buff *skb, __u32 addr_off, __u32 famil
 	long verdict;
 
 	if (family == 4) {
-		fib.family = 2; /* AF_INET */
+		fib.family = AF_INET;
 		if (bpf_skb_load_bytes(skb, addr_off, &fib.ipv4_src, 4) ||
 		    bpf_skb_load_bytes(skb, addr_off + 4, &fib.ipv4_dst, 4))
 			return false;
@@ -190,7 +241,7 @@ PKT_FUNCTION bool routes_here(struct __sk_buff *skb, __u32 addr_off, __u32 famil
 		    fib.ipv4_src == fib.ipv4_dst)
 			return false;
 	} else {
-		fib.family = 10; /* AF_INET6 */
+		fib.family = AF_INET6;
 		if (bpf_skb_load_bytes(skb, addr_off, fib.ipv6_src, 16) ||
 		    bpf_skb_load_bytes(skb, addr_off + 16, fib.ipv6_dst, 16))
 			return false;

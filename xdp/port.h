@@ -6,6 +6,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
+#include "host.h"
 #include "pkt.h"
 
 /* off: of the port in the transport header. */
@@ -18,8 +19,9 @@ static __always_inline void set_port(struct pkt *p, __u32 off, __u16 from, __u16
 
 	if (from == to)
 		return;
-	/* A train of datagrams is summed up when it is cut, without being marked so everywhere. */
-	if (udp && p->ctx->gso_size) {
+	/* A train of datagrams is summed up when it is cut, without being marked so everywhere; a
+	 * list of them is not. */
+	if (udp && p->ctx->gso_size && !is_fraglist(p->ctx)) {
 		bpf_skb_store_bytes(p->ctx, p->l4_off + off, &to_be, sizeof(to_be), 0);
 		return;
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What leaves the host: replies get the shared port back as their source. TCP by the flow table,
- * UDP without any state, by the port alone and the service that the datagram would have come by.
- * ICMP errors quote a packet: those that leave quote what the client had sent, those that come
- * quote what the socket had sent.
+ * UDP without any state, by the port alone, the service that the datagram would have come by, and
+ * who sends it. ICMP errors quote a packet: those that leave quote what the client had sent, those
+ * that come quote what the socket had sent.
  */
 #ifndef XDP_REPLY_H
 #define XDP_REPLY_H
@@ -13,6 +13,7 @@
 
 #include "csum.h"
 #include "flow.h"
+#include "host.h"
 #include "parse.h"
 #include "port.h"
 #include "segment.h"
@@ -105,9 +106,11 @@ PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 
 
 /*
  * The shared port of the service that a datagram belongs to; 0: of none. p: from the client, or
- * reversed. target: the port at this end.
+ * reversed. target: the port at this end. own: this host made what leaves. What it forwards for
+ * others is no reply, even from a target's port, unless the service names the address behind this
+ * host (daddr).
  */
-static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target)
+static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target, bool own)
 {
 	__u16 shared = MANGLE_TARGET_SHARED(target), before = p->old_port;
 	const struct mangle_service *s;
@@ -126,6 +129,8 @@ static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target)
 	at = index - 1;
 	BOUND(at, 1023);
 	s = &p->config->service[at];
+	if (!own && !p->config->info[at].daddr_count)
+		return 0;
 	return s->reply && s->protocols & MANGLE_PROTO_UDP && !s->observe ? shared : 0;
 }
 
@@ -144,7 +149,8 @@ static __always_inline int reply(struct pkt *p)
 						 p->old_port);
 	} else {
 		p->reversed = true;
-		shared = udp_shared_port(p, target);
+		shared = udp_shared_port(p, target,
+					 has_ip_socket(p->ctx) && is_socket_here(p->ctx));
 	}
 	if (shared & TOO_EARLY && read_segment(p, &segment) && segment.flags & TCP_RST)
 		return TC_ACT_SHOT;
@@ -334,7 +340,8 @@ PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 place)
 	if (likely(!target))
 		return 0;
 	if (q.proto == MANGLE_PROTO_UDP) {
-		shared = udp_shared_port(&q, target);
+		/* The kernel's control socket is of no lasting namespace. */
+		shared = udp_shared_port(&q, target, has_ip_socket(skb));
 	} else if (target & MANGLE_TARGET_TCP && flow_key_in(&q, &own->key)) {
 		flow_key_turn(&own->turned, &own->key, q.old_port);
 		flow = flow_find(&own->turned);

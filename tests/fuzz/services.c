@@ -91,6 +91,17 @@ static const char *const texts[SERVICE_SETS] = {
 	SERVICE("full2", "udp", "[5000]", "{ offset: 0, length: 2 }", ANY_SIZE)
 	SERVICE("full5", "udp", "[5001]", "{ offset: 0, length: 5 }", ANY_SIZE)
 	SERVICE("full9", "udp", "[5002]", "{ offset: 0, length: 9 }", ANY_SIZE),
+
+	/* Replies of hosts behind this one, of this one, and of none. */
+	SERVICE("behind", "udp", "[5000]", "{ offset: 0, length: 4 }", ANY_SIZE)
+	"    reply: true\n    daddr: [192.0.2.0/24, '2001:db8::/64']\n"
+	ENTITIES ROW("ABCD", "6001")
+	SERVICE("here", "udp", "[5000]", "{ offset: 0, length: 4 }", ANY_SIZE)
+	"    reply: true\n"
+	ENTITIES ROW("ABCD", "6001") ROW("EFGH", "6002")
+	SERVICE("mute", "udp", "[5000]", "{ offset: 0, length: 4 }", ANY_SIZE)
+	"    daddr: [192.0.8.0/24, '2001:db8:0:8::/64']\n"
+	ENTITIES ROW("ABCD", "6001"),
 };
 /* clang-format on */
 #define FULL_SET 6
@@ -181,6 +192,7 @@ static void lay_service(struct services *set, uint32_t index)
 	to->observe = s->observe;
 	to->connection = service_has_connections(s);
 	to->reply = s->reply;
+	set->config->info[index].daddr_count = (uint8_t)s->daddr_count;
 	lay_target(set, index, s->unknown);
 	for (size_t i = 0; i < s->entity_count; i++)
 		lay_target(set, index, s->entities[i].target);

@@ -6,7 +6,7 @@
 #include "../../ctl/model.h"
 #include "../../ctl/table.h"
 
-#define SERVICE_SETS 7
+#define SERVICE_SETS 8
 #define SERVICES_MAX 8 /* of a set */
 
 /* By an input's first byte. */

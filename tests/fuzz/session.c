@@ -7,6 +7,8 @@
  * With `transcript` set, what becomes of each packet is written there (replay.c).
  */
 #define HOST_PKT "../../xdp/pkt_skb.h"
+/* Where a program on a kernel takes its own context for it. */
+#define KERNEL_SKB(ctx) ((struct sk_buff *)bpf_cast_to_kern_ctx(ctx))
 #define HOST_PROGRAM "../../xdp/session.bpf.c"
 #include "program.h"
 
@@ -16,6 +18,7 @@
 #include "services.h"
 
 #define FLOWS 64
+#define AF_PACKET 17
 
 FILE *transcript;
 
@@ -39,7 +42,14 @@ struct sent {
 #define TARGET_STATE(sockets) ((sockets) >> 2 & 3)
 #define IP_SUMMED(sockets) ((sockets) >> 4 & 3)
 #define ASSIGN_FAILS 0x40 /* and the MTU is the least there is */
-#define HAS_SOCKET 0x80	  /* the kernel's own, on its way out */
+#define HAS_SOCKET 0x80	  /* on its way out */
+
+enum socket_kind {
+	SOCKET_HERE,
+	SOCKET_NOT_FULL,
+	SOCKET_OF_PACKETS,
+	SOCKET_ELSEWHERE,
+};
 
 static const uint32_t waits[] = {0,    1,    9,	   10,	  11,	 20,	4000,
 				 5000, 5001, 6000, 68718, 68720, 140000}; /* ms */
@@ -50,12 +60,14 @@ static const uint32_t waits[] = {0,    1,    9,	   10,	  11,	 20,	4000,
 #define HAS_SCALE 0x04
 #define HAS_ECN 0x08
 #define ROUTE(settings) ((settings) >> 4 & 3)
-#define IS_FOR_OTHERS 0x40 /* by its link address */
-#define HAS_LOST_LINK 0x80 /* the packet begins with the IP header */
+#define SOCKET_KIND(settings) ((settings) >> 4 & 3) /* on its way out */
+#define IS_FOR_OTHERS 0x40			    /* by its link address */
+#define HAS_LOST_LINK 0x80			    /* the packet begins with the IP header */
 
 #define BACKLOG(kernel) ((kernel)&3)
 #define IS_NOT_ETHERNET 0x04
 #define HAS_RECEIVED 0x08		     /* the socket, before */
+#define IS_LIST 0x08			     /* merged, on its way out */
 #define MERGED(kernel) ((kernel) >> 4 & 3)   /* segments, less 2 */
 #define EXPECTED(kernel) ((kernel) >> 6 & 3) /* what a TIME_WAIT socket waits for */
 
@@ -73,7 +85,7 @@ static struct {
 	struct __sk_buff skb;
 	struct sk_buff kernel;
 	struct net_device dev;
-	struct net net;
+	struct net net, other_net;
 
 	struct host_array flows;
 	struct {
@@ -81,7 +93,9 @@ static struct {
 		struct mangle_flow_key key;
 		struct mangle_flow flow;
 	} flow[FLOWS];
+	struct skb_shared_info shared;
 	struct bpf_sock found, own;
+	struct sock own_kernel;
 	struct tcp_sock tcp;
 	struct tcp_timewait_sock time_wait;
 	bool has_bound;
@@ -357,7 +371,7 @@ long bpf_sk_release(void *sock)
 struct bpf_sock *bpf_sk_fullsock(struct bpf_sock *sk)
 {
 	CHECK(sk == &host.own);
-	return sk;
+	return SOCKET_KIND(host.sent.settings) == SOCKET_NOT_FULL ? NULL : sk;
 }
 
 void *bpf_sk_storage_get(void *map, void *sk, void *value, __u64 flags)
@@ -574,7 +588,8 @@ static void check_changed(const uint8_t *was, uint32_t was_len, bool out)
 	} else if (h.proto == 17) {
 		CHECK(out);
 		check_port(was, h.l4, h.l4 + 6,
-			   left_out || !word16(was + h.l4 + 6) || host.skb.gso_size);
+			   left_out || !word16(was + h.l4 + 6) ||
+				   (host.skb.gso_size && !host.shared.gso_type));
 		CHECK(!word16(was + h.l4 + 6) == !word16(host.bytes + h.l4 + 6));
 	} else {
 		check_quote(was, &h, left_out);
@@ -650,6 +665,20 @@ static void tell_state(void)
 	fprintf(transcript, " %08x\n", (uint32_t)(sum ^ sum >> 32));
 }
 
+/* The packet's own, on its way out. */
+static void give_socket(uint32_t port, uint32_t family)
+{
+	const enum socket_kind kind = SOCKET_KIND(host.sent.settings);
+
+	host.own.state = 1;
+	host.own.src_port = port;
+	host.own.family = kind == SOCKET_OF_PACKETS ? AF_PACKET : family;
+	host.own_kernel.__sk_common.skc_net.net = kind == SOCKET_ELSEWHERE ? &host.other_net
+									   : &host.net;
+	host.skb.sk = &host.own;
+	host.kernel.sk = &host.own_kernel;
+}
+
 static void run(const uint8_t *frame, uint32_t len)
 {
 	static const uint32_t backlogs[][2] = {{0, 0}, {1, 0}, {1, 1}, {2, 1}};
@@ -685,11 +714,11 @@ static void run(const uint8_t *frame, uint32_t len)
 	host.kernel = (struct sk_buff){
 		.dev = &host.dev, .data = was + link, .mac_len = lost ? 0 : ETH_HLEN};
 	host.kernel.ip_summed = IP_SUMMED(host.sent.sockets) & 3;
-	if (out && host.sent.sockets & HAS_SOCKET && find_headers(was, len, &h)) {
-		host.own.state = 1;
-		host.own.src_port = word16(was + h.l4);
-		host.skb.sk = &host.own;
-	}
+	host.kernel.head = (void *)&host.shared;
+	host.shared.gso_type = host.skb.gso_size && host.sent.kernel & IS_LIST ? SKB_GSO_FRAGLIST
+									       : 0;
+	if (out && host.sent.sockets & HAS_SOCKET && find_headers(was, len, &h))
+		give_socket(word16(was + h.l4), h.addr_len == 32 ? AF_INET6 : AF_INET);
 	host.net.ipv4 = (struct netns_ipv4){!!(host.sent.settings & HAS_TIMESTAMPS),
 					    !!(host.sent.settings & HAS_SACK),
 					    !!(host.sent.settings & HAS_SCALE),

@@ -145,9 +145,9 @@ def test_one_client_of_many_entities(replying, version):
 
 
 @version_param
-def test_forwarded(replying, version):
-    """The server is behind this host, and what it answers leaves here."""
-    line = replying
+def test_forwarded(line, running, version):
+    """The server is behind this host, the service names it, and what it answers leaves here."""
+    running(text(daddr=[netns.addresses(2, version)[1]]))
     servers = servers_of(line, version, path="forwarded-egress-on")
     peer = line.ends(version, "forwarded-egress-on")[1], SHARED
     client = client_of(line, version, path="forwarded-egress-on")
@@ -349,9 +349,9 @@ def test_port_unreachable_of_unknown(line, running, version):
 
 
 @version_param
-def test_port_unreachable_from_behind(replying, version):
-    """The error comes from a host behind this one and quotes what was rewritten here."""
-    line = replying
+def test_port_unreachable_from_behind(line, running, version):
+    """The error comes from a host behind this one, which the service names, and quotes what was rewritten here."""
+    running(text(daddr=[netns.addresses(2, version)[1]]))
     errors_at_once(line.far)
     client = client_of(line, version, path="forwarded-egress-on")
     client.send(b"ABCD far away")
@@ -641,9 +641,9 @@ def test_somebody_elses_filters_stay(line, mangle, build):
 
 @version_param
 @pytest.mark.parametrize("vlans", (((0x8100, 7),), ((0x88a8, 5), (0x8100, 7))), ids=("one", "two"))
-def test_vlan_in_the_frame(replying, version, vlans):
-    """A datagram that leaves with tags in the frame, as from a host behind a bridge."""
-    line = replying
+def test_vlan_in_the_frame(line, running, version, vlans):
+    """A datagram that leaves with tags in the frame, as from a host behind a bridge, which the service names."""
+    running(text(daddr=[netns.addresses(1, version)[1]]))
     source, near = netns.addresses(1, version)
     capture, raw = netns.Capture(line.snd, "s0"), line.mid.raw("m0")
     for sport, wanted in ((6001, SHARED), (7000, 7000)):
