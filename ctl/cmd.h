@@ -158,11 +158,16 @@ struct attachment {
 int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
 bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
 
-/* Texts to be shown to the user; allocated. */
+/* Texts to be shown to the user; allocated. An info needs nothing done. */
+enum note_level { NOTE_INFO, NOTE_WARNING };
 struct warnings {
-	char **text;
+	struct note {
+		enum note_level level;
+		char *text;
+	} * note;
 	size_t count;
 };
+void add_info(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void add_warning(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void warn_about_interface(struct warnings *w, const struct attachment *a);
 void warn_about_services(struct warnings *w, const struct model *m);

@@ -312,17 +312,34 @@ bool is_key(const struct attachment *a, uint64_t netns, int ifindex)
 
 /* ---- warnings ---- */
 
-void add_warning(struct warnings *w, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 0)))
+add_note(struct warnings *w, enum note_level level, const char *fmt, va_list ap)
 {
-	char **more = realloc(w->text, (w->count + 1) * sizeof(*more));
-	va_list ap;
+	struct note *more = realloc(w->note, (w->count + 1) * sizeof(*more));
 
 	if (!more)
 		return;
-	w->text = more;
-	va_start(ap, fmt);
-	if (vasprintf(&w->text[w->count], fmt, ap) >= 0)
+	w->note = more;
+	w->note[w->count].level = level;
+	if (vasprintf(&w->note[w->count].text, fmt, ap) >= 0)
 		w->count++;
+}
+
+void add_info(struct warnings *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_note(w, NOTE_INFO, fmt, ap);
+	va_end(ap);
+}
+
+void add_warning(struct warnings *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_note(w, NOTE_WARNING, fmt, ap);
 	va_end(ap);
 }
 
@@ -383,6 +400,6 @@ void warn_about_services(struct warnings *w, const struct model *m)
 void free_warnings(struct warnings *w)
 {
 	for (size_t i = 0; i < w->count; i++)
-		free(w->text[i]);
-	free(w->text);
+		free(w->note[i].text);
+	free(w->note);
 }

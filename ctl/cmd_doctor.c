@@ -145,8 +145,8 @@ static void check_dispatcher(struct doctor *d)
 		say(d, "dispatcher", CHECK_WARN, "%s: mangle attaches alone (run as root)",
 		    missing);
 	else if (!d->features.dispatcher)
-		say(d, "dispatcher", CHECK_WARN,
-		    "this kernel does not let programs share an interface: mangle attaches alone (nothing needs to be done where it is the only XDP program)");
+		say(d, "dispatcher", CHECK_INFO,
+		    "this kernel does not let programs share an interface: mangle attaches alone, and not where another XDP program is");
 	else if (!found)
 		say(d, "dispatcher", CHECK_WARN,
 		    "libxdp's xdp-dispatcher.o is not found: mangle attaches alone (install libxdp whole)");
@@ -192,7 +192,8 @@ static void say_all(struct doctor *d, const char *name, enum check_state state,
 		    const struct warnings *w)
 {
 	for (size_t i = 0; i < w->count; i++)
-		say(d, name, state, "%s", w->text[i]);
+		say(d, name, w->note[i].level == NOTE_INFO ? CHECK_INFO : state, "%s",
+		    w->note[i].text);
 }
 
 static void check_hosts(struct doctor *d, struct store *s, const struct model *m,
@@ -275,10 +276,13 @@ static void check_tables(const struct cmd *c, struct doctor *d)
 
 /* ---- the interface ---- */
 
+/* feature: what ethtool calls it; NULL where it does no harm. */
 static void check_offload(struct doctor *d, const char *name, const char *what, int value,
 			  const char *feature, const char *bad)
 {
-	if (value == 1)
+	if (value == 1 && !feature)
+		say(d, name, CHECK_INFO, "%s is on: %s", what, bad);
+	else if (value == 1)
 		say(d, name, CHECK_WARN, "%s is on: %s (ethtool -K %s %s off)", what, bad, name,
 		    feature);
 	else
@@ -300,8 +304,8 @@ static void check_offloads(struct doctor *d, const char *name)
 	check_offload(d, name, "hardware GRO", f.gro_hw, "rx-gro-hw",
 		      "frames are merged before mangle sees them");
 	check_offload(
-		d, name, "VLAN stripping", f.rxvlan, "rxvlan",
-		"mangle does not see the VLAN tags that the hardware takes off; what it matches by is the same");
+		d, name, "VLAN stripping", f.rxvlan, NULL,
+		"mangle does not see the VLAN tags that the hardware takes off, and does not match by them");
 	say(d, name, CHECK_OK,
 	    "checksum offload: receive %s, transmit %s; frames whose checksum is left to hardware are recognised",
 	    f.rx_checksum == 1 ? "on" : "off", f.tx_checksum == 1 ? "on" : "off");

@@ -75,7 +75,8 @@ void print_error(const struct err *e, const char *name)
 void print_warnings(const struct warnings *w)
 {
 	for (size_t i = 0; i < w->count && !quiet; i++)
-		out_error("mangle-ctl: warning: %s", w->text[i]);
+		if (w->note[i].level != NOTE_INFO)
+			out_error("mangle-ctl: warning: %s", w->note[i].text);
 }
 
 /* ---- JSON ---- */
@@ -272,9 +273,20 @@ static json_t *json_attachment(const struct attachment *a)
 			 (int)i->prog_id, "state", a->attached ? "attached" : "gone");
 }
 
+/* Those that need something done, or those that do not. */
+static json_t *json_notes(const struct warnings *w, bool info)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < w->count; i++)
+		if ((w->note[i].level == NOTE_INFO) == info)
+			json_array_append_new(j, json_text(w->note[i].text));
+	return j;
+}
+
 static void status_json(const struct status *s)
 {
-	json_t *ifaces = json_array(), *services = json_array(), *warnings = json_array();
+	json_t *ifaces = json_array(), *services = json_array();
 	json_t *flows = json_null();
 
 	for (size_t i = 0; i < s->iface_count; i++)
@@ -283,16 +295,21 @@ static void status_json(const struct status *s)
 		json_array_append_new(services,
 				      json_pack("{s:s,s:I}", "name", s->services->services[i].name,
 						"entities", (json_int_t)s->entities[i]));
-	for (size_t i = 0; i < s->warnings->count; i++)
-		json_array_append_new(warnings, json_text(s->warnings->text[i]));
 	if (s->flows_size)
 		flows = json_pack("{s:I,s:I}", "size", (json_int_t)s->flows_size, "used",
 				  (json_int_t)s->flows_used);
-	dump_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:{s:o,s:b},s:o}", "version", MANGLE_VERSION,
+	dump_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:{s:o,s:b},s:o,s:o}", "version", MANGLE_VERSION,
 			    "generation", (json_int_t)s->generation, "interfaces", ifaces,
 			    "services", services, "flows", flows, "config", "file",
 			    json_text_or_null(s->file), "differs", s->differs, "warnings",
-			    warnings));
+			    json_notes(s->warnings, false), "info", json_notes(s->warnings, true)));
+}
+
+static void text_notes(const struct warnings *w, const char *what, bool info)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if ((w->note[i].level == NOTE_INFO) == info)
+			out_line("%s: %s", what, w->note[i].text);
 }
 
 static void status_text(const struct status *s)
@@ -319,8 +336,8 @@ static void status_text(const struct status *s)
 			 s->differs ? "differs from what runs" : "as it runs");
 	else
 		out_line("configuration: no file");
-	for (size_t i = 0; i < s->warnings->count; i++)
-		out_line("warning: %s", s->warnings->text[i]);
+	text_notes(s->warnings, "warning", false);
+	text_notes(s->warnings, "note", true);
 }
 
 void print_status(const struct status *s)
@@ -721,7 +738,7 @@ void print_checks_begin(void)
 
 void print_check(const char *name, enum check_state state, const char *text)
 {
-	static const char *const states[] = {"ok", "warn", "bad"};
+	static const char *const states[] = {"ok", "info", "warn", "bad"};
 
 	if (as_json)
 		list_row(json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state", states[state],

@@ -16,6 +16,7 @@ bool print_broken(void);
 
 /* The one line; name: the verb's, for a line that does not say what to do. */
 void print_error(const struct err *e, const char *name);
+/* Of a verb that changes: what needs nothing done is left to status. */
 void print_warnings(const struct warnings *w);
 
 /* The answer of a verb that changes. planned: of --check. */
@@ -77,7 +78,7 @@ struct explanation {
 };
 void print_explanation(const struct explanation *x);
 
-enum check_state { CHECK_OK, CHECK_WARN, CHECK_BAD };
+enum check_state { CHECK_OK, CHECK_INFO, CHECK_WARN, CHECK_BAD };
 void print_checks_begin(void);
 void print_check(const char *name, enum check_state state, const char *text);
 void print_checks_end(void);
