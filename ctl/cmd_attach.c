@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "netdev.h"
+#include "netns.h"
 #include "print.h"
 #include "prog.h"
 

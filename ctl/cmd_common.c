@@ -9,6 +9,7 @@
 
 #include "host.h"
 #include "netdev.h"
+#include "netns.h"
 #include "print.h"
 #include "prog.h"
 #include "verbs.h"

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "host.h"
 #include "netdev.h"
+#include "netns.h"
 #include "prog.h"
 
 /* ---- settings ---- */

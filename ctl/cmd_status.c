@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "netdev.h"
+#include "netns.h"
 #include "print.h"
 
 /* The file that the running state is compared with, NULL for none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* mangle-ctl: words to a verb, the verb to an exit status, an error to its one line. */
-#include "netdev.h"
+#include "netns.h"
 #include "out.h"
 #include "print.h"
 #include "verbs.h"

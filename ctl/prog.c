@@ -19,6 +19,7 @@
 #include "caps.h"
 #include "mangle.skel.h"
 #include "netdev.h"
+#include "netns.h"
 #include "prog_internal.h"
 
 #define LINK_PREFIX "link-"

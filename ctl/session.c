@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "netdev.h"
+#include "netns.h"
 #include "prog_internal.h"
 #include "session.skel.h"
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "caps.h"
-#include "netdev.h"
+#include "netns.h"
 #include "prog_internal.h"
 
 /* ---- links ---- */
