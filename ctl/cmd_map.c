@@ -57,16 +57,16 @@ static int parse_set(const struct cmd *c, struct tag *tag, struct entity *en, st
 	return 0;
 }
 
-static int check_target(const struct cmd *c, const struct entity *en, const struct service *s,
-			struct err *e)
+static int check_fits(const struct cmd *c, const struct entity *en, const struct service *s,
+		      struct err *e)
 {
-	if (en->target.action != ACTION_PORT || !s->targets_first ||
-	    (en->target.port >= s->targets_first && en->target.port <= s->targets_last))
+	const char *what;
+	struct why why;
+
+	if (!entity_fits(s, en, &what, &why))
 		return 0;
-	return fail(
-		e, -EINVAL, c->name,
-		"TARGET %u: is outside of %u-%u, the targets of service %s (see mangle-ctl service list)",
-		en->target.port, s->targets_first, s->targets_last, s->name);
+	return fail(e, -EINVAL, c->name, "%s: %s (see mangle-ctl service list)",
+		    *what == 't' ? "TARGET" : "--size", why.text);
 }
 
 int cmd_map_set(const struct cmd *c, struct err *e)
@@ -90,7 +90,7 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 	if (!err)
 		err = check_length(c, c->argv[0], &tag, svc, e);
 	if (!err)
-		err = check_target(c, &en, svc, e);
+		err = check_fits(c, &en, svc, e);
 	if (!err)
 		err = store_set_row(s, svc->name, &en, given(c, OPT(SIZE)), &d, e);
 	if (!err)

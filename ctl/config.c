@@ -104,6 +104,7 @@ static int read_table_line(struct lines *l, const struct service *like, struct s
 			   struct err *e)
 {
 	struct entity en;
+	const char *what;
 	struct tag tag;
 	struct why why;
 	int ret = parse_table_line(l->text, l->len, &tag, &en, &why);
@@ -116,11 +117,8 @@ static int read_table_line(struct lines *l, const struct service *like, struct s
 		return fail_at(e, l->file, l->line,
 			       READING_TABLE "the tag has %u bytes, the service's tags have %u",
 			       (unsigned int)tag.len, (unsigned int)like->tag_len);
-	if (!target_allowed(like, &en.target))
-		return fail_at(e, l->file, l->line,
-			       READING_TABLE "target %u is outside the service's targets %u-%u",
-			       (unsigned int)en.target.port, (unsigned int)like->targets_first,
-			       (unsigned int)like->targets_last);
+	if (entity_fits(like, &en, &what, &why))
+		return fail_at(e, l->file, l->line, READING_TABLE "%s: %s", what, why.text);
 	en.line = (uint32_t)l->line;
 	return service_add_entity(to, &en, e);
 }
@@ -896,19 +894,13 @@ static const struct key service_keys[] = {
 };
 static const struct mapping service_map = MAPPING("service", service_keys);
 
-static int outside_targets(struct reader *r, const struct service *s, const struct target *t,
-			   uint64_t line)
-{
-	return BAD_AT(r, line, "target %u is outside the service's targets %u-%u",
-		      (unsigned int)t->port, (unsigned int)s->targets_first,
-		      (unsigned int)s->targets_last);
-}
-
 /* What can only be judged once the whole service is there, but still has a line of its own. */
 static int finish_entities(struct reader *r, struct one_service *one)
 {
 	struct service *s = &one->service;
+	const char *what;
 	unsigned int len;
+	struct why why;
 	size_t i;
 
 	for (len = 1; len <= MANGLE_MAX_TAG; len++) {
@@ -920,8 +912,8 @@ static int finish_entities(struct reader *r, struct one_service *one)
 	if (sort_read(s, r->file, READING, r->e))
 		return -EINVAL;
 	for (i = 0; i < s->entity_count; i++) {
-		if (!target_allowed(s, &s->entities[i].target))
-			return outside_targets(r, s, &s->entities[i].target, s->entities[i].line);
+		if (entity_fits(s, &s->entities[i], &what, &why))
+			return BAD_AT(r, s->entities[i].line, "%s: %s", what, why.text);
 	}
 	return one->table ? load_table(one->table, s, r->file, r->e) : 0;
 }
@@ -935,7 +927,10 @@ static int finish_service(struct reader *r, struct one_service *one)
 		return BAD_AT(r, s->line, "service '%s' twice: already given in line %u", s->name,
 			      (unsigned int)other->line);
 	if (!target_allowed(s, &s->unknown))
-		return outside_targets(r, s, &s->unknown, one->unknown_line);
+		return BAD_AT(r, one->unknown_line,
+			      "unknown: %u is outside of %u-%u, the targets of service %s",
+			      (unsigned int)s->unknown.port, (unsigned int)s->targets_first,
+			      (unsigned int)s->targets_last, s->name);
 	if (r->m->service_count == MANGLE_MAX_SERVICES)
 		return BAD_AT(r, s->line, "there are more than %d services", MANGLE_MAX_SERVICES);
 	return finish_entities(r, one);
@@ -1111,8 +1106,7 @@ static void save_tag(const uint8_t *tag, unsigned int len, FILE *out)
 	char *to = escaped;
 	const char *c;
 
-	if (!format_tag_text(tag, len, buf) || !strncmp(buf, "0x", 2) || !strncmp(buf, "hex:", 4) ||
-	    !strncmp(buf, "text:", 5)) {
+	if (!format_tag_text(tag, len, buf) || tag_has_prefix(buf)) {
 		save_quoted(format_tag_hex(tag, len, buf), out);
 		return;
 	}

@@ -281,6 +281,9 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct service *)a)->name, ((const struct service *)b)->name);
 }
 
+/* A UDP datagram over IPv6 has the largest payload: 65535 less its header. */
+#define PAYLOAD_MAX 65527
+
 /* ---- one service judged ------------------------------------------------------------------- */
 
 #define BECAUSE(why, ...) (snprintf((why)->text, sizeof((why)->text), __VA_ARGS__), -EINVAL)
@@ -296,6 +299,31 @@ const char *tag_place_wrong(int32_t offset, unsigned int len)
 	return NULL;
 }
 
+static bool has_family(const struct prefix *p, unsigned int count, uint8_t family)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (p[i].family == family)
+			return true;
+	}
+	return !count;
+}
+
+/* The addresses of a packet are of one family. */
+static int judge_families(const struct service *s, struct why *why)
+{
+	uint8_t family;
+
+	for (family = 4; family <= 6; family += 2) {
+		if (has_family(s->daddr, s->daddr_count, family) &&
+		    has_family(s->saddr, s->saddr_count, family))
+			return 0;
+	}
+	return BECAUSE(why, "has daddr of IPv%d alone and saddr of IPv%d alone: no packet has both",
+		       s->daddr[0].family, s->saddr[0].family);
+}
+
 static bool valid_target(const struct target *t)
 {
 	if (t->action == ACTION_PORT)
@@ -307,6 +335,36 @@ bool target_allowed(const struct service *s, const struct target *t)
 {
 	return t->action != ACTION_PORT || !s->targets_first ||
 	       (t->port >= s->targets_first && t->port <= s->targets_last);
+}
+
+unsigned int tag_needs(const struct service *s)
+{
+	return (unsigned int)(s->tag_offset < 0 ? -s->tag_offset : s->tag_offset + s->tag_len);
+}
+
+static int window_fits(const struct service *s, const struct window *w, struct why *why)
+{
+	if (w->max < s->size.min || w->min > s->size.max)
+		return BECAUSE(why, "%u:%u is outside of %u:%u, the sizes of service %s",
+			       (unsigned int)w->min, (unsigned int)w->max,
+			       (unsigned int)s->size.min, (unsigned int)s->size.max, s->name);
+	if (w->max < tag_needs(s))
+		return BECAUSE(why, "%u:%u is too short for the tag at %d:%u of service %s",
+			       (unsigned int)w->min, (unsigned int)w->max, s->tag_offset,
+			       (unsigned int)s->tag_len, s->name);
+	return 0;
+}
+
+int entity_fits(const struct service *s, const struct entity *en, const char **what,
+		struct why *why)
+{
+	*what = "target";
+	if (!target_allowed(s, &en->target))
+		return BECAUSE(why, "%u is outside of %u-%u, the targets of service %s",
+			       (unsigned int)en->target.port, (unsigned int)s->targets_first,
+			       (unsigned int)s->targets_last, s->name);
+	*what = "size";
+	return en->has_size ? window_fits(s, &en->size, why) : 0;
 }
 
 static int judge_ports(struct service *s, struct why *why)
@@ -343,10 +401,27 @@ static int judge_prefixes(struct prefix *p, unsigned int count, const char *what
 	return 0;
 }
 
-static int judge_policies(const struct service *s, struct why *why)
+static int judge_size(const struct service *s, struct why *why)
 {
+	unsigned int largest = s->size.max < PAYLOAD_MAX ? s->size.max : PAYLOAD_MAX;
+
 	if (s->size.min > s->size.max)
 		return BECAUSE(why, "has a size.min above its size.max");
+	if (s->size.min > PAYLOAD_MAX)
+		return BECAUSE(why,
+			       "has sizes from %u that no payload has (the largest has %d bytes)",
+			       (unsigned int)s->size.min, PAYLOAD_MAX);
+	if (tag_needs(s) > largest)
+		return BECAUSE(
+			why,
+			"has its tag at %d:%u, which takes a payload of %u bytes, and sizes of "
+			"%u at most: no packet can match (another tag, or a larger size)",
+			s->tag_offset, (unsigned int)s->tag_len, tag_needs(s), largest);
+	return 0;
+}
+
+static int judge_policies(const struct service *s, struct why *why)
+{
 	if (s->invalid != ACTION_PASS && s->invalid != ACTION_DROP)
 		return BECAUSE(why, "has an invalid policy that is neither pass nor drop");
 	if (!valid_target(&s->unknown))
@@ -363,7 +438,8 @@ static int judge_policies(const struct service *s, struct why *why)
 static int judge_entities(const struct service *s, struct why *why)
 {
 	char tag[TAG_TEXT_SIZE];
-	const char *wrong;
+	const char *wrong, *what;
+	struct why unfit;
 	size_t i;
 
 	for (i = 0; i < s->entity_count; i++) {
@@ -371,10 +447,11 @@ static int judge_entities(const struct service *s, struct why *why)
 
 		if (!valid_target(&en->target))
 			wrong = "a target that is neither a port, drop nor pass";
-		else if (!target_allowed(s, &en->target))
-			wrong = "a target outside the service's targets";
 		else if (en->has_size && en->size.min > en->size.max)
 			wrong = "a size.min above its size.max";
+		else if (entity_fits(s, en, &what, &unfit))
+			return BECAUSE(why, "tag %s: %s %.100s",
+				       format_tag(en->tag, s->tag_len, tag), what, unfit.text);
 		else
 			continue;
 		return BECAUSE(why, "has tag %s with %s", format_tag(en->tag, s->tag_len, tag),
@@ -415,7 +492,8 @@ static int judge_service(struct service *s, struct why *why)
 	wrong = tag_place_wrong(s->tag_offset, s->tag_len);
 	if (wrong)
 		return BECAUSE(why, "%s", wrong);
-	if (judge_policies(s, why) || judge_entities(s, why))
+	if (judge_families(s, why) || judge_size(s, why) || judge_policies(s, why) ||
+	    judge_entities(s, why))
 		return -EINVAL;
 	return judge_reply(s, why);
 }

@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Longest useful field of a table line: text: and MANGLE_MAX_TAG times \xNN. */
 #define FIELD_SIZE 128
 #define OFFSET_MAX 65535
+#define MAPPED_BITS 96 /* of ::ffff:0:0/96 (RFC 4291) */
 
 static int __attribute__((format(printf, 2, 3))) no(struct why *why, const char *fmt, ...)
 {
@@ -212,23 +214,45 @@ static int tag_append(struct tag *tag, int byte, struct why *why)
 	return 0;
 }
 
-static int parse_tag_hex(const char *s, struct tag *tag, struct why *why)
-{
-	size_t digits = strspn(s, "0123456789abcdefABCDEF");
+#define HEX_DIGITS "0123456789abcdefABCDEF"
 
-	if (s[digits])
-		return no(why, "has a character that is not a hex digit");
-	if (digits % 2)
-		return no(why, "has an odd number of hex digits");
+/* between: what may stand between two bytes, ":" or "". */
+static int parse_tag_hex(const char *s, const char *between, struct tag *tag, struct why *why)
+{
+	const char *digits = s;
+
 	for (; *s; s += 2) {
-		if (tag_append(tag, hex_byte(s), why))
+		int byte;
+
+		if (tag->len && *s == *between && s[1])
+			s++;
+		byte = hex_byte(s);
+		if (byte < 0)
+			break;
+		if (tag_append(tag, byte, why))
 			return -EINVAL;
 	}
-	return 0;
+	if (!*s)
+		return 0;
+	if (!digits[strspn(digits, HEX_DIGITS)])
+		return no(why, "has an odd number of hex digits");
+	if (*between && !digits[strspn(digits, HEX_DIGITS ":")])
+		return no(why, "has a ':' that is not between two bytes of two hex digits");
+	return no(why, "has a character that is not a hex digit");
+}
+
+static bool is_hex(const char *s)
+{
+	size_t digits = strspn(s, HEX_DIGITS);
+
+	return digits && digits % 2 == 0 && !s[digits];
 }
 
 static int parse_tag_text(const char *s, struct tag *tag, struct why *why)
 {
+	if (is_hex(s) && strlen(s) > MANGLE_MAX_TAG)
+		return no(why, "is longer than %d bytes (hex digits are written 0x...)",
+			  MANGLE_MAX_TAG);
 	while (*s) {
 		int byte = (unsigned char)*s;
 
@@ -251,17 +275,34 @@ static int parse_tag_text(const char *s, struct tag *tag, struct why *why)
 	return 0;
 }
 
+bool tag_has_prefix(const char *s)
+{
+	return !strncasecmp(s, "0x", 2) || !strncasecmp(s, "hex:", 4) ||
+	       !strncasecmp(s, "text:", 5);
+}
+
+/* What is meant by capitals cannot be told, so nothing is. */
+static int refuse_capitals(const char *s, struct why *why)
+{
+	const char *word = *s == '0' ? "0x" : (*s | ' ') == 'h' ? "hex:" : "text:";
+
+	return no(why, "begins like %s (write %s..., or text:%.3s... where it is text)", word, word,
+		  s);
+}
+
 int parse_tag(const char *s, struct tag *out, struct why *why)
 {
 	struct tag tag = {0};
 	int ret;
 
 	if (!strncmp(s, "0x", 2))
-		ret = parse_tag_hex(s + 2, &tag, why);
+		ret = parse_tag_hex(s + 2, "", &tag, why);
 	else if (!strncmp(s, "hex:", 4))
-		ret = parse_tag_hex(s + 4, &tag, why);
+		ret = parse_tag_hex(s + 4, ":", &tag, why);
 	else if (!strncmp(s, "text:", 5))
 		ret = parse_tag_text(s + 5, &tag, why);
+	else if (tag_has_prefix(s))
+		ret = refuse_capitals(s, why);
 	else
 		ret = parse_tag_text(s, &tag, why);
 	if (ret)
@@ -274,6 +315,8 @@ int parse_tag(const char *s, struct tag *out, struct why *why)
 
 /* ---- words and addresses ------------------------------------------------------------------ */
 
+#define TARGETS "a port (1-65535), drop or pass"
+
 int parse_target(const char *s, struct target *out, struct why *why)
 {
 	uint16_t port = 0;
@@ -285,8 +328,11 @@ int parse_target(const char *s, struct target *out, struct why *why)
 		action = ACTION_PASS;
 	else if (!parse_port(s, &port, why))
 		action = ACTION_PORT;
+	else if (!strcasecmp(s, "drop") || !strcasecmp(s, "pass"))
+		return no(why, "is not " TARGETS " (write %s)",
+			  (*s | ' ') == 'd' ? "drop" : "pass");
 	else
-		return no(why, "is not a port from 1 to 65535, drop or pass");
+		return no(why, "is not " TARGETS);
 	*out = (struct target){.action = action, .port = port};
 	return 0;
 }
@@ -373,8 +419,20 @@ static int parse_address(const char *s, struct prefix *p)
 	return 0;
 }
 
+/* An IPv4 address as sockets write it in IPv6, which no packet has. */
+static int refuse_mapped(const struct prefix *p, struct why *why)
+{
+	struct prefix v4 = {.family = 4, .len = (uint8_t)(p->len - MAPPED_BITS)};
+	char buf[PREFIX_TEXT_SIZE];
+
+	memcpy(v4.addr, p->addr + MAPPED_BITS / 8, 4);
+	return no(why, "matches no packet: IPv4 is written as such (write %s)",
+		  format_prefix(&v4, buf));
+}
+
 int parse_prefix(const char *s, struct prefix *out, struct why *why)
 {
+	static const uint8_t mapped[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
 	const char *slash = strchrnul(s, '/');
 	size_t addr_len = (size_t)(slash - s);
 	char addr[INET6_ADDRSTRLEN];
@@ -395,6 +453,8 @@ int parse_prefix(const char *s, struct prefix *out, struct why *why)
 	p.len = (uint8_t)len;
 	if (clear_host_bits(&p))
 		return no(why, "has bits set behind the prefix (write %s)", format_prefix(&p, buf));
+	if (p.family == 6 && p.len >= MAPPED_BITS && !memcmp(p.addr, mapped, sizeof(mapped)))
+		return refuse_mapped(&p, why);
 	*out = p;
 	return 0;
 }
@@ -516,9 +576,8 @@ const char *format_tag_text(const uint8_t *tag, unsigned int len, char buf[TAG_T
 
 const char *format_tag(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
 {
-	/* hex: and text: need no test, ':' is none of the characters. */
 	if (!format_tag_text(tag, len, buf) || buf[strspn(buf, NAME_CHARACTERS)] ||
-	    (buf[0] == '0' && buf[1] == 'x'))
+	    tag_has_prefix(buf))
 		format_tag_hex(tag, len, buf);
 	return buf;
 }

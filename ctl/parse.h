@@ -20,9 +20,12 @@ struct why {
 /* Decimal digits only, no sign, no blanks, min..max. */
 int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struct why *why);
 int parse_port(const char *s, uint16_t *out, struct why *why); /* 1..65535 */
-/* 0x + hex pairs | hex:pairs (an inner 0x is an error) | text:… | text, with \xNN and \\ escapes;
- * bytes outside ASCII are an error that names hex:. Length 1..MANGLE_MAX_TAG. */
+/* 0x + hex pairs | hex:pairs, which may have a ':' between (an inner 0x is an error) | text:… |
+ * text, with \xNN and \\ escapes; bytes outside ASCII are an error that names hex:. Text that
+ * begins with one of the three in capitals is an error. Length 1..MANGLE_MAX_TAG. */
 int parse_tag(const char *s, struct tag *out, struct why *why);
+/* Whether text begins with 0x, hex: or text:, in capitals or not, so that it is no plain text. */
+bool tag_has_prefix(const char *s);
 /* PORT | drop | pass */
 int parse_target(const char *s, struct target *out, struct why *why);
 /* MIN:MAX or MIN-MAX, 0..65535, MIN <= MAX */
@@ -33,7 +36,7 @@ int parse_targets(const char *s, uint16_t *first, uint16_t *last, struct why *wh
 int parse_offset(const char *s, int32_t *out, struct why *why);
 /* OFF:LEN; the tag must lie within a payload, so LEN <= -OFF where OFF < 0 */
 int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, struct why *why);
-/* ADDR/LEN, or ADDR for a whole address; host bits must be 0. */
+/* ADDR/LEN, or ADDR for a whole address; host bits must be 0. IPv4-mapped IPv6 is an error. */
 int parse_prefix(const char *s, struct prefix *out, struct why *why);
 int parse_protocol(const char *s, uint8_t *protocols, struct why *why); /* udp | tcp | any */
 int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why);

@@ -60,6 +60,10 @@ COMMANDS = [
     ("map set 0x414243 6001", NO, "0x414243"),
     ("map set text:0x41424344 6001", NO, "text:0x41424344"),
     ("map set 0x4142434445464748494a4b4c4d4e4f5051 6001", EITHER, "0x4142"),
+    ("map set 0X41424344 6001", USAGE, r"0X41424344: .*write 0x\.\.\., or text:0X4"),
+    ("map set HEX:41424344 6001", USAGE, "HEX:41424344: .*write hex:"),
+    ("map set hex:41:42:43 6001", NO, "hex:41:42:43: has 3 bytes"),
+    ("map set hex:41:42:43:4 6001", USAGE, "hex:41:42:43:4: .*between two bytes"),
     ("map get ABCDE", NO, "ABCDE"),
     ("map get 0xabc", USAGE, "0xabc"),
     ("map del ABCDE", NO, "ABCDE"),
@@ -78,6 +82,17 @@ COMMANDS = [
     *((f"map set WXYZ 6001 --size={s}", USAGE, re.escape(s)) for s in (
         "20:10", "5", ":", "5:", ":5", "a:b", "1:2:3", "0:70000", "-1:5", "1.5:2", "5:5x")),
     (["map", "set", "WXYZ", "6001", "--size", ""], USAGE, "size"),
+    # what could never match
+    *((f"map set WXYZ 6001 --size={s}", NO, f"{s} is outside of 4:1400, the sizes of service telemetry") for s in (
+        "1500:2000", "1401:65535", "0:3", "0:0")),
+    *((f"service add new --proto udp --port 5001 --tag={t} --size {s}", NO, f"new: .* tag at {t}, .*no packet can match")
+      for t, s in (("96:8", "4:100"), ("0:4", "0:2"), ("-101:4", "4:100"), ("0:1", "0:0"), ("65524:4", "4:65535"))),
+    ("service add new --proto udp --port 5001 --tag 0:4 --size 65528:65535", NO, "65527"),
+    (f"{ADD} --daddr 192.0.2.0/24 --saddr 2001:db8::/32", NO, "IPv4.*IPv6.*no packet has both"),
+    *((f"{ADD} --saddr {p}", USAGE, f"{p}: matches no packet.*write {want}") for p, want in (
+        ("::ffff:192.0.2.1", "192.0.2.1/32"), ("::ffff:192.0.2.0/120", "192.0.2.0/24"))),
+    ("service set telemetry --size 0:2", NO, "telemetry: .* tag at 0:4"),
+    ("service set telemetry --tag 1397:4", NO, "telemetry: .* tag at 1397:4"),
     # numbers of options
     *((f"map list --limit={n}", USAGE, "limit") for n in ("abc", "-1", "5x", "1.5", "99999999999999999999")),
     *((f"map list --idle={n}", USAGE, "idle") for n in ("abc", "-1", "5x")),
@@ -273,6 +288,10 @@ FILES = {
     # entities
     **{f"target {t}": (entity(f"{{ tag: WXYZ, target: {t} }} # HERE"), re.escape(t) if t[0] not in '~["{' else "target")
        for t in ("0", "65536", "-1", "6001.5", "60abc", "dropp", "~", "[6001]", '""', "{ a: 1 }", "18446744073709557617")},
+    "size outside": (entity("{ tag: WXYZ, target: 6002, size: { min: 1401, max: 2000 } } # HERE"), "1401:2000.*4:1400"),
+    "tag beyond the largest size": (sub(TAG, "tag: { offset: 1397, length: 4 }"), "telemetry.*1397:4"),
+    "saddr mapped": (sub(PORTS, f"{PORTS}\n    saddr: ['::ffff:10.0.0.1'] # HERE"), "::ffff:10.0.0.1.*write 10.0.0.1/32"),
+    "families apart": (sub(PORTS, f"{PORTS}\n    saddr: ['::1']\n    daddr: [127.0.0.1]"), "no packet has both"),
     "target outside": (entity("{ tag: WXYZ, target: 7000 } # HERE"), "7000"),
     **{f"entity tag {t}": (entity(f"{{ tag: {t}, target: 6002 }} # HERE"), p) for t, p in (
         ('"ABC"', "ABC|3|tag"), ('"ABCDE"', "ABCDE|5|tag"), ('"0xabc"', "0xabc"), ('"0x414243"', "0x414243|3|tag"), ('"hex:xx"', "hex:xx"),

@@ -161,6 +161,13 @@ def test_set_refuses_what_would_collide(two):
     assert_error(["service", "set", "right", "--port", "5000"], 1, "left|right")
 
 
+def test_set_size_without_an_entitys(load):
+    load(service(entities=entities(("ABCD", 6001, 10, 20), ("EFGH", 6002, 100, 200), ("IJKL", 6003, 200, 300))))
+    assert_error(["service", "set", "telemetry", "--size", "21:99"], 1, "telemetry: .*tag ABCD: .*10:20.*21:99")
+    assert_error(["service", "set", "telemetry", "--size", "20:99"], 1, "telemetry: .*tag EFGH: .*100:200.*20:99")
+    ok("service", "set", "telemetry", "--size", "20:200")
+
+
 def test_set_targets_without_those_in_use(load):
     load(service(entities=entities(("ABCD", 6001))))
     assert_error(["service", "set", "telemetry", "--targets", "7000-7999"], 1, "6001|ABCD|7000")
@@ -205,7 +212,7 @@ def test_names_at_their_limits(one):
 
 def test_sixteen_ports_and_eight_prefixes(one):
     ports = ",".join(str(p) for p in range(7000, 7016))
-    many = [w for i in range(8) for w in ("--daddr", f"192.0.2.{i}/32", "--saddr", f"2001:db8:{i}::/48")]
+    many = [w for i in range(8) for w in ("--daddr", f"2001:db8::{i}/128", "--saddr", f"2001:db8:{i}::/48")]
     ok("service", "add", "wide", "--proto", "udp", "--port", ports, "--tag", "0:4", "--size", "4:100", *many)
     s = listed("wide")
     assert len(s["ports"]) == 16 and len(s["daddr"]) == 8 and len(s["saddr"]) == 8

@@ -17,6 +17,7 @@ static void like(struct service *s, uint8_t choice)
 	service_defaults(s);
 	strcpy(s->name, "fuzz");
 	s->tag_len = 1 + choice % MANGLE_MAX_TAG;
+	s->size = (struct window){.min = 10, .max = 1000};
 	if (choice & 0x80) {
 		s->targets_first = 6000;
 		s->targets_last = 6999;
@@ -30,6 +31,7 @@ static void check_entities(const struct service *s)
 
 		CHECK(!i || memcmp(en[-1].tag, en->tag, sizeof(en->tag)) < 0);
 		CHECK(target_allowed(s, &en->target));
+		CHECK(!en->has_size || (en->size.min <= 1000 && en->size.max >= 10));
 		CHECK(en->target.action == ACTION_PORT || en->target.action == ACTION_DROP ||
 		      en->target.action == ACTION_PASS);
 		CHECK(!en->has_size || en->size.min <= en->size.max);

@@ -149,8 +149,8 @@ static const struct {
 	 0},
 	/* The only common pairs are of IPv4 and IPv6: no packet has such addresses. */
 	{"pairs of two families match nothing",
-	 {.name = "a", .daddr = "192.0.2.1", .saddr = "2001:db8::1"},
-	 {.name = "b", .daddr = "192.0.2.1", .saddr = "2001:db8::1"},
+	 {.name = "a", .daddr = "192.0.2.1 ::1", .saddr = "2001:db8::1"},
+	 {.name = "b", .daddr = "192.0.2.1 ::2", .saddr = "2001:db8::1"},
 	 0},
 	{"both families in both",
 	 {.name = "a", .daddr = "192.0.2.1 2001:db8::1", .saddr = "2001:db8::2"},
@@ -337,6 +337,58 @@ static void size_turned(struct service *s)
 {
 	s->size = (struct window){.min = 5, .max = 4};
 }
+static void no_such_size(struct service *s)
+{
+	s->size = (struct window){.min = 65528, .max = 65535};
+}
+static void tag_over_size(struct service *s)
+{
+	s->tag_offset = 96;
+	s->tag_len = 8;
+	s->size = (struct window){.min = 4, .max = 103};
+}
+static void tag_before_size(struct service *s)
+{
+	s->tag_offset = -1401;
+}
+static void size_under_tag(struct service *s)
+{
+	s->size = (struct window){.min = 0, .max = 2};
+}
+static void tag_over_any_size(struct service *s)
+{
+	s->tag_offset = 65524;
+	s->size.max = 65535;
+}
+static void families_apart(struct service *s)
+{
+	s->daddr_count = prefixes("10.0.0.0/8 192.0.2.1", s->daddr);
+	s->saddr_count = prefixes("::1 2001:db8::/32", s->saddr);
+}
+static void families_apart_turned(struct service *s)
+{
+	s->daddr_count = prefixes("::/0", s->daddr);
+	s->saddr_count = prefixes("0.0.0.0/0", s->saddr);
+}
+static void window(struct service *s, unsigned int min, unsigned int max)
+{
+	add_entity(s, "ABCD", "1");
+	s->entities[0].has_size = true;
+	s->entities[0].size = (struct window){.min = (uint16_t)min, .max = (uint16_t)max};
+}
+static void window_over(struct service *s)
+{
+	window(s, 1401, 2000);
+}
+static void window_under(struct service *s)
+{
+	window(s, 0, 3);
+}
+static void window_under_tag(struct service *s)
+{
+	s->tag_offset = 96;
+	window(s, 4, 99);
+}
 static void invalid_none(struct service *s)
 {
 	s->invalid = ACTION_NONE;
@@ -443,6 +495,17 @@ static const struct {
 	{tag_before, "outside any payload", ""},
 	{tag_far_before, "outside any payload", ""},
 	{size_turned, "size.min above its size.max", ""},
+	{no_such_size, "sizes from 65528 that no payload has", "has 65527 bytes"},
+	{tag_over_size, "its tag at 96:8, which takes a payload of 104 bytes", "of 103 at most"},
+	{tag_before_size, "its tag at -1401:4, which takes a payload of 1401 bytes", "of 1400"},
+	{size_under_tag, "its tag at 0:4", "sizes of 2 at most: no packet can match"},
+	{tag_over_any_size, "its tag at 65524:4", "sizes of 65527 at most"},
+	{families_apart, "has daddr of IPv4 alone and saddr of IPv6 alone", "no packet has both"},
+	{families_apart_turned, "has daddr of IPv6 alone and saddr of IPv4 alone", ""},
+	{window_over, "tag ABCD: size 1401:2000 is outside of 4:1400", "of service web"},
+	{window_under, "tag ABCD: size 0:3 is outside of 4:1400", "of service web"},
+	{window_under_tag, "tag ABCD: size 4:99 is too short for the tag at 96:4",
+	 "of service web"},
 	{invalid_none, "invalid policy", ""},
 	{invalid_port, "invalid policy", ""},
 	{unknown_none, "unknown policy", ""},
@@ -451,7 +514,8 @@ static const struct {
 	{targets_from_0, "FIRST-LAST", ""},
 	{unknown_under, "unknown port 5999 outside", "6000-6999"},
 	{unknown_over, "unknown port 7000 outside", "6000-6999"},
-	{entity_outside, "tag ABCE", "outside the service's targets"},
+	{entity_outside, "tag ABCE: target 7000",
+	 "is outside of 6000-6999, the targets of service web"},
 	{entity_none, "tag ABCD", "neither a port, drop nor pass"},
 	{entity_port_0, "tag 0x41202344", "neither a port, drop nor pass"},
 	{entity_size_turned, "tag ABCD", "size.min above its size.max"},
@@ -665,11 +729,32 @@ static void last_bytes(struct service *s)
 }
 static void deepest(struct service *s)
 {
-	s->tag_offset = 65531;
+	s->tag_offset = 65523;
+	s->size.max = 65535;
+}
+static void last_in_size(struct service *s)
+{
+	s->tag_offset = 1396;
+}
+static void first_from_end(struct service *s)
+{
+	s->tag_offset = -1400;
+}
+static void windows_at_the_edges(struct service *s)
+{
+	window(s, 1400, 65535);
+	add_entity(s, "ABCE", "drop");
+	s->entities[1].has_size = true;
+	s->entities[1].size = (struct window){.min = 0, .max = 4};
+}
+static void families_in_common(struct service *s)
+{
+	s->daddr_count = prefixes("10.0.0.0/8 ::1", s->daddr);
+	s->saddr_count = prefixes("2001:db8::/32", s->saddr);
 }
 static void one_size(struct service *s)
 {
-	s->size = (struct window){.min = 0, .max = 0};
+	s->size = (struct window){.min = 4, .max = 4};
 }
 static void udp_connection(struct service *s)
 {
@@ -713,6 +798,10 @@ static void (*const good[])(struct service *s) = {
 	last_bytes,
 	deepest,
 	one_size,
+	last_in_size,
+	first_from_end,
+	windows_at_the_edges,
+	families_in_common,
 	udp_connection,
 	any_segment,
 	observing,
@@ -1001,6 +1090,7 @@ START_TEST(differences)
 	find(&to.services[0], "AAAA")->target.port = 2;
 	memcpy(find(&to.services[0], "BBBB")->tag, "BBBC", 4);
 	find(&to.services[0], "CCCC")->has_size = true;
+	find(&to.services[0], "CCCC")->size = (struct window){4, 9};
 	differs(&from, &to, "*a/AAAA -a/BBBB +a/BBBC *a/CCCC ");
 	differs(&to, &from, "*a/AAAA +a/BBBB -a/BBBC *a/CCCC ");
 
