@@ -22,6 +22,7 @@ struct host_check {
 	struct warnings *warn, *blocks;
 	bool connections, replies; /* what the services want */
 	bool shared[65536];	   /* ports of services in TCP connection mode */
+	const struct service *any; /* one that names no destination */
 	union {
 		struct host_local_ports local;
 		bool mptcp[65536];
@@ -101,6 +102,21 @@ static void check_local_ports(struct host_check *h, const char *who)
 			who, f.first, and_more(&f, more), h->local.first, h->local.last);
 }
 
+/* What comes back for the clients of a gateway has the gateway's own address. */
+static void check_gateway(const struct host_check *h, const char *who)
+{
+	int masquerades = h->any && host_forwards() ? host_masquerades() : 0;
+
+	if (masquerades)
+		add_warning(
+			h->warn,
+			"%s: this host forwards and %s: what comes back to port %u for a client behind it is taken for service %s's (give the service daddr, or masquerade to a range of ports without this one; see GATEWAYS in mangle-ctl(8))",
+			who,
+			masquerades > 0 ? "masquerades"
+					: "whether it masquerades cannot be told (see doctor)",
+			h->any->ports[0], h->any->name);
+}
+
 /* In the thread's network namespace. */
 static void check_this_host(struct host_check *h, const char *who)
 {
@@ -110,6 +126,7 @@ static void check_this_host(struct host_check *h, const char *who)
 	}
 	if (h->replies)
 		check_local_ports(h, who);
+	check_gateway(h, who);
 }
 
 static void note_services(struct host_check *h, const struct model *m)
@@ -118,6 +135,8 @@ static void note_services(struct host_check *h, const struct model *m)
 		const struct service *s = &m->services[i];
 
 		h->replies |= s->reply;
+		if (!h->any && !s->daddr_count)
+			h->any = s;
 		if (!service_has_connections(s))
 			continue;
 		h->connections = true;

@@ -3,7 +3,11 @@
 
 #include <arpa/inet.h>
 #include <limits.h>
+#include <errno.h>
 #include <linux/inet_diag.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/sock_diag.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -59,6 +63,80 @@ bool host_local_ports(struct host_local_ports *out)
 	if (f)
 		fclose(f);
 	return true;
+}
+
+/* ---- network address translation ---- */
+
+bool host_forwards(void)
+{
+	return host_setting("ipv4/ip_forward") > 0 || host_setting("ipv6/conf/all/forwarding") > 0;
+}
+
+/* iptables' own tables: "nat" is listed once anything has used it. */
+static int legacy_masquerades(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char name[64];
+	int found = 0;
+
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	while (!found && fgets(name, sizeof(name), f))
+		found = !strcmp(name, "nat\n");
+	if (!found && ferror(f))
+		found = -EIO;
+	fclose(f);
+	return found;
+}
+
+static int on_chain(struct nl_msg *msg, void *arg)
+{
+	struct nlmsghdr *h = nlmsg_hdr(msg);
+	struct nlattr *type = nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_CHAIN_TYPE);
+	struct nlattr *hook = nlmsg_find_attr(h, sizeof(struct nfgenmsg), NFTA_CHAIN_HOOK);
+	struct nlattr *number = hook ? nla_find(nla_data(hook), nla_len(hook), NFTA_HOOK_HOOKNUM)
+				     : NULL;
+	bool *found = arg;
+
+	if (type && number && !nla_strcmp(type, "nat") &&
+	    ntohl(nla_get_u32(number)) == NF_INET_POST_ROUTING)
+		*found = true;
+	return NL_OK;
+}
+
+/* Chains of nftables, and of the iptables that is made of it. A kernel without it knows no such
+ * request. */
+static int nftables_masquerades(void)
+{
+	struct nfgenmsg request = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
+	struct nl_sock *sk = nl_socket_alloc();
+	bool found = false;
+	int err = sk ? nl_connect(sk, NETLINK_NETFILTER) : -NLE_NOMEM;
+
+	if (!err)
+		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_chain, &found);
+	if (!err)
+		err = nl_send_simple(sk, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP,
+				     &request, sizeof(request));
+	if (err >= 0)
+		err = nl_recvmsgs_default(sk);
+	nl_socket_free(sk);
+	if (err == -NLE_INVAL || err == -NLE_PROTO_MISMATCH || err == -NLE_OPNOTSUPP)
+		err = 0;
+	return err < 0 ? -EIO : found;
+}
+
+int host_masquerades(void)
+{
+	const int found[] = {legacy_masquerades("/proc/thread-self/net/ip_tables_names"),
+			     legacy_masquerades("/proc/thread-self/net/ip6_tables_names"),
+			     nftables_masquerades()};
+	int result = 0;
+
+	for (size_t i = 0; i < sizeof(found) / sizeof(*found); i++)
+		if (!result || found[i] > 0)
+			result = found[i];
+	return result;
 }
 
 /* ---- sockets ---- */

@@ -10,6 +10,13 @@
 /* A number below /proc/sys/net, by its path there; -1 where there is none. */
 int host_setting(const char *path);
 
+/* Does this host forward what is for others? */
+bool host_forwards(void);
+
+/* Does it translate source addresses, as gateways do? 1, 0, or negative errno: it cannot be told.
+ */
+int host_masquerades(void);
+
 /* Ports that the kernel gives to sockets that name none: the range, less what is reserved. */
 struct host_local_ports {
 	unsigned int first, last;

@@ -110,6 +110,44 @@ def test_a_masqueraded_clients_datagram_keeps_its_port(line, running):
     assert source_port(line.mid, here, TARGET, line.snd, outside, to=54) == SHARED
 
 
+# --- warnings ---------------------------------------------------------------------------------------
+
+def warned(line):
+    """Whether status and doctor say what a gateway has to know; they agree."""
+    status = any("masquerade" in w for w in ctl.js("status")["warnings"])
+    assert ("masquerade" in ctl.run("-n", line.mid.name, "doctor", "m0").out) == status
+    return status
+
+
+def test_a_gateway_is_warned(line, running):
+    """Where it forwards, masquerades, and a service does not say whom it is for."""
+    assert "masquerade" not in running(text()).err and not warned(line)
+    line.mid.run("nft", "table ip other { chain pre { type nat hook prerouting priority -100; }; }")
+    line.lab.stack.callback(line.mid.run, "nft", "delete table ip other")
+    assert not warned(line), "other translations do not change whom an answer is for"
+    masquerade(line)
+    assert warned(line)
+    r = running(text())
+    assert r.err.startswith("mangle-ctl: warning: m0: this host forwards and masquerades: ") and "5000" in r.err, r
+    ctl.ok("service", "set", "ask", "--daddr", "10.77.1.2")
+    assert not warned(line)
+    ctl.ok("service", "set", "ask", "--daddr", "any")
+    for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        line.mid.sysctl(key, 0)
+        line.lab.stack.callback(line.mid.sysctl, key, 1)
+    assert not warned(line)
+
+
+def test_legacy_iptables_masquerades_too(line, running):
+    if netns.have("iptables-legacy"):
+        pytest.skip("iptables-legacy is not installed")
+    rule = "POSTROUTING", "-o", "m0", "-j", "MASQUERADE"
+    if line.mid.run("iptables-legacy", "-t", "nat", "-A", *rule, check=False).returncode:
+        pytest.skip("no legacy iptables here")
+    line.lab.stack.callback(line.mid.run, "iptables-legacy", "-t", "nat", "-D", *rule)
+    assert "masquerades" in running(text()).err and warned(line)
+
+
 # --- errors -----------------------------------------------------------------------------------------
 
 def quoted_port(packet):
