@@ -37,7 +37,7 @@ int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struc
 			break;
 	}
 	if (c == s || *c || value < min || value > max)
-		return no(why, "is not a number from %" PRIu64 " to %" PRIu64, min, max);
+		return no(why, "must be a whole number from %" PRIu64 " to %" PRIu64, min, max);
 	*out = value;
 	return 0;
 }
@@ -59,7 +59,7 @@ int parse_offset(const char *s, int32_t *out, struct why *why)
 
 	/* "-0" would be the end itself, where no tag can begin. */
 	if (parse_number(s + from_end, from_end, OFFSET_MAX, &value, why))
-		return no(why, "is not a number from -%d to %d", OFFSET_MAX, OFFSET_MAX);
+		return no(why, "must be a whole number from -%d to %d", OFFSET_MAX, OFFSET_MAX);
 	*out = from_end ? -(int32_t)value : (int32_t)value;
 	return 0;
 }
@@ -347,6 +347,17 @@ int parse_protocol(const char *s, uint8_t *protocols, struct why *why)
 		*protocols = MANGLE_PROTO_UDP | MANGLE_PROTO_TCP;
 	else
 		return no(why, "is not udp, tcp or any");
+	return 0;
+}
+
+int parse_switch(const char *s, bool *out, struct why *why)
+{
+	if (!strcmp(s, "on") || !strcmp(s, "true") || !strcmp(s, "yes"))
+		*out = true;
+	else if (!strcmp(s, "off") || !strcmp(s, "false") || !strcmp(s, "no"))
+		*out = false;
+	else
+		return no(why, "must be on or off");
 	return 0;
 }
 

@@ -39,6 +39,8 @@ int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, struct why *wh
 /* ADDR/LEN, or ADDR for a whole address; host bits must be 0. IPv4-mapped IPv6 is an error. */
 int parse_prefix(const char *s, struct prefix *out, struct why *why);
 int parse_protocol(const char *s, uint8_t *protocols, struct why *why); /* udp | tcp | any */
+/* on | true | yes, off | false | no */
+int parse_switch(const char *s, bool *out, struct why *why);
 int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why);
 int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct why *why);
 /* N[,N…]; at most MANGLE_MAX_PORTS */

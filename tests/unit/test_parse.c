@@ -73,6 +73,13 @@ static int prefix(const char *s, struct why *why)
 	return parse_prefix(s, &out, why);
 }
 
+static int switch_(const char *s, struct why *why)
+{
+	bool out;
+
+	return parse_switch(s, &out, why);
+}
+
 static int protocol(const char *s, struct why *why)
 {
 	uint8_t out;
@@ -102,11 +109,11 @@ static int ports(const char *s, struct why *why)
 	return parse_ports(s, out, &count, why);
 }
 
-#define NO_PORT "is not a number from 1 to 65535"
+#define NO_PORT "must be a whole number from 1 to 65535"
 #define NO_TARGET "is not a port (1-65535), drop or pass"
 #define NO_WINDOW "is not MIN:MAX"
 #define NO_TARGETS "is not FIRST-LAST"
-#define NO_OFFSET "is not a number from -65535 to 65535"
+#define NO_OFFSET "must be a whole number from -65535 to 65535"
 #define NO_PLACE "is not OFF:LEN"
 #define NO_PREFIX "is not an IPv4 or IPv6 address or prefix"
 #define NO_NAME "is not a name"
@@ -120,11 +127,11 @@ static const struct {
 	const char *text;
 	const char *why; /* part of it */
 } refused[] = {
-	{number_1_9, "", "is not a number from 1 to 9"},
-	{number_1_9, "0", "is not a number from 1 to 9"},
-	{number_1_9, "10", "is not a number from 1 to 9"},
-	{number_1_9, "18446744073709551617", "is not"}, /* 2^64 + 1 */
-	{number_1_9, "36893488147419103233", "is not"}, /* 2^65 + 1 */
+	{number_1_9, "", "must be a whole number from 1 to 9"},
+	{number_1_9, "0", "must be a whole number from 1 to 9"},
+	{number_1_9, "10", "must be a whole number from 1 to 9"},
+	{number_1_9, "18446744073709551617", "must be"}, /* 2^64 + 1 */
+	{number_1_9, "36893488147419103233", "must be"}, /* 2^65 + 1 */
 	{port, "", NO_PORT},
 	{port, "0", NO_PORT},
 	{port, "00", NO_PORT},
@@ -307,6 +314,10 @@ static const struct {
 	{prefix, "::ffff:0:0/96", "(write 0.0.0.0/0)"},
 	{prefix, "::ffff:192.0.2.1/120", "bits set behind the prefix"},
 
+	{switch_, "", "must be on or off"},
+	{switch_, "On", "must be on or off"},
+	{switch_, "on ", "must be on or off"},
+	{switch_, "1", "must be on or off"},
 	{protocol, "", "is not udp, tcp or any"},
 	{protocol, "UDP", "is not udp, tcp or any"},
 	{protocol, "udp ", "is not udp, tcp or any"},
@@ -587,6 +598,16 @@ START_TEST(takes_words)
 	uint8_t protocols;
 	struct why why;
 
+	for (int i = 0; i < 3; i++) {
+		static const char *const on[] = {"on", "true", "yes"};
+		static const char *const off[] = {"off", "false", "no"};
+		bool is_on = false;
+
+		ck_assert_int_eq(parse_switch(on[i], &is_on, &why), 0);
+		ck_assert(is_on);
+		ck_assert_int_eq(parse_switch(off[i], &is_on, &why), 0);
+		ck_assert(!is_on);
+	}
 	ck_assert_int_eq(parse_protocol("udp", &protocols, &why), 0);
 	ck_assert_str_eq(format_protocol(protocols), "udp");
 	ck_assert_int_eq(parse_protocol("tcp", &protocols, &why), 0);
