@@ -67,7 +67,7 @@ VECTOR_OBJ := $(VECTOR_SRC:%.c=$(B)/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT := $(UNIT_SRC:tests/unit/test_%.c=$(B)/tests/unit-%)
 # What unit tests judge: no kernel, no libbpf. Built anew under the sanitizers.
-UNIT_LIB := ctl/escape.c ctl/err.c ctl/parse.c ctl/model.c ctl/config.c ctl/table.c ctl/classify.c
+UNIT_LIB := ctl/escape.c ctl/err.c ctl/suggest.c ctl/parse.c ctl/model.c ctl/config.c ctl/table.c ctl/classify.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 $(VECTOR_OBJ) $(B)/tests/ctl/clsact.o: $(B)/%.o: %.c | $(SKEL)

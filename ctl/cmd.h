@@ -25,21 +25,21 @@
 	X(CONFIG, 0, "config", "FILE", "configuration to load where nothing is loaded yet") \
 	X(ALL, 0, "all", NULL, "all of them") \
 	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
-	X(PROTO, 0, "proto", "udp|tcp|any", "protocol") \
-	X(PORT, 0, "port", "N[,N...]", "destination ports, at most 16") \
+	X(PROTOCOL, 0, "protocol", "udp|tcp|any", "protocol") \
+	X(PORTS, 0, "ports", "N[,N...]", "destination ports, at most 16") \
 	X(TAG, 0, "tag", "OFF:LEN", \
 	  "where the tag lies; OFF below 0 counts from the payload's end") \
 	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes (an entity's own: none clears it)") \
 	X(DADDR, 0, "daddr", "PREFIX", "destination prefix, up to 8 times; any clears them") \
 	X(SADDR, 0, "saddr", "PREFIX", "source prefix, up to 8 times; any clears them") \
-	X(IFACE, 0, "iface", "IF", "received on this interface; any clears it") \
+	X(INTERFACE, 0, "interface", "IF", "received on this interface; any clears it") \
 	X(INVALID, 0, "invalid", "drop|pass", "what becomes of invalid packets") \
 	X(UNKNOWN, 0, "unknown", "pass|drop|PORT", "what becomes of unknown tags") \
 	X(TCP, 0, "tcp", "connection|segment", "how TCP is treated") \
 	X(REPLY, 0, "reply", "on|off", "give replies the shared port back") \
 	X(ACTION, 0, "action", "enforce|observe", "observe: count, and change nothing") \
 	X(TARGETS, 0, "targets", "FIRST-LAST", "allowed targets; any clears them") \
-	X(ENTITIES, 0, "entities", "FILE", "table file with its entities") \
+	X(ENTITIES_FILE, 0, "entities-file", "FILE", "table file with its entities") \
 	X(SERVICE, 0, "service", "NAME", "the service meant; may be left out while there is one") \
 	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
 	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \

@@ -31,13 +31,15 @@ int bad_argument(const struct cmd *c, const char *what, const char *word, const 
 
 int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e)
 {
-	char why[WHY_SIZE] = "is none of";
+	char why[WHY_SIZE] = "must be";
 	size_t len = strlen(why);
 
 	for (int i = 0; words[i]; i++) {
+		const char *before = !i ? "" : words[i + 1] ? "," : " or";
+
 		if (!strcmp(words[i], c->value[o]))
 			return i;
-		len += (size_t)snprintf(why + len, sizeof(why) - len, " %s", words[i]);
+		len += (size_t)snprintf(why + len, sizeof(why) - len, "%s %s", before, words[i]);
 	}
 	return bad_option(c, o, why, e);
 }
@@ -83,9 +85,27 @@ int no_such_service(const char *name, struct err *e)
 		"looking for the service: there is none of that name (see mangle-ctl service list)");
 }
 
+/* As many names as fit into buf, which has room for a dozen. */
+static const char *name_services(const struct model *m, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		const char *before = i ? ", " : "", *name = m->services[i].name;
+
+		if (len + strlen(before) + strlen(name) + sizeof(", ...") > size) {
+			snprintf(buf + len, size - len, ", ...");
+			break;
+		}
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", before, name);
+	}
+	return buf;
+}
+
 int pick_service(const struct cmd *c, const struct model *m, struct service **out, struct err *e)
 {
 	const char *name = c->value[OPT_SERVICE];
+	char names[240] = "";
 
 	if (name) {
 		*out = model_find(m, name);
@@ -93,8 +113,9 @@ int pick_service(const struct cmd *c, const struct model *m, struct service **ou
 	}
 	if (m->service_count > 1)
 		return fail(e, -EINVAL, c->name,
-			    "choosing a service: there are %u (name one: --service NAME%s)",
-			    m->service_count, c->verb->options & OPT(ALL) ? ", or --all" : "");
+			    "choosing a service: there are %u: %s (--service NAME%s)",
+			    m->service_count, name_services(m, names, sizeof(names)),
+			    c->verb->options & OPT(ALL) ? ", or --all" : "");
 	if (!m->service_count)
 		return fail(
 			e, -ENOENT, c->name,

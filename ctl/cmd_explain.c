@@ -210,8 +210,8 @@ static int choose_interface(const struct cmd *c, struct store *s, char name[MANG
 	int err;
 
 	name[0] = '\0';
-	if (given(c, OPT(IFACE))) {
-		memcpy(name, c->value[OPT_IFACE], strlen(c->value[OPT_IFACE]) + 1);
+	if (given(c, OPT(INTERFACE))) {
+		memcpy(name, c->value[OPT_INTERFACE], strlen(c->value[OPT_INTERFACE]) + 1);
 		return 0;
 	}
 	err = read_attachments(s, &a, &count, e);
@@ -278,8 +278,8 @@ int cmd_explain(const struct cmd *c, struct err *e)
 	struct why why;
 	int err;
 
-	if (given(c, OPT(IFACE)) && parse_ifname(c->value[OPT_IFACE], ifname, &why))
-		return bad_option(c, OPT_IFACE, why.text, e);
+	if (given(c, OPT(INTERFACE)) && parse_ifname(c->value[OPT_INTERFACE], ifname, &why))
+		return bad_option(c, OPT_INTERFACE, why.text, e);
 	err = open_source(c, &in, e);
 	if (!err)
 		err = explain(c, &in, e);

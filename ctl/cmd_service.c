@@ -33,8 +33,8 @@ static int parse_words(const struct cmd *c, struct service *s, struct err *e)
 {
 	static const char *const drop_pass[] = {"drop", "pass", NULL};
 	static const char *const modes[] = {"connection", "segment", NULL};
-	static const char *const on_off[] = {"off", "on", NULL};
 	static const char *const actions[] = {"enforce", "observe", NULL};
+	struct why why;
 	int word;
 
 	if (given(c, OPT(INVALID))) {
@@ -49,12 +49,8 @@ static int parse_words(const struct cmd *c, struct service *s, struct err *e)
 			return word;
 		s->tcp_mode = word ? TCP_MODE_SEGMENT : TCP_MODE_CONNECTION;
 	}
-	if (given(c, OPT(REPLY))) {
-		word = option_word(c, OPT_REPLY, on_off, e);
-		if (word < 0)
-			return word;
-		s->reply = word;
-	}
+	if (given(c, OPT(REPLY)) && parse_switch(c->value[OPT_REPLY], &s->reply, &why))
+		return bad_option(c, OPT_REPLY, why.text, e);
 	if (given(c, OPT(ACTION))) {
 		word = option_word(c, OPT_ACTION, actions, e);
 		if (word < 0)
@@ -68,11 +64,11 @@ static int parse_optional(const struct cmd *c, struct service *s, struct err *e)
 {
 	struct why why;
 
-	if (given(c, OPT(IFACE))) {
+	if (given(c, OPT(INTERFACE))) {
 		memset(s->ifname, 0, sizeof(s->ifname));
-		if (!clears(c->value[OPT_IFACE]) &&
-		    parse_ifname(c->value[OPT_IFACE], s->ifname, &why))
-			return bad_option(c, OPT_IFACE, why.text, e);
+		if (!clears(c->value[OPT_INTERFACE]) &&
+		    parse_ifname(c->value[OPT_INTERFACE], s->ifname, &why))
+			return bad_option(c, OPT_INTERFACE, why.text, e);
 	}
 	if (given(c, OPT(TARGETS))) {
 		s->targets_first = s->targets_last = 0;
@@ -91,12 +87,12 @@ static int parse_settings(const struct cmd *c, struct service *s, struct err *e)
 	struct why why;
 	int err;
 
-	if (given(c, OPT(PROTO)) && parse_protocol(c->value[OPT_PROTO], &s->protocols, &why))
-		return bad_option(c, OPT_PROTO, why.text, e);
-	if (given(c, OPT(PORT))) {
+	if (given(c, OPT(PROTOCOL)) && parse_protocol(c->value[OPT_PROTOCOL], &s->protocols, &why))
+		return bad_option(c, OPT_PROTOCOL, why.text, e);
+	if (given(c, OPT(PORTS))) {
 		memset(s->ports, 0, sizeof(s->ports));
-		if (parse_ports(c->value[OPT_PORT], s->ports, &s->port_count, &why))
-			return bad_option(c, OPT_PORT, why.text, e);
+		if (parse_ports(c->value[OPT_PORTS], s->ports, &s->port_count, &why))
+			return bad_option(c, OPT_PORTS, why.text, e);
 	}
 	if (given(c, OPT(TAG)) &&
 	    parse_tag_place(c->value[OPT_TAG], &s->tag_offset, &s->tag_len, &why))
@@ -122,8 +118,8 @@ static int parse_new(const struct cmd *c, struct service *s, struct err *e)
 	if (parse_name(c->argv[0], s->name, &why))
 		return bad_argument(c, "NAME", c->argv[0], why.text, e);
 	err = parse_settings(c, s, e);
-	if (!err && given(c, OPT(ENTITIES)))
-		err = table_load(c->value[OPT_ENTITIES], s, e);
+	if (!err && given(c, OPT(ENTITIES_FILE)))
+		err = table_load(c->value[OPT_ENTITIES_FILE], s, e);
 	return err;
 }
 
@@ -139,7 +135,7 @@ static int check_same(const struct cmd *c, struct store *s, struct service *wish
 		return err;
 	model_init(&old);
 	model_init(&new);
-	wished->keep_entities = !given(c, OPT(ENTITIES));
+	wished->keep_entities = !given(c, OPT(ENTITIES_FILE));
 	err = model_add(&new, wished, e);
 	if (!err)
 		err = model_check(&new, e);

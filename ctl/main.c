@@ -7,19 +7,23 @@
 
 static int run(int argc, char **argv, struct cmd *c, struct err *e)
 {
-	int err = verbs_parse(argc, argv, c, e);
+	int err = argv_parse(argc, argv, c, e);
 
 	if (err)
 		return err;
+	print_init(c->json, c->quiet);
 	if (given(c, OPT(HELP))) {
-		verbs_help(c, out_raw());
+		help_print(c, out_raw());
 		return 0;
 	}
 	if (given(c, OPT(VERSION))) {
-		out_line("mangle-ctl %s", MANGLE_VERSION);
+		print_version();
 		return 0;
 	}
-	print_init(c->json, c->quiet);
+	if (!c->verb) {
+		help_print(c, out_raw_error());
+		return EXIT_USAGE;
+	}
 	if (c->netns) {
 		err = netns_enter(c->netns, e);
 		if (err)

@@ -98,6 +98,11 @@ FILE *out_raw(void)
 	return stdout;
 }
 
+FILE *out_raw_error(void)
+{
+	return stderr;
+}
+
 bool out_failed(void)
 {
 	errno = 0;

@@ -21,6 +21,8 @@ void out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Standard output for what has rules of its own for such characters: JSON, table files,
  * configurations. */
 FILE *out_raw(void);
+/* Standard error for texts that hold nothing from elsewhere: help. */
+FILE *out_raw_error(void);
 /* Flushes; true where not all of it could be written. errno is set, or 0 where it is not known. */
 bool out_failed(void);
 

@@ -118,6 +118,14 @@ static void dump_line(json_t *j)
 	out_end_line();
 }
 
+void print_version(void)
+{
+	if (as_json)
+		dump_line(json_pack("{s:s}", "version", MANGLE_VERSION));
+	else
+		out_line("mangle-ctl %s", MANGLE_VERSION);
+}
+
 /* Lists are written row by row, so that a million rows need no memory. */
 static void list_begin(void)
 {

@@ -14,6 +14,8 @@ int print_finish(struct err *e);
 /* Flushes, in between; true where nobody takes it any more. */
 bool print_broken(void);
 
+void print_version(void);
+
 /* The one line; name: the verb's, for a line that does not say what to do. */
 void print_error(const struct err *e, const char *name);
 /* Of a verb that changes: what needs nothing done is left to status. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The one table of verbs: what there is, what it takes, what it is for, who does it. */
+/*
+ * The one table of verbs: what there is, what it takes, what it is for, who does it. argv.c reads
+ * the command line by it, help.c prints it.
+ */
 #ifndef CTL_VERBS_H
 #define CTL_VERBS_H
 
@@ -7,25 +10,56 @@
 
 #include "cmd.h"
 
+/* Options that every verb takes, and those that may be given several times. */
+#define GLOBAL (OPT(JSON) | OPT(QUIET) | OPT(NETNS) | OPT(WAIT) | OPT(HELP) | OPT(VERSION))
+#define REPEATED (OPT(DADDR) | OPT(SADDR))
+
 struct verb {
-	const char *name;  /* "map set"; the first word is shared with others where there are two */
-	const char *alias; /* of the last word, or NULL */
+	const char *name;      /* "map set"; the first word is shared where there are two */
+	const char *aliases;   /* of the last word, blanks between; NULL: none */
 	const char *arguments; /* as in the synopsis; may show options, which `shown` names */
 	const char *help;      /* one line */
 	uint64_t options;      /* OPT() bits, beside those that every verb takes */
 	uint64_t required;     /* of these, in the synopsis without brackets */
 	uint64_t shown;	       /* of these, those that `arguments` shows */
 	int min, max;	       /* arguments; max -1: any number */
+	/* NULL: the word is the option of its name (help, version). */
 	int (*run)(const struct cmd *c, struct err *e);
 };
 
-/*
- * Words to a command. Where --help or --version is given nothing else is judged; c->verb is NULL
- * where no verb was named then, and c->name what help is about ("", a noun, or a verb).
- */
-int verbs_parse(int argc, char **argv, struct cmd *c, struct err *e);
+extern const struct verb verbs[];
+extern const size_t verb_count;
+
+struct option_row {
+	char letter; /* 0: none */
+	const char *name;
+	const char *value; /* what its value is called; NULL: it takes none */
+	const char *help;
+};
+
+extern const struct option_row option_rows[OPT_COUNT];
 const char *option_name(enum option_id o);
-/* The help text for c, to be printed. */
-void verbs_help(const struct cmd *c, FILE *out);
+/* The name that an option also goes by, and had before; NULL: it has one only. */
+extern const char *const option_aliases[OPT_COUNT];
+
+/* Is it the first word of several verbs ("map")? */
+bool is_noun(const char *word);
+bool verb_is_of(const struct verb *v, const char *noun);
+/* The words that its last one may be: its own, then its aliases. NULL where there are no more. */
+#define VERB_WORD_SIZE 16
+const char *verb_word(const struct verb *v, unsigned int i, char buf[VERB_WORD_SIZE]);
+bool verb_is_called(const struct verb *v, const char *word);
+/* noun: NULL for a verb of one word. An alias will do. NULL: there is no such verb. */
+const struct verb *find_verb(const char *noun, const char *word);
+
+/*
+ * Words to a command (argv.c). Where help or the version is asked for nothing else is judged;
+ * c->name is what help is about then: "", a noun, or a verb. c->verb is NULL where no verb is
+ * named.
+ */
+int argv_parse(int argc, char **argv, struct cmd *c, struct err *e);
+
+/* The help text for c, to be printed (help.c). */
+void help_print(const struct cmd *c, FILE *out);
 
 #endif

@@ -14,7 +14,8 @@ from mangletest.ctl import assert_error, change, js, ok, run
 
 VERBS = ["attach", "detach", "status", "service add", "service set", "service del", "service list",
          "service show", "map set", "map get", "map del", "map flush", "map list", "map show",
-         "map load", "map replace", "map save", "apply", "save", "stats", "explain", "doctor"]
+         "map load", "map replace", "map save", "apply", "save", "stats", "explain", "doctor",
+         "help", "version"]
 LEVELS = ["", "map", "service", *VERBS]
 
 
@@ -57,13 +58,178 @@ def test_help_wins_and_does_nothing(one, argv):
 
 
 @pytest.mark.parametrize("argv", [
-    [], ["frobnicate"], ["map"], ["service"], ["map", "frobnicate"], ["service", "frobnicate"],
+    ["frobnicate"], ["map", "frobnicate"], ["service", "frobnicate"],
     ["map", "unknown"], ["monitor"], ["stats", "--format", "openmetrics"],
     ["--frobnicate"], ["--frobnicate", "status"], ["status", "--frobnicate"], ["-z", "status"],
     ["map", "list", "--frobnicate"], ["map", "list", "-z"], [""], ["map", ""], ["map list"]])
 def test_unknown_words(one, argv):
     bad = [w for w in argv if w not in ("map", "service", "status", "list", "stats")]
     assert_error(argv, 2, re.escape(bad[0].split()[0]) if bad and bad[0] else None)
+
+
+@pytest.mark.parametrize("noun", ["", "map", "service"])
+def test_no_command_is_named(one, noun):
+    """Help is the answer, on standard error; a program that reads JSON gets its one line."""
+    before = ctl.snapshot()
+    r = run(*noun.split())
+    assert r.status == 2 and r.out == "" and r.err == ok(*noun.split(), "--help").out, r
+    assert ctl.snapshot() == before
+    assert_error(["-j", *noun.split()], 2, noun)
+
+
+@pytest.mark.parametrize("verb", LEVELS)
+def test_help_as_a_command(verb):
+    assert ok("help", *verb.split()).out == ok(*verb.split(), "--help").out
+
+
+def test_version_as_a_command():
+    assert ok("version").out == ok("--version").out
+    assert ok("version", "-j").json() == {"version": ok("--version").out.split()[1]}
+    assert_error(["version", "now"], 2, "now")
+    assert_error(["help", "frobnicate"], 2, "frobnicate")
+
+
+# what was typed, what is proposed
+MEANT = [
+    ("map dle ABCD", "map del"), ("map delte ABCD", "map del"), ("map lst", "map list"), ("map sav", "map save"),
+    ("map repalce x", "map replace"), ("service delet x", "service del"), ("service lis", "service list"),
+    ("mpa list", "map"), ("servce list", "service"), ("stat", "status or stats"), ("atach eth0", "attach"),
+    ("doktor", "doctor"), ("hlep", "help"), ("list", "service list or map list"), ("flush", "map flush"),
+    ("add ABCD 6001", "service add or map set"), ("help map gte", "map get"),
+    ("map list --servce x", "--service"), ("map list --serv x", "--service"), ("map list --sort-t", "--sort"),
+    ("service add x --prto udp", "--protocol"), ("service set x --interfac y", "--interface"),
+    ("apply x --forc", "--force"), ("--jsno status", "--json"), ("map list --limt=5", "--limit")]
+
+
+@pytest.mark.parametrize("typed, meant", MEANT, ids=[t for t, _ in MEANT])
+def test_did_you_mean(one, typed, meant):
+    line = assert_error(typed.split(), 2)
+    assert line.endswith(f"(did you mean {meant}?)"), line
+
+
+@pytest.mark.parametrize("typed", ["frobnicate", "map x", "map frobnicate", "map list --frobnicate", "map list --check",
+                                   "stats --force", "-z status"])
+def test_nothing_is_near(one, typed):
+    """Nor is an option proposed that the command does not take."""
+    assert "did you mean" not in assert_error(typed.split(), 2)
+
+
+def test_a_tag_like_an_option(one):
+    for tag in ("-BCD", "--AB", "-1"):
+        for argv in (["map", "set", tag, "6001"], ["map", "get", tag], ["map", "del", tag]):
+            assert_error(argv, 2, re.escape(tag[:2]) + ".*a tag that begins with - goes behind --")
+    assert "goes behind" not in assert_error(["map", "list", "-B"], 2)
+
+
+def test_an_option_of_other_commands(one):
+    assert_error(["map", "get", "ABCD", "--size", "1:2"], 2, "--size.*service add, service set, map set")
+    assert_error(["map", "set", "ABCD", "6001", "--check"], 2, "--check.*map load, map replace, apply")
+    assert_error(["status", "--service", "left"], 2, "--service.*see mangle-ctl status --help")
+
+
+def test_all_that_is_missing_is_named(one):
+    needed = ["--protocol", "--ports", "--tag", "--size"]
+    for given in ([], ["--tag", "0:4"], ["--tag", "0:4", "--proto", "udp", "--size", "4:8"]):
+        line = assert_error(["service", "add", "x", *given], 2)
+        have = {"--proto": "--protocol"}
+        for option in needed:
+            assert (f"{option} " in line) == (option not in [have.get(g, g) for g in given]), (option, line)
+        assert "NAME" not in line
+    assert_error(["service", "add"], 2, "missing NAME, --protocol.*--ports.*--tag.*--size")
+    assert_error(["map", "set"], 2, "missing TAG, TARGET ")
+    assert_error(["map", "set", "ABCD"], 2, "missing TARGET ")
+    assert_error(["apply"], 2, r"missing FILE\|- ")
+
+
+GIVEN_TWICE = ["map list --service left --service right", "map list --service left --service left",
+               "map list --match A* --match=B*", "map set ABCD 6001 --size 4:8 --size 4:8", "-n a -n b status",
+               "--wait 1 status --wait 1", "attach veth0 --mode native --mode auto", "explain --hex 00 --hex 01",
+               "service set left --proto udp --protocol udp", "service set left --port 1 --ports 1",
+               "service set left --unknown drop --unknown pass"]
+
+
+@pytest.mark.parametrize("typed", GIVEN_TWICE)
+def test_a_value_is_given_once(two, typed):
+    """The last one would win without a word."""
+    option = next(w for w in reversed(typed.split()) if w.startswith("-")).split("=")[0]
+    option = {"-n": "--netns"}.get(option, option)
+    assert_error(typed.split(), 2, rf"option {option}: given twice \(give it once\)")
+
+
+def test_lists_and_flags_may_be_repeated(two):
+    ok("service", "set", "left", "--daddr", "192.0.2.0/24", "--daddr", "198.51.100.0/24", "--saddr", "203.0.113.1",
+       "--saddr", "2001:db8::/32")
+    left = js("service", "list")[0]
+    assert len(left["daddr"]) == len(left["saddr"]) == 2
+    assert ok("-j", "-j", "-q", "status", "-q", "-j").json()
+
+
+def test_an_option_goes_by_the_names_of_both(one):
+    """The configuration file's key, and the name it had before."""
+    base = ["--tag", "0:4", "--size", "4:100"]
+    ok("service", "add", "old", "--proto", "udp", "--port", "6001", "--iface", "veth9", "--entities", "/dev/null", *base)
+    ok("service", "add", "new", "--protocol", "udp", "--ports=6002", "--interface", "veth9", "--entities-file",
+       "/dev/null", *base)
+    old, new = (next(s for s in js("service", "list") if s["name"] == n) for n in ("old", "new"))
+    assert {**old, "name": "", "ports": []} == {**new, "name": "", "ports": []}
+    ok("service", "set", "new", "--iface", "any")
+    assert not next(s for s in js("service", "list") if s["name"] == "new")["interface"]
+
+
+def test_options_are_named_as_keys(one):
+    """Every key of a service is an option of that name."""
+    text = ok("service", "add", "--help").out
+    for key in {**js("service", "list")[0], "entities-file": ""}:
+        if key not in ("name", "count", "entities"):
+            assert re.search(rf"--{key}\b", text), key
+
+
+@pytest.mark.parametrize("words, value", [(("on", "true", "yes"), True), (("off", "false", "no"), False)])
+def test_switches(one, words, value):
+    for word in words:
+        ok("service", "set", "telemetry", "--reply", "off" if value else "on")
+        ok("service", "set", "telemetry", "--reply", word)
+        assert js("service", "list")[0]["reply"] is value
+    assert_error(["service", "set", "telemetry", "--reply", "maybe"], 2, "maybe: must be on or off")
+
+
+def test_values_that_are_wrong(one):
+    for argv, pattern in ((["--wait", "0.5", "status"], "0.5: must be a whole number from 0 to 86400"),
+                          (["map", "list", "--limit", "1.5"], "1.5: must be a whole number from 0 to"),
+                          (["map", "list", "--sort", "size"], "size: must be tag, packets, bytes or last-seen"),
+                          (["attach", "veth0", "--mode", "offload"], "offload: must be auto, native or generic"),
+                          (["service", "set", "telemetry", "--invalid", "no"], "no: must be drop or pass")):
+        assert_error(argv, 2, pattern)
+
+
+def test_aliases(two):
+    ok("map", "add", "WXYZ", "6003", "--service", "left")
+    assert js("map", "get", "WXYZ", "--service", "left")["target"] == 6003
+    ok("map", "rm", "WXYZ", "--service", "left")
+    ok("map", "delete", "WXYZ", "--service", "left", "--if-exists")
+    assert js("map", "ls", "--service", "left") == js("map", "list", "--service", "left")
+    for verb in ("delete", "rm"):
+        ok("service", verb, "right")
+        ok("service", "add", "right", "--proto", "udp", "--port", "5001", "--tag", "0:4", "--size", "4:100")
+    assert js("service", "ls") == js("service", "list")
+    assert_error(["map", "add", "WXYZ"], 2, "map set.*missing TARGET")
+    for noun in ("map", "service"):
+        text = ok(noun, "--help").out
+        for alias in ("ls", "show", "rm", "delete", *(["add"] if noun == "map" else [])):
+            assert re.search(rf"\b{alias}\b", text), (noun, alias)
+
+
+@pytest.mark.parametrize("argv", ["map get ABCD", "map set ABCD 6001", "map del ABCD", "map save", "map load -",
+                                  "map replace -"])
+def test_the_services_to_choose_from_are_named(two, argv):
+    assert_error(argv.split(), 1, r"there are 2: left, right \(--service NAME\)")
+    assert_error(["map", "flush"], 1, r"there are 2: left, right \(--service NAME, or --all\)")
+
+
+def test_many_services_to_choose_from(load):
+    load([service(f"service-with-a-long-name-{i:04}", ports=[i]) for i in range(1, 301)])
+    line = assert_error(["map", "get", "ABCD"], 1, "there are 300: service-with-a-long-name-0001, .*, \\.\\.\\. \\(--service NAME\\)")
+    assert len(line) < 400, line
 
 
 @pytest.mark.parametrize("argv", [
