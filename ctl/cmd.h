@@ -11,13 +11,15 @@
 
 /*
  * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what
- * its value is called (NULL: it takes none), what it is for. The first six belong to every verb.
+ * its value is called (NULL: it takes none), what it is for. The first eight belong to every verb.
  */
 #define MANGLE_OPTIONS(X) \
 	X(JSON, 'j', "json", NULL, "print JSON") \
 	X(QUIET, 'q', "quiet", NULL, "say nothing about changes, and do not warn") \
 	X(NETNS, 'n', "netns", "NAME", "look interfaces up in this network namespace") \
 	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock (5)") \
+	X(COLOR, 0, "color", "auto|always|never", "colors (auto: on a terminal)") \
+	X(NO_PAGER, 0, "no-pager", NULL, "not through a pager, on a terminal either") \
 	X(HELP, 'h', "help", NULL, "print help") \
 	X(VERSION, 'V', "version", NULL, "print the version") \
 	X(MODE, 0, "mode", "auto|native|generic", \
@@ -44,10 +46,15 @@
 	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
 	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
 	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
-	X(SORT, 0, "sort", "tag|packets|bytes|last-seen", \
+	X(SORT, 0, "sort", "tag|target|packets|bytes|last-seen", \
 	  "order; counters begin with the greatest") \
+	X(REVERSE, 0, "reverse", NULL, "the other way round") \
 	X(LIMIT, 0, "limit", "N", "only the first N") \
 	X(IDLE, 0, "idle", "SECONDS", "only those not seen for so long, or never") \
+	X(COLUMNS, 'o', "columns", "COLUMN[,COLUMN...]", \
+	  "only these: service, tag, target, size, packets, bytes, last-seen") \
+	X(NO_HEADER, 0, "no-header", NULL, "without the line of headings") \
+	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
 	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \

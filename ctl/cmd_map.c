@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -273,7 +274,7 @@ int cmd_map_flush(const struct cmd *c, struct err *e)
 
 /* ---- list, save ---- */
 
-enum sort_by { SORT_TAG, SORT_PACKETS, SORT_BYTES, SORT_LAST_SEEN };
+enum sort_by { SORT_TAG, SORT_TARGET, SORT_PACKETS, SORT_BYTES, SORT_LAST_SEEN };
 
 struct filter {
 	const char *match; /* NULL: any */
@@ -281,39 +282,91 @@ struct filter {
 	struct target target;
 	int64_t seen_before; /* seconds since 1970 */
 	enum sort_by sort;
+	bool reverse;
 	uint64_t limit;
 };
 
-struct listed {
-	const struct service *service;
-	const struct row *row;
-};
+static int parse_order(const struct cmd *c, struct filter *f, struct err *e)
+{
+	static const char *const orders[] = {"tag",   "target",	   "packets",
+					     "bytes", "last-seen", NULL};
+	int word = given(c, OPT(SORT)) ? option_word(c, OPT_SORT, orders, e) : SORT_TAG;
+
+	f->sort = (enum sort_by)word;
+	f->reverse = given(c, OPT(REVERSE));
+	return word < 0 ? word : 0;
+}
 
 static int parse_filter(const struct cmd *c, struct filter *f, struct err *e)
 {
-	static const char *const orders[] = {"tag", "packets", "bytes", "last-seen", NULL};
 	uint64_t idle = 0;
 	struct why why;
-	int err = 0;
+	int err;
 
 	*f = (struct filter){.match = c->value[OPT_MATCH], .limit = UINT64_MAX};
 	f->has_target = given(c, OPT(TARGET));
 	if (f->has_target && parse_target(c->value[OPT_TARGET], &f->target, &why))
 		return bad_option(c, OPT_TARGET, why.text, e);
-	if (given(c, OPT(SORT))) {
-		int word = option_word(c, OPT_SORT, orders, e);
-
-		if (word < 0)
-			return word;
-		f->sort = (enum sort_by)word;
-	}
-	f->has_idle = given(c, OPT(IDLE));
-	if (given(c, OPT(LIMIT)))
+	err = parse_order(c, f, e);
+	if (!err && given(c, OPT(LIMIT)))
 		err = option_number(c, OPT_LIMIT, UINT32_MAX, &f->limit, e);
+	if (!err && !f->limit)
+		err = bad_option(c, OPT_LIMIT, "would leave none (without it all are printed)", e);
+	f->has_idle = given(c, OPT(IDLE));
 	if (!err && f->has_idle)
 		err = option_number(c, OPT_IDLE, UINT32_MAX, &idle, e);
 	f->seen_before = (int64_t)time(NULL) - (int64_t)idle;
 	return err;
+}
+
+static int unknown_column(const struct cmd *c, struct err *e)
+{
+	char why[WHY_SIZE] = "has a word that is none of";
+	size_t len = strlen(why);
+
+	for (int i = 0; i < ROW_COLUMN_COUNT; i++)
+		len += (size_t)snprintf(why + len, sizeof(why) - len, " %s",
+					print_column_name((enum row_column)i));
+	return bad_option(c, OPT_COLUMNS, why, e);
+}
+
+/* "tag,target": each word once. */
+static int parse_columns(const struct cmd *c, struct rows_form *f, struct err *e)
+{
+	const char *word = c->value[OPT_COLUMNS];
+	bool taken[ROW_COLUMN_COUNT] = {false};
+
+	f->count = 0;
+	for (;; word++) {
+		size_t len = strcspn(word, ",");
+		int i = 0;
+
+		while (i < ROW_COLUMN_COUNT &&
+		       (strncmp(print_column_name((enum row_column)i), word, len) ||
+			print_column_name((enum row_column)i)[len]))
+			i++;
+		if (i == ROW_COLUMN_COUNT)
+			return unknown_column(c, e);
+		if (taken[i])
+			return bad_option(c, OPT_COLUMNS, "has a column twice", e);
+		taken[i] = true;
+		f->column[f->count++] = (enum row_column)i;
+		word += len;
+		if (!*word)
+			return 0;
+	}
+}
+
+static int parse_form(const struct cmd *c, struct rows_form *f, struct err *e)
+{
+	*f = print_all_columns();
+	f->header = !given(c, OPT(NO_HEADER));
+	f->exact = given(c, OPT(EXACT));
+	if (!given(c, OPT(COLUMNS)))
+		return 0;
+	if (c->json)
+		return bad_option(c, OPT_COLUMNS, "is for text: JSON has all of them", e);
+	return parse_columns(c, f, e);
 }
 
 static bool wanted(const struct filter *f, const struct service *s, const struct row *r)
@@ -337,6 +390,17 @@ static int descending(int64_t a, int64_t b)
 	return (a < b) - (a > b);
 }
 
+/* Ports, then drop and pass. */
+static int compare_targets(const struct target *a, const struct target *b)
+{
+	if (a->action != b->action)
+		return a->action == ACTION_PORT ? -1
+		       : b->action == ACTION_PORT
+			       ? 1
+			       : (a->action > b->action) - (a->action < b->action);
+	return (a->port > b->port) - (a->port < b->port);
+}
+
 /* arg: enum sort_by. What is equal stands by service, then by tag. */
 static int compare_listed(const void *x, const void *y, void *arg)
 {
@@ -344,7 +408,9 @@ static int compare_listed(const void *x, const void *y, void *arg)
 	const enum sort_by *by = arg;
 	int order = 0;
 
-	if (*by == SORT_PACKETS)
+	if (*by == SORT_TARGET)
+		order = compare_targets(&a->row->entity.target, &b->row->entity.target);
+	else if (*by == SORT_PACKETS)
 		order = descending((int64_t)a->row->packets, (int64_t)b->row->packets);
 	else if (*by == SORT_BYTES)
 		order = descending((int64_t)a->row->bytes, (int64_t)b->row->bytes);
@@ -408,19 +474,30 @@ static int read_listing(struct store *s, const struct model *m, const struct ser
 	return err;
 }
 
-static void print_listing(const struct model *m, struct filter *f, struct listing *l)
+static void reverse(struct listed *rows, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++) {
+		struct listed row = rows[i];
+
+		rows[i] = rows[count - 1 - i];
+		rows[count - 1 - i] = row;
+	}
+}
+
+static void print_listing(const struct model *m, struct filter *f, const struct rows_form *form,
+			  struct listing *l)
 {
 	/* Rows come by service and tag already. */
 	if (f->sort != SORT_TAG)
 		qsort_r(l->all, l->count, sizeof(*l->all), compare_listed, &f->sort);
-	print_rows_begin(m);
-	for (size_t i = 0; i < l->count && i < f->limit; i++)
-		print_rows_row(l->all[i].service, l->all[i].row);
-	print_rows_end();
+	if (f->reverse)
+		reverse(l->all, l->count);
+	print_rows(m, l->all, l->count < f->limit ? l->count : (size_t)f->limit, form);
 }
 
 /* one: of one service, --service or the only one; else of all where none is named. */
-static int list(const struct cmd *c, struct filter *f, bool one, struct err *e)
+static int list(const struct cmd *c, struct filter *f, const struct rows_form *form, bool one,
+		struct err *e)
 {
 	struct service *picked = NULL;
 	struct listing l = {0};
@@ -438,7 +515,7 @@ static int list(const struct cmd *c, struct filter *f, bool one, struct err *e)
 		err = read_listing(s, &m, picked, f, &l, e);
 	store_close(s); /* nobody waits for the lock while we write */
 	if (!err)
-		print_listing(&m, f, &l);
+		print_listing(&m, f, form, &l);
 	free_listing(&l, &m);
 	model_free(&m);
 	return err;
@@ -446,14 +523,18 @@ static int list(const struct cmd *c, struct filter *f, bool one, struct err *e)
 
 int cmd_map_list(const struct cmd *c, struct err *e)
 {
+	struct rows_form form;
 	struct filter f;
 	int err = parse_filter(c, &f, e);
 
-	return err ? err : list(c, &f, false, e);
+	if (!err)
+		err = parse_form(c, &form, e);
+	return err ? err : list(c, &f, &form, false, e);
 }
 
 int cmd_map_save(const struct cmd *c, struct err *e)
 {
+	const struct rows_form form = print_all_columns();
 	struct filter all = {.limit = UINT64_MAX};
 	struct service *svc;
 	struct model m;
@@ -461,7 +542,7 @@ int cmd_map_save(const struct cmd *c, struct err *e)
 	int err;
 
 	if (c->json)
-		return list(c, &all, true, e);
+		return list(c, &all, &form, true, e);
 	err = open_loaded(c, STORE_READ, &s, e);
 	if (err)
 		return err;

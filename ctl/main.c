@@ -3,7 +3,20 @@
 #include "netns.h"
 #include "out.h"
 #include "print.h"
+#include "terminal.h"
 #include "verbs.h"
+
+static int start_output(const struct cmd *c, struct err *e)
+{
+	static const char *const words[] = {"auto", "always", "never", NULL};
+	int color = given(c, OPT(COLOR)) ? option_word(c, OPT_COLOR, words, e) : COLOR_AUTO;
+
+	if (color < 0)
+		return color;
+	terminal_init((enum color_when)color, !given(c, OPT(NO_PAGER)));
+	print_init(c->json, c->quiet);
+	return 0;
+}
 
 static int run(int argc, char **argv, struct cmd *c, struct err *e)
 {
@@ -11,7 +24,9 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 
 	if (err)
 		return err;
-	print_init(c->json, c->quiet);
+	err = start_output(c, e);
+	if (err)
+		return err;
 	if (given(c, OPT(HELP))) {
 		help_print(c, out_raw());
 		return 0;

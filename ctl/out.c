@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "escape.h"
+#include "terminal.h"
 
 /* Some text could not even be put together. */
 static bool lost;
@@ -83,6 +84,19 @@ void out_end_line(void)
 	putc('\n', stdout);
 }
 
+void out_color(enum out_color color)
+{
+	static const char *const codes[] = {
+		[OUT_PLAIN] = "\033[0m",
+		[OUT_RED] = "\033[31m",
+		[OUT_GREEN] = "\033[32m",
+		[OUT_YELLOW] = "\033[33m",
+	};
+
+	if (terminal_has_colors())
+		fputs(codes[color], stdout);
+}
+
 void out_error(const char *fmt, ...)
 {
 	va_list ap;
@@ -105,6 +119,20 @@ FILE *out_raw_error(void)
 
 bool out_failed(void)
 {
+	bool failed;
+
 	errno = 0;
-	return fflush(stdout) || ferror(stdout) || lost;
+	failed = fflush(stdout) || ferror(stdout) || lost;
+	/* Who leaves the pager has seen enough. */
+	return failed && !terminal_is_paged();
+}
+
+bool out_finish(void)
+{
+	bool failed = out_failed();
+	int err = errno;
+
+	terminal_end();
+	errno = err;
+	return failed;
 }

@@ -16,6 +16,9 @@ void out_init(void);
 void out_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void out_end_line(void);
+/* What follows has this color, where there are colors. */
+enum out_color { OUT_PLAIN, OUT_RED, OUT_GREEN, OUT_YELLOW };
+void out_color(enum out_color color);
 /* A line of standard error. */
 void out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Standard output for what has rules of its own for such characters: JSON, table files,
@@ -25,5 +28,7 @@ FILE *out_raw(void);
 FILE *out_raw_error(void);
 /* Flushes; true where not all of it could be written. errno is set, or 0 where it is not known. */
 bool out_failed(void);
+/* The same at the very end: waits for the pager, where there is one. */
+bool out_finish(void);
 
 #endif

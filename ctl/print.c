@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "out.h"
-#include "print.h"
+#include "print_internal.h"
 
 #define MAX_ENTITY_LINES 50
 
@@ -39,6 +37,16 @@ void print_init(bool json, bool be_quiet)
 	quiet = be_quiet;
 }
 
+bool print_is_json(void)
+{
+	return as_json;
+}
+
+bool print_is_quiet(void)
+{
+	return quiet;
+}
+
 bool print_broken(void)
 {
 	return out_failed();
@@ -48,7 +56,7 @@ int print_finish(struct err *e)
 {
 	const char *why;
 
-	if (!out_failed())
+	if (!out_finish())
 		return 0;
 	why = errno ? strerror(errno) : "it was refused";
 	if (*made)
@@ -81,8 +89,7 @@ void print_warnings(const struct warnings *w)
 
 /* ---- JSON ---- */
 
-/* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
-static json_t *json_text(const char *s)
+json_t *json_text(const char *s)
 {
 	json_t *j = json_string(s);
 	char *escaped, *at;
@@ -106,47 +113,46 @@ static json_t *json_text_or_null(const char *s)
 	return s && *s ? json_text(s) : json_null();
 }
 
-static void dump(json_t *j)
+void dump_json(json_t *j)
 {
 	json_dumpf(j, out_raw(), JSON_COMPACT);
 	json_decref(j);
 }
 
-static void dump_line(json_t *j)
+void dump_json_line(json_t *j)
 {
-	dump(j);
+	dump_json(j);
 	out_end_line();
 }
 
 void print_version(void)
 {
 	if (as_json)
-		dump_line(json_pack("{s:s}", "version", MANGLE_VERSION));
+		dump_json_line(json_pack("{s:s}", "version", MANGLE_VERSION));
 	else
 		out_line("mangle-ctl %s", MANGLE_VERSION);
 }
 
-/* Lists are written row by row, so that a million rows need no memory. */
-static void list_begin(void)
+void json_list_begin(void)
 {
 	putc('[', out_raw());
 	first_of_list = true;
 }
 
-static void list_row(json_t *j)
+void json_list_row(json_t *j)
 {
 	if (!first_of_list)
 		fputs(",\n", out_raw());
 	first_of_list = false;
-	dump(j);
+	dump_json(j);
 }
 
-static void list_end(void)
+void json_list_end(void)
 {
 	fputs("]\n", out_raw());
 }
 
-static json_t *json_target(const struct target *t)
+json_t *json_target(const struct target *t)
 {
 	char buf[TARGET_TEXT_SIZE];
 
@@ -154,7 +160,7 @@ static json_t *json_target(const struct target *t)
 					: json_string(format_target(t, buf));
 }
 
-static json_t *json_window(const struct window *w)
+json_t *json_window(const struct window *w)
 {
 	return json_pack("{s:i,s:i}", "min", w->min, "max", w->max);
 }
@@ -182,10 +188,10 @@ void print_changes(const struct changes *c, bool changed, bool planned, uint64_t
 	if (changed && !planned && !*made)
 		note_changes(c, generation);
 	if (as_json)
-		dump_line(json_pack("{s:b,s:I,s:I,s:I,s:I}", "changed", changed, "added",
-				    (json_int_t)c->added, "removed", (json_int_t)c->removed,
-				    "updated", (json_int_t)c->updated, "generation",
-				    (json_int_t)generation));
+		dump_json_line(json_pack("{s:b,s:I,s:I,s:I,s:I}", "changed", changed, "added",
+					 (json_int_t)c->added, "removed", (json_int_t)c->removed,
+					 "updated", (json_int_t)c->updated, "generation",
+					 (json_int_t)generation));
 	else if (quiet)
 		return;
 	else if (!changed)
@@ -306,11 +312,11 @@ static void status_json(const struct status *s)
 	if (s->flows_size)
 		flows = json_pack("{s:I,s:I}", "size", (json_int_t)s->flows_size, "used",
 				  (json_int_t)s->flows_used);
-	dump_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:{s:o,s:b},s:o,s:o}", "version", MANGLE_VERSION,
-			    "generation", (json_int_t)s->generation, "interfaces", ifaces,
-			    "services", services, "flows", flows, "config", "file",
-			    json_text_or_null(s->file), "differs", s->differs, "warnings",
-			    json_notes(s->warnings, false), "info", json_notes(s->warnings, true)));
+	dump_json_line(json_pack(
+		"{s:s,s:I,s:o,s:o,s:o,s:{s:o,s:b},s:o,s:o}", "version", MANGLE_VERSION,
+		"generation", (json_int_t)s->generation, "interfaces", ifaces, "services", services,
+		"flows", flows, "config", "file", json_text_or_null(s->file), "differs", s->differs,
+		"warnings", json_notes(s->warnings, false), "info", json_notes(s->warnings, true)));
 }
 
 static void text_notes(const struct warnings *w, const char *what, bool info)
@@ -441,7 +447,7 @@ static void text_service(const struct service *s, uint64_t entities)
 void print_services(const struct model *m, const uint64_t *entities)
 {
 	if (as_json)
-		list_begin();
+		json_list_begin();
 	else if (!m->service_count)
 		out_line("no services");
 	for (unsigned int i = 0; i < m->service_count; i++) {
@@ -451,99 +457,16 @@ void print_services(const struct model *m, const uint64_t *entities)
 			json_t *j = json_service(s);
 
 			json_object_set_new(j, "count", json_integer((json_int_t)entities[i]));
-			list_row(j);
+			json_list_row(j);
 		} else {
 			text_service(s, entities[i]);
 		}
 	}
 	if (as_json)
-		list_end();
+		json_list_end();
 }
 
 /* ---- entities ---- */
-
-static json_t *json_row(const struct service *s, const struct row *r)
-{
-	char tag[TAG_TEXT_SIZE], text[TAG_TEXT_SIZE];
-
-	return json_pack("{s:s,s:s,s:s?,s:o,s:o,s:I,s:I,s:o}", "service", s->name, "tag",
-			 format_tag_hex(r->entity.tag, s->tag_len, tag), "text",
-			 format_tag_text(r->entity.tag, s->tag_len, text), "target",
-			 json_target(&r->entity.target), "size",
-			 r->entity.has_size ? json_window(&r->entity.size) : json_null(), "packets",
-			 (json_int_t)r->packets, "bytes", (json_int_t)r->bytes, "last_seen",
-			 r->last_seen < 0 ? json_null() : json_integer(r->last_seen));
-}
-
-/* Widths of the columns that differ. */
-static int service_width, tag_width;
-
-static void text_row(const struct service *s, const struct row *r)
-{
-	char tag[TAG_TEXT_SIZE], target[TARGET_TEXT_SIZE], size[16] = "-", seen[32] = "never";
-	time_t t = (time_t)r->last_seen;
-	struct tm tm;
-
-	if (r->entity.has_size)
-		snprintf(size, sizeof(size), "%u:%u", r->entity.size.min, r->entity.size.max);
-	if (r->last_seen >= 0 && gmtime_r(&t, &tm))
-		strftime(seen, sizeof(seen), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	out_line("%-*s %-*s %-6s %-11s %12" PRIu64 " %15" PRIu64 " %s", service_width, s->name,
-		 tag_width, format_tag(r->entity.tag, s->tag_len, tag),
-		 format_target(&r->entity.target, target), size, r->packets, r->bytes, seen);
-}
-
-static void measure(const struct service *s)
-{
-	int name = (int)strlen(s->name), tag = 2 + 2 * s->tag_len;
-
-	service_width = name > service_width ? name : service_width;
-	tag_width = tag > tag_width ? tag : tag_width;
-}
-
-static void text_rows_header(void)
-{
-	out_line("%-*s %-*s %-6s %-11s %12s %15s %s", service_width, "SERVICE", tag_width, "TAG",
-		 "TARGET", "SIZE", "PACKETS", "BYTES", "LAST-SEEN");
-}
-
-void print_row(const struct service *s, const struct row *r)
-{
-	if (as_json) {
-		dump_line(json_row(s, r));
-		return;
-	}
-	service_width = (int)strlen("SERVICE");
-	measure(s);
-	text_rows_header();
-	text_row(s, r);
-}
-
-void print_rows_begin(const struct model *services)
-{
-	if (as_json) {
-		list_begin();
-		return;
-	}
-	service_width = (int)strlen("SERVICE");
-	for (unsigned int i = 0; i < services->service_count; i++)
-		measure(&services->services[i]);
-	text_rows_header();
-}
-
-void print_rows_row(const struct service *s, const struct row *r)
-{
-	if (as_json)
-		list_row(json_row(s, r));
-	else
-		text_row(s, r);
-}
-
-void print_rows_end(void)
-{
-	if (as_json)
-		list_end();
-}
 
 void print_table_line(const struct service *s, const struct entity *en)
 {
@@ -578,9 +501,9 @@ static void config_service_json(const struct service *s)
 	json_dumpf(j, out_raw(), JSON_COMPACT | JSON_EMBED);
 	json_decref(j);
 	fputs(",\"entities\":", out_raw());
-	list_begin();
+	json_list_begin();
 	for (size_t i = 0; i < s->entity_count; i++)
-		list_row(json_entity(&s->entities[i], s->tag_len));
+		json_list_row(json_entity(&s->entities[i], s->tag_len));
 	fputs("]}", out_raw());
 }
 
@@ -672,7 +595,7 @@ void print_stats(const struct stats *all, bool show_all, const struct service_st
 	for (size_t i = 0; i < count; i++)
 		json_object_set_new(by_name, services[i].name, json_stats(&services[i].stats));
 	json_object_set_new(j, "services", by_name);
-	dump_line(j);
+	dump_json_line(j);
 }
 
 void print_stats_again(void)
@@ -729,7 +652,7 @@ static void text_explanation(const struct explanation *x)
 void print_explanation(const struct explanation *x)
 {
 	if (as_json)
-		dump_line(json_explanation(x));
+		dump_json_line(json_explanation(x));
 	else
 		text_explanation(x);
 }
@@ -741,7 +664,7 @@ void print_checks_begin(void)
 	if (!as_json)
 		return;
 	fputs("{\"checks\":", out_raw());
-	list_begin();
+	json_list_begin();
 }
 
 void print_check(const char *name, enum check_state state, const char *text)
@@ -749,8 +672,8 @@ void print_check(const char *name, enum check_state state, const char *text)
 	static const char *const states[] = {"ok", "info", "warn", "bad"};
 
 	if (as_json)
-		list_row(json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state", states[state],
-				   "text", json_text(text)));
+		json_list_row(json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state",
+					states[state], "text", json_text(text)));
 	else
 		out_line("%-4s  %s: %s", states[state], name, text);
 }

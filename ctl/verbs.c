@@ -86,7 +86,8 @@ const struct verb verbs[] = {
 	{.name = "map list",
 	 .aliases = "ls show",
 	 .help = "print entities with their counters",
-	 .options = OPT(SERVICE) | OPT(MATCH) | OPT(TARGET) | OPT(SORT) | OPT(LIMIT) | OPT(IDLE),
+	 .options = OPT(SERVICE) | OPT(MATCH) | OPT(TARGET) | OPT(SORT) | OPT(REVERSE) |
+		    OPT(LIMIT) | OPT(IDLE) | OPT(COLUMNS) | OPT(NO_HEADER) | OPT(EXACT),
 	 .run = cmd_map_list},
 	{.name = "map load",
 	 .arguments = "FILE|-",

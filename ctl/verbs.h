@@ -11,7 +11,9 @@
 #include "cmd.h"
 
 /* Options that every verb takes, and those that may be given several times. */
-#define GLOBAL (OPT(JSON) | OPT(QUIET) | OPT(NETNS) | OPT(WAIT) | OPT(HELP) | OPT(VERSION))
+#define GLOBAL \
+	(OPT(JSON) | OPT(QUIET) | OPT(NETNS) | OPT(WAIT) | OPT(COLOR) | OPT(NO_PAGER) | \
+	 OPT(HELP) | OPT(VERSION))
 #define REPEATED (OPT(DADDR) | OPT(SADDR))
 
 struct verb {

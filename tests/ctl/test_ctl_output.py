@@ -1,13 +1,19 @@
 """What reaches a terminal: nothing that others chose does anything there, whatever prints it."""
 
+import contextlib
+import fcntl
 import os
+import pty
 import re
+import struct
 import subprocess
+import termios
+import time
 
 import pytest
 from conftest import PREFIX, dump, entities, service
 from mangletest import ctl, frames
-from mangletest.ctl import ok, run
+from mangletest.ctl import assert_error, js, ok, run
 
 # ESC [ 31 m, CSI of C1 as UTF-8 and as a byte, DEL, right-to-left override
 EVIL = b"\x1b[3m\xc2\x9b\x9b\x7f\xe2\x80\xae"
@@ -56,7 +62,7 @@ def test_names_of_others_are_escaped(evil):
         ["map", "del", "hex:1b5b9b7f"], ["map", "flush"], ["stats"], ["explain", pcap],
         ["service", "add", "s", "--proto", "udp", "--port", "5001", "--tag", "0:4", "--size", "4:99", "--entities", table],
         ["service", "del", "s"], ["apply", config, "--check"],
-        ["--help"], ["--version"]]
+        ["help"], ["version"], ["--help"], ["--version"]]
     for argv in lines:
         r = check(*argv)
         assert r.status == 0 or "doctor" in argv or "generic" in argv, r
@@ -70,7 +76,8 @@ def test_names_of_others_are_escaped(evil):
                  ["apply", bad], ["explain", bad], ["explain", "--hex", EVIL], ["service", "add", EVIL, *lines[-5][3:]],
                  ["service", "del", EVIL], ["stats", "--service", EVIL], ["map", "save", "--service", EVIL], ["upgrade", EVIL],
                  ["save", EVIL], ["service", "set", "telemetry", "--daddr", EVIL],
-                 ["service", "set", "telemetry", "--iface", EVIL], ["explain", pcap, "--iface", EVIL], ["map", "flush", "--service", EVIL]):
+                 ["service", "set", "telemetry", "--iface", EVIL], ["explain", pcap, "--iface", EVIL], ["map", "flush", "--service", EVIL],
+                 ["help", EVIL]):
         r = check(*argv)
         assert r.status in (1, 2, 3), r
     verbs = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", ok("--help").out.split("Options")[0], re.M)
@@ -137,3 +144,152 @@ def test_what_is_opened_is_not_standard_output(one, tmp_path):
     done = subprocess.run([ctl.BIN, "map", "replace", "-"], stderr=subprocess.PIPE, check=False, preexec_fn=lambda: os.close(0))
     assert done.returncode == 1, done
     assert ok("map", "get", "ABCD")
+
+
+# --- on a terminal ---------------------------------------------------------------------------------
+
+
+class Terminal:
+    """The tool with a terminal as standard output. PAGER is empty unless it is given; None leaves a variable out."""
+
+    def __init__(self, *argv, columns=80, lines=24, **env):
+        env = {**os.environ, "TERM": "xterm", "PAGER": "", "NO_COLOR": None, "COLUMNS": None, "LINES": None, **env}
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.process = subprocess.Popen([ctl.BIN, *argv], stdin=slave, stdout=slave, stderr=subprocess.PIPE,
+                                        env={k: v for k, v in env.items() if v is not None})
+        os.close(slave)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.communicate()
+        os.close(self.master)
+
+    def read(self):
+        """All that comes until the end."""
+        text = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while some := os.read(self.master, 65536):
+                text += some
+        return text.decode().replace("\r\n", "\n")
+
+
+def tty(*argv, **kw):
+    with Terminal(*argv, **kw) as t:
+        text = t.read()
+        _, err = t.process.communicate(timeout=30)
+        assert t.process.returncode == 0, (argv, text, err)
+        return text
+
+
+LONG_NAME = "a-service-with-as-long-a-name-a"
+
+
+@pytest.fixture
+def listed(fresh, load, world):  # pylint: disable=unused-argument
+    """Rows of all kinds, and packets of some."""
+    load([service("telemetry", entities=entities(("ABCD", 6001), ("EFGH", 6002, 16, 512), ("DROP", "drop"), ("PASS", "pass"))),
+          service(LONG_NAME, ports=[5001], tag={"offset": 0, "length": 16}, size={"min": 16, "max": 1400},
+                  entities=entities(("hex:" + "ff" * 16, 65535, 1000, 1400)))])
+    world.send(*["ABCD" * 50] * 12, listen=6001)
+
+
+def test_map_list_of_a_script(listed):
+    """Columns and numbers do not depend on the rows, a terminal or the environment."""
+    lines = ok("map", "list", env={**os.environ, "COLUMNS": "40", "PAGER": "false"}).out.splitlines()
+    assert lines[0] == f"{'SERVICE':31} {'TAG':34} TARGET {'SIZE':11} {'PACKETS':>12} {'BYTES':>15} LAST-SEEN"
+    row = next(li for li in lines if "ABCD" in li)
+    assert re.fullmatch(rf"{'telemetry':31} {'ABCD':34} 6001   {'-':11} {12:12} {12 * 242:15} \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row), row
+    assert f"{'telemetry':31} {'DROP':34} drop   {'-':11} {0:12} {0:15} never" in lines
+
+
+def test_map_list_on_a_terminal(listed):
+    for columns, kw in ((80, {}), (80, {"columns": 132, "COLUMNS": "80"}), (90, {"columns": 90}), (200, {"columns": 200})):
+        lines = tty("map", "list", "--color", "never", **kw).splitlines()
+        assert len(lines) == 6 and max(map(len, lines)) <= columns, lines
+        assert re.fullmatch(r"SERVICE +TAG +TARGET SIZE +PKTS BYTES +SEEN", lines[0]), lines[0]
+        assert any(re.fullmatch(r"telemetry +ABCD +6001 - +12 2\.90k +\d+s", li) for li in lines), lines
+        assert any(re.fullmatch(r"telemetry +EFGH +6002 16:512 +0 +0 never", li) for li in lines), lines
+        cut = next(li.split()[0] for li in lines if "0xff" in li)
+        assert cut == LONG_NAME if columns >= 104 else cut.endswith("+") and LONG_NAME.startswith(cut[:-1]), cut
+    exact = tty("map", "list", "--exact", "--service", "telemetry")
+    assert re.search(r"ABCD +6001 - +12 +2904 \d{4}-\d\d-\d\dT", exact), exact
+    assert re.search(r"ABCD +6001 - +12 2\.90k +\d+s\n", tty("map", "get", "ABCD", "--service", "telemetry"))
+
+
+def test_units(fresh, load, world):
+    """k, M, G are cut, not rounded, with three digits at most."""
+    load(service(entities=entities(("ABCD", 6001))))
+    for packets, shown in ((999, ("999", "141k")), (1000, ("1.00k", "142k")), (1239, ("1.23k", "175k"))):
+        world.send(*["ABCD" * 25] * (packets - js("map", "get", "ABCD")["packets"]), listen=6001)
+        rows = tty("map", "list", "-o", "packets,bytes", "--no-header")
+        assert tuple(rows.split()) == shown
+
+
+def test_columns(listed):
+    """-o has those that are named, in that order, for scripts and on a terminal."""
+    rows = ok("map", "list", "-o", "tag,target", "--service", "telemetry").out
+    assert rows == f"{'TAG':34} TARGET\n{'ABCD':34} 6001\n{'DROP':34} drop\n{'EFGH':34} 6002\n{'PASS':34} pass\n"
+    assert ok("map", "list", "--columns", "target,tag", "--no-header", "--service=telemetry").out.splitlines()[0] == "6001   ABCD"
+    assert tty("map", "list", "-o", "tag,target", "--service", "telemetry", "--color=never").splitlines() == [
+        "TAG  TARGET", "ABCD   6001", "DROP   drop", "EFGH   6002", "PASS   pass"]
+    every = ["service", "tag", "target", "size", "packets", "bytes", "last-seen"]
+    assert ok("map", "list", "-o", ",".join(every)).out == ok("map", "list").out
+    for name in every:
+        assert len(ok("map", "list", "-o", name).out.split("\n")) == 7
+    for wrong in ("", "tag,", ",tag", "nosuch", "tag,tag", "TAG", "ta", "tags", "tag target"):
+        assert_error(["map", "list", "-o", wrong], 2, "--columns")
+    assert_error(["-j", "map", "list", "-o", "tag"], 2, "JSON")
+
+
+def test_order(load):
+    load(service(entities=entities(("AAAA", "drop"), ("BBBB", 7000), ("CCCC", 600), ("DDDD", "pass"), ("EEEE", 7000))))
+
+    def order(*options):
+        return [e["text"][0] for e in js("map", "list", *options)]
+
+    assert "".join(order("--sort", "target")) == "CBEAD"
+    assert "".join(order("--sort", "target", "--reverse")) == "DAEBC"
+    assert "".join(order("--reverse")) == "EDCBA"
+    assert "".join(order("--reverse", "--limit", "2")) == "ED"
+    assert_error(["map", "list", "--limit", "0"], 2, "--limit 0")
+
+
+def test_color(listed):
+    red, yellow, plain = "\x1b[31m", "\x1b[33m", "\x1b[0m"
+    shown = tty("map", "list")
+    assert f"{red}  drop {plain}" in shown and f"{yellow}  pass {plain}" in shown and shown.count("\x1b") == 4
+    for argv, env in (([], {"NO_COLOR": "1"}), (["--color", "never"], {}), ([], {"TERM": "dumb"})):
+        assert "\x1b" not in tty("map", "list", *argv, **env)
+    assert tty("map", "list", "--color=always", NO_COLOR="1") == shown
+    assert "\x1b" not in ok("map", "list").out and red in ok("map", "list", "--color", "always").out
+    assert "\x1b" not in ok("map", "list", "-j", "--color", "always").out
+    assert_error(["map", "list", "--color", "blue"], 2, "blue")
+
+
+def test_pager(listed):
+    """On a terminal only; what is empty, cat, or not there, turns it off; leaving it early is no error."""
+    mark = "sed s/^/PAGED:/"
+    shown = tty("map", "list")
+    paged = tty("map", "list", PAGER=mark)
+    assert [li.removeprefix("PAGED:") for li in paged.splitlines()] == shown.splitlines() and paged.startswith("PAGED:")
+    for env in ({"PAGER": "cat"}, {"PAGER": "no-such-pager -x"}, {"PAGER": mark, "TERM": "dumb"}):
+        assert "PAGED" not in tty("map", "list", "--color", "always", **env)
+    assert tty("map", "list", "--no-pager", PAGER=mark) == shown
+    assert "PAGED" not in tty("map", "set", "ABCD", "6001", "--service", "telemetry", PAGER=mark)
+    assert "PAGED" not in ok("map", "list", env={**os.environ, "PAGER": mark}).out
+    assert tty("-j", "map", "list", PAGER=mark) == ok("-j", "map", "list").out
+    assert "SERVICE" in tty("map", "list", PAGER="head -1")
+    assert tty("map", "list", PAGER="true") == ""
+    assert "PAGED" not in tty("map", "list", PAGER=mark, SUDO_UID="1000"), "a shell for whoever may run this alone"
+    assert "SERVICE" in tty("map", "list", PAGER=None), "with less, or without it"
+
+
+def test_a_pager_that_stalls_keeps_nobody_out(one):
+    ok("map", "load", "-", stdin="".join(f"0x{i:08x} 6001\n" for i in range(20000)))
+    with Terminal("map", "list", PAGER="sleep 4"):
+        time.sleep(1)
+        ok("map", "set", "0x00000001", "6002", "--wait", "2")

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files that print share. */
+#ifndef CTL_PRINT_INTERNAL_H
+#define CTL_PRINT_INTERNAL_H
+
+#include <jansson.h>
+
+#include "print.h"
+
+bool print_is_json(void);
+bool print_is_quiet(void);
+
+/* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
+json_t *json_text(const char *s);
+json_t *json_target(const struct target *t);
+json_t *json_window(const struct window *w);
+
+/* They take the reference. */
+void dump_json(json_t *j);
+void dump_json_line(json_t *j);
+/* Lists are written row by row, so that a million rows need no memory. */
+void json_list_begin(void);
+void json_list_row(json_t *j);
+void json_list_end(void);
+
+#endif
