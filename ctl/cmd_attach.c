@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -9,6 +10,7 @@
 #include "netns.h"
 #include "print.h"
 #include "prog.h"
+#include "unit.h"
 
 /* ---- attach ---- */
 
@@ -388,6 +390,37 @@ static int detach_nothing(const struct cmd *c, struct err *e)
 	return 0;
 }
 
+static void stop_unit(const char *iface)
+{
+	struct warnings w = {0};
+	char unit[96];
+
+	unit_name(iface, unit, sizeof(unit));
+	switch (unit_stop(unit)) {
+	case UNIT_INACTIVE: break;
+	case UNIT_STOPPED: print_stopped(unit); break;
+	case UNIT_ACTIVE:
+		add_warning(&w,
+			    "%s: stopping it failed: it is active, and nothing is attached "
+			    "(systemctl stop '%s')",
+			    unit, unit);
+		print_warnings(&w);
+		free_warnings(&w);
+	}
+}
+
+/* No unit stays active that has nothing attached. Units are for systemd's own namespace. */
+static void stop_units(const struct cmd *c)
+{
+	struct stat init;
+
+	if (given(c, OPT(ALL)))
+		stop_unit(NULL);
+	else if (!stat("/proc/1/ns/net", &init) && init.st_ino == netns_inode())
+		for (int i = 0; i < c->argc; i++)
+			stop_unit(c->argv[i]);
+}
+
 int cmd_detach(const struct cmd *c, struct err *e)
 {
 	struct attachment *a = NULL;
@@ -405,8 +438,12 @@ int cmd_detach(const struct cmd *c, struct err *e)
 	/* What a killed run has begun is purged too. */
 	if (err == -ENOENT && given(c, OPT(PURGE)) && !access(STORE_DIR, F_OK))
 		err = store_open(&s, STORE_CREATE, c->wait, e);
-	if (err == -ENOENT)
-		return detach_nothing(c, e);
+	if (err == -ENOENT) {
+		err = detach_nothing(c, e);
+		if (!err)
+			stop_units(c);
+		return err;
+	}
 	if (err)
 		return err;
 	err = read_attachments(s, &a, &count, e);
@@ -418,5 +455,7 @@ int cmd_detach(const struct cmd *c, struct err *e)
 	free(chosen);
 	free(a);
 	store_close(s);
+	if (!err)
+		stop_units(c);
 	return err;
 }

@@ -263,6 +263,12 @@ void print_detached(const char *name)
 		out_line("%s: detached", name);
 }
 
+void print_stopped(const char *unit)
+{
+	if (!as_json && !quiet)
+		out_line("%s: stopped", unit);
+}
+
 void print_upgraded(const struct attachment *a)
 {
 	note_interface("upgraded", a->iface.name);

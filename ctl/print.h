@@ -33,6 +33,7 @@ void print_change_lines_end(const struct change_lines *l);
 
 void print_attached(const struct attachment *a, bool changed);
 void print_detached(const char *name);
+void print_stopped(const char *unit);
 void print_upgraded(const struct attachment *a);
 
 struct status {

@@ -1,7 +1,10 @@
 """How mangle is deployed: live tests that need root, and have the machine's pins to themselves."""
 
+import hashlib
 import os
+import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,3 +48,57 @@ def clean(machine):  # pylint: disable=unused-argument
     ctl.purge()
     yield
     ctl.purge()
+
+
+# --- the Debian package, and a Debian that has it
+
+def command(*argv, **kw):
+    return subprocess.run(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, timeout=600, **kw)
+
+
+@pytest.fixture(scope="session")
+def deb():
+    missing = netns.have("dpkg-buildpackage", "dh", "lintian")
+    if missing:
+        pytest.skip(f"{missing} is not installed")
+    r = command(ctl.REPO / "deploy" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
+                cwd=ctl.REPO)
+    assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
+    return r.stdout.splitlines()[-1]
+
+
+# What a server has, and the tests of its systemd look with.
+SERVER = ("systemd", "systemd-sysv", "udev", "dbus", "kmod", "iproute2")
+
+
+@pytest.fixture(scope="session")
+def make_debian(deb, tmp_path_factory):
+    """Makes copies of a Debian of this machine's release, where mangle and what it wants has been installed."""
+    if os.geteuid():
+        pytest.skip("wants root")
+    if netns.have("mmdebstrap"):
+        pytest.skip("mmdebstrap is not installed")
+    tmp = tmp_path_factory.mktemp("debian")
+    tmp.chmod(0o755)
+    (tmp / "archive").mkdir()
+    fields = command("dpkg-deb", "-f", deb).stdout
+    data = open(deb, "rb").read()
+    (tmp / "archive" / "mangle.deb").write_bytes(data)
+    (tmp / "archive" / "Packages").write_text(
+        f"{fields}Filename: ./mangle.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n",
+        encoding="utf-8")
+    codename = re.search(r"^VERSION_CODENAME=(.*)$", open("/etc/os-release", encoding="utf-8").read(), re.M)[1]
+    sources = command(ctl.REPO / "deploy" / "apt-sources", codename, tmp / "acquire")
+    assert sources.returncode == 0, sources
+    made = command("mmdebstrap", "--quiet", "--variant=minbase", f"--aptopt={tmp}/acquire",
+                   f"--include=mangle,{','.join(SERVER)}",
+                   "--setup-hook=mkdir -p \"$1\"" + f"{tmp}/archive", f"--setup-hook=cp {tmp}/archive/* \"$1\"{tmp}/archive",
+                   codename, tmp / "root", "-", input=sources.stdout + f"deb [trusted=yes] copy:{tmp}/archive ./\n")
+    assert made.returncode == 0, made.stdout
+
+    def copy(folder):
+        folder.chmod(0o755)
+        assert not command("cp", "-a", "--reflink=auto", tmp / "root", folder / "root").returncode
+        return folder / "root"
+    return copy

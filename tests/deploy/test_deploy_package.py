@@ -1,12 +1,11 @@
 """The Debian package: built, installed into a throw-away Debian, upgraded, removed, purged. What wants a running
 systemd is in tests/vm/system."""
 
-import hashlib
 import os
 import re
-import subprocess
 
 import pytest
+from conftest import command
 from mangletest import ctl, netns
 
 CONFFILES = {"/etc/mangle/mangle.yaml", "/etc/mangle/unit.conf"}
@@ -18,46 +17,10 @@ FILES = CONFFILES | {
 VERSION = re.search(r"^## \[([\d.]+)\]", (ctl.REPO / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
 
 
-def command(*argv, **kw):
-    return subprocess.run(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, timeout=600, **kw)
-
-
 @pytest.fixture(scope="module")
-def deb():
-    missing = netns.have("dpkg-buildpackage", "dh", "lintian")
-    if missing:
-        pytest.skip(f"{missing} is not installed")
-    r = command(ctl.REPO / "deploy" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
-                cwd=ctl.REPO)
-    assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
-    return r.stdout.splitlines()[-1]
-
-
-@pytest.fixture(scope="module")
-def debian(deb, tmp_path_factory):
+def debian(make_debian, tmp_path_factory):
     """A Debian of this machine's release, where mangle and what it wants has been installed."""
-    if os.geteuid():
-        pytest.skip("wants root")
-    if netns.have("mmdebstrap"):
-        pytest.skip("mmdebstrap is not installed")
-    tmp = tmp_path_factory.mktemp("debian")
-    tmp.chmod(0o755)
-    (tmp / "archive").mkdir()
-    fields = command("dpkg-deb", "-f", deb).stdout
-    data = open(deb, "rb").read()
-    (tmp / "archive" / "mangle.deb").write_bytes(data)
-    (tmp / "archive" / "Packages").write_text(
-        f"{fields}Filename: ./mangle.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n",
-        encoding="utf-8")
-    codename = re.search(r"^VERSION_CODENAME=(.*)$", open("/etc/os-release", encoding="utf-8").read(), re.M)[1]
-    sources = command(ctl.REPO / "deploy" / "apt-sources", codename, tmp / "acquire")
-    assert sources.returncode == 0, sources
-    made = command("mmdebstrap", "--quiet", "--variant=minbase", f"--aptopt={tmp}/acquire", "--include=mangle",
-                   "--setup-hook=mkdir -p \"$1\"" + f"{tmp}/archive", f"--setup-hook=cp {tmp}/archive/* \"$1\"{tmp}/archive",
-                   codename, tmp / "root", "-", input=sources.stdout + f"deb [trusted=yes] copy:{tmp}/archive ./\n")
-    assert made.returncode == 0, made.stdout
-    return tmp / "root"
+    return make_debian(tmp_path_factory.mktemp("package"))
 
 
 def inside(debian, *argv):

@@ -1,4 +1,5 @@
-"""The systemd unit, as far as it can be judged without a running systemd (tests/vm/system has one)."""
+"""The systemd unit, as far as it can be judged without a running systemd (test_deploy_systemd.py and tests/vm/system have
+one)."""
 
 import os
 import re
@@ -42,6 +43,7 @@ def test_the_sandbox_lets_it_work():
         "it makes /sys/fs/bpf read-only"
     assert any("sys-subsystem-net-devices-%i.device" in v for v in values.get("WantedBy", ())), \
         "BindsTo= alone never starts it"
+    assert not any(".device" in v for v in values.get("After", ())), "who starts it by hand would wait for the device"
 
 
 def test_upgrade(tmp_path):
@@ -79,6 +81,7 @@ def write_programs(folder, system, job, device, enabled=True):
     they are told to do."""
     programs = {"systemctl": f"""#!/bin/sh
 case $* in
+"--quiet is-active network-online.target") false;;
 is-system-running) echo {system}; [ {system} = running ];;
 list-jobs*) cat <<'END'
 {JOBS % job}END
@@ -101,7 +104,8 @@ def test_stop_when_the_device_is_another_one(tmp_path, device, enabled, started)
     heard of the device yet."""
     write_programs(tmp_path, "running", "stop", device, enabled)
     subprocess.run([DEPLOY / "unit", "stop", "mangle@lo.service", "lo"], check=True,
-                   env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+                   env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "RUNTIME_DIRECTORY": str(tmp_path)})
+    assert (tmp_path / "apply-mangle@lo.service").exists() == (device == 500), "the next start is not the administrator's"
     did = (tmp_path / "called").read_text(encoding="utf-8")
     assert did == "--wait 30 detach --force -- lo\n" + "systemctl --no-block start mangle@lo.service\n" * started
 
@@ -120,9 +124,55 @@ def test_stop(tmp_path, system, job, setting, status, called):
     """Detaches, unless it is restarted, the system goes down, or the administrator has said otherwise; and is never
     refused where connections are bound: who stops the unit has said what he wants."""
     write_programs(tmp_path, system, job, 500)
-    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **({} if setting is None else {"MANGLE_ON_STOP": setting})}
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "RUNTIME_DIRECTORY": str(tmp_path),
+           **({} if setting is None else {"MANGLE_ON_STOP": setting})}
     r = subprocess.run([DEPLOY / "unit", "stop", "mangle@br\\x2dlan.service", "br-lan"], env=env, text=True, check=False,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert r.returncode == status and len(r.stderr.splitlines()) == status and not r.stdout, r
+    assert r.returncode == status and r.stderr.count("<3>") == status and not r.stdout, r
     did = (tmp_path / "called").read_text(encoding="utf-8") if (tmp_path / "called").exists() else None
     assert did == ("--wait 30 detach --force -- br-lan\n" if called else None)
+
+
+@pytest.mark.parametrize("system, device, interface, status, level", [
+    ("running", 500, "lo", 0, None),
+    ("starting", 500, "lo", 0, None),
+    ("running", 500, "eth9", 255, 3),  # it may have gone just now
+    ("running", 0, "eth9", 255, 3),
+    ("running", 0, "lo", 255, 3),
+    ("starting", 0, "eth9", 1, 5),  # its device starts it
+    ("initializing", 0, "eth9", 1, 5),
+])
+def test_check(tmp_path, system, device, interface, status, level):
+    write_programs(tmp_path, system, "start", device)
+    (tmp_path / "mangle.yaml").touch()
+    script = (DEPLOY / "unit").read_text(encoding="utf-8").replace("boot_wait=15", "boot_wait=1")
+    script = script.replace("/etc/mangle/mangle.yaml", str(tmp_path / "mangle.yaml"))
+    r = subprocess.run(["sh", "-c", script, "unit", "check", f"mangle@{interface}.service", interface], text=True, check=False,
+                       env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert r.returncode == status and not r.stdout, r
+    assert re.findall(r"^<(\d)>mangle: (\S+): ", r.stderr, re.M) == [(str(level), interface)] * (level is not None), r
+
+
+@pytest.mark.parametrize("mark, answer, status, called, marked, said", [
+    (False, 0, 0, "apply --check --exit-code", False, "<6>mangle: lo: attached, .* applied$"),
+    (False, 3, 0, "apply --check --exit-code", False, "<4>mangle: lo: attached, .* not applied: "),
+    (False, 1, 1, "apply --check --exit-code", True, "<3>mangle: lo: attached with the tables that were loaded before: why$"),
+    (False, 4, 1, "apply --check --exit-code", True, "<3>mangle: lo: .*: why$"),
+    (True, 0, 0, "apply", False, "<6>mangle: lo: attached, .* applied$"),
+    (True, 1, 1, "apply", True, "<3>mangle: lo: stays attached with the tables as they were: why$"),
+])
+def test_configure(tmp_path, mark, answer, status, called, marked, said):
+    """After a stop or a failure the file is applied; else it is compared. What failed is tried again by the next start."""
+    path = tmp_path / "apply-mangle@lo.service"
+    if mark:
+        path.touch()
+    (tmp_path / "mangle-ctl").write_text(
+        f"#!/bin/sh\necho \"$*\" >>{tmp_path}/called\n[ {answer} = 0 ] || echo 'mangle-ctl: why' >&2\nexit {answer}\n",
+        encoding="utf-8")
+    (tmp_path / "mangle-ctl").chmod(0o755)
+    r = subprocess.run([DEPLOY / "unit", "configure", "mangle@lo.service", "lo"], text=True, check=False,
+                       env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "RUNTIME_DIRECTORY": str(tmp_path)},
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert r.returncode == status and re.search(said, r.stderr.strip().splitlines()[-1]), r
+    assert (tmp_path / "called").read_text(encoding="utf-8") == f"--wait 30 {called} -- /etc/mangle/mangle.yaml\n"
+    assert path.exists() == marked

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+void unit_name(const char *iface, char *out, size_t size)
+{
+	char escaped[64] = "*", *at = escaped;
+
+	/* systemd.unit(5), "String Escaping"; an interface's name has at most 15 bytes, and no /.
+	 */
+	for (const char *c = iface; c && *c && at < escaped + sizeof(escaped) - 5; c++)
+		at += isalnum((unsigned char)*c) || *c == '_' || *c == ':' ||
+				      (*c == '.' && c > iface)
+			      ? sprintf(at, "%c", *c)
+			      : sprintf(at, "\\x%02x", (unsigned char)*c);
+	snprintf(out, size, "mangle@%s.service", escaped);
+}
+
+/* Its exit status, -1 where it has none. What it prints is for nobody. */
+static int run(const char *const argv[])
+{
+	posix_spawn_file_actions_t files;
+	int status = -1;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&files))
+		return -1;
+	if (!posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0) &&
+	    !posix_spawn_file_actions_adddup2(&files, 1, 2) &&
+	    !posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv, environ))
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	posix_spawn_file_actions_destroy(&files);
+	return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+enum unit_state unit_stop(const char *unit)
+{
+	const char *const is_active[] = {"systemctl", "--quiet", "is-active", unit, NULL};
+	/* Not for ever: the caller may be part of what systemd is to stop first. */
+	const char *const stop[] = {"timeout", "10", "systemctl", "--quiet", "stop", unit, NULL};
+
+	/* sd_booted(3) */
+	if (access("/run/systemd/system", F_OK) || run(is_active))
+		return UNIT_INACTIVE;
+	return run(stop) ? UNIT_ACTIVE : UNIT_STOPPED;
+}
