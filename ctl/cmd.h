@@ -17,31 +17,35 @@
 	X(JSON, 'j', "json", NULL, "print JSON") \
 	X(QUIET, 'q', "quiet", NULL, "say nothing about changes, and do not warn") \
 	X(NETNS, 'n', "netns", "NAME", "look interfaces up in this network namespace") \
-	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock (5)") \
-	X(COLOR, 0, "color", "auto|always|never", "colors (auto: on a terminal)") \
+	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock") \
+	X(COLOR, 0, "color", "auto|always|never", "colors; auto: on a terminal") \
 	X(NO_PAGER, 0, "no-pager", NULL, "not through a pager, on a terminal either") \
 	X(HELP, 'h', "help", NULL, "print help") \
 	X(VERSION, 'V', "version", NULL, "print the version") \
 	X(MODE, 0, "mode", "auto|native|generic", \
-	  "auto: native where the driver can, else generic") \
-	X(CONFIG, 0, "config", "FILE", "configuration to load where nothing is loaded yet") \
+	  "auto is native where the driver can, else generic") \
+	X(CONFIG, 0, "config", "FILE", \
+	  "configuration to load where nothing is loaded yet, see mangle.yaml(5)") \
 	X(ALL, 0, "all", NULL, "all of them") \
 	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
 	X(PROTOCOL, 0, "protocol", "udp|tcp|any", "protocol") \
 	X(PORTS, 0, "ports", "N[,N...]", "destination ports, at most 16") \
 	X(TAG, 0, "tag", "OFF:LEN", \
-	  "where the tag lies; OFF below 0 counts from the payload's end") \
-	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes (an entity's own: none clears it)") \
-	X(DADDR, 0, "daddr", "PREFIX", "destination prefix, up to 8 times; any clears them") \
-	X(SADDR, 0, "saddr", "PREFIX", "source prefix, up to 8 times; any clears them") \
+	  "where the tag lies in the payload; OFF below 0 counts from its end: -4:4 is the last four bytes") \
+	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes, both included") \
+	X(DADDR, 0, "daddr", "PREFIX", \
+	  "destination prefix or address, up to 8 times; any clears them") \
+	X(SADDR, 0, "saddr", "PREFIX", "source prefix or address, up to 8 times; any clears them") \
 	X(INTERFACE, 0, "interface", "IF", "received on this interface; any clears it") \
-	X(INVALID, 0, "invalid", "drop|pass", "what becomes of invalid packets") \
-	X(UNKNOWN, 0, "unknown", "pass|drop|PORT", "what becomes of unknown tags") \
-	X(TCP, 0, "tcp", "connection|segment", "how TCP is treated") \
-	X(REPLY, 0, "reply", "on|off", "give replies the shared port back") \
+	X(INVALID, 0, "invalid", "drop|pass", \
+	  "what becomes of packets of another size, or too short for the tag") \
+	X(UNKNOWN, 0, "unknown", "pass|drop|PORT", \
+	  "what becomes of tags that the table does not have") \
+	X(TCP, 0, "tcp", "connection|segment", "how TCP is treated: see TCP in mangle-ctl(8)") \
+	X(REPLY, 0, "reply", "on|off", "give UDP replies the shared port back") \
 	X(ACTION, 0, "action", "enforce|observe", "observe: count, and change nothing") \
-	X(TARGETS, 0, "targets", "FIRST-LAST", "allowed targets; any clears them") \
-	X(ENTITIES_FILE, 0, "entities-file", "FILE", "table file with its entities") \
+	X(TARGETS, 0, "targets", "FIRST-LAST", "ports that entities may have; any clears it") \
+	X(ENTITIES_FILE, 0, "entities-file", "FILE", "its entities: TAG TARGET [MIN:MAX] a line") \
 	X(SERVICE, 0, "service", "NAME", "the service meant; may be left out while there is one") \
 	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
 	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
@@ -59,8 +63,8 @@
 	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
 	X(WATCH, 0, "watch", NULL, "again every second, until interrupted") \
-	X(HEX, 0, "hex", "BYTES", "one frame, as hex digits") \
-	X(OUT, 0, "out", "OUT.pcap", "write there what would go on")
+	X(HEX, 0, "hex", "BYTES", "one frame from the Ethernet header on, as hex digits") \
+	X(OUT, 0, "out", "OUT.pcap", "write there the frames that would go on")
 
 enum option_id {
 #define MANGLE_OPTION_ENUM(id, letter, name, value, help) OPT_##id,
@@ -121,7 +125,8 @@ int cmd_doctor(const struct cmd *c, struct err *e);
 
 /* ---- what several of them need: cmd_common.c ---- */
 
-/* A word of the command line that is wrong; why reads on from the word: "is not a port". */
+/* A word of the command line that is wrong; why reads on from the word: "is not a port". The
+ * verb's help is the remedy where why names none. */
 int bad_option(const struct cmd *c, enum option_id o, const char *why, struct err *e);
 int bad_argument(const struct cmd *c, const char *what, const char *word, const char *why,
 		 struct err *e);

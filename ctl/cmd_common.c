@@ -18,15 +18,14 @@
 
 int bad_option(const struct cmd *c, enum option_id o, const char *why, struct err *e)
 {
-	return usage_error(e, c->name, "--%s %.100s: %s (see mangle-ctl %s --help)", option_name(o),
-			   *c->value[o] ? c->value[o] : "''", why, c->name);
+	return usage_error(e, c->name, "--%s %.100s: %s", option_name(o),
+			   *c->value[o] ? c->value[o] : "''", why);
 }
 
 int bad_argument(const struct cmd *c, const char *what, const char *word, const char *why,
 		 struct err *e)
 {
-	return usage_error(e, c->name, "%s %.100s: %s (see mangle-ctl %s --help)", what,
-			   *word ? word : "''", why, c->name);
+	return usage_error(e, c->name, "%s %.100s: %s", what, *word ? word : "''", why);
 }
 
 int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e)

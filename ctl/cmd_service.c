@@ -22,9 +22,8 @@ static int parse_prefixes(const struct cmd *c, enum option_id o, const struct wo
 		return bad_option(c, o, "is one too many: 8 are allowed", e);
 	for (unsigned int i = 0; i < words->count; i++)
 		if (parse_prefix(words->word[i], &out[i], &why))
-			return usage_error(e, c->name, "--%s %.100s: %s (see mangle-ctl %s --help)",
-					   option_name(o), *words->word[i] ? words->word[i] : "''",
-					   why.text, c->name);
+			return usage_error(e, c->name, "--%s %.100s: %s", option_name(o),
+					   *words->word[i] ? words->word[i] : "''", why.text);
 	*count = words->count;
 	return 0;
 }

@@ -1,59 +1,177 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* --help: all of it comes from the tables of verbs and options. */
 #include <stdio.h>
+#include <string.h>
 
 #include "verbs.h"
 
-static void print_option(int o, FILE *out)
-{
-	char word[64];
+#define WIDTH 80
+#define TEXT_COLUMN 26 /* where what is said of a word begins */
 
-	snprintf(word, sizeof(word), "--%s%s%s", option_rows[o].name,
-		 option_rows[o].value ? " " : "", option_rows[o].value ? option_rows[o].value : "");
-	if (option_rows[o].letter)
-		fprintf(out, "  -%c, %-34s %s\n", option_rows[o].letter, word, option_rows[o].help);
-	else
-		fprintf(out, "  %-38s %s\n", word, option_rows[o].help);
+/* ---- lines ---- */
+
+/* Text that goes on in the next line, indented, where a line is full. */
+struct lines {
+	FILE *out;
+	int column, indent;
+};
+
+/* A piece is not broken. */
+static void put_piece(struct lines *l, const char *piece, size_t len)
+{
+	bool first = l->column <= l->indent;
+
+	if (!first && l->column + 1 + (int)len > WIDTH - 1) {
+		fputc('\n', l->out);
+		l->column = 0;
+		first = true;
+	}
+	if (first && l->column < l->indent) {
+		fprintf(l->out, "%*s", l->indent - l->column, "");
+		l->column = l->indent;
+	}
+	fprintf(l->out, "%s%.*s", first ? "" : " ", (int)len, piece);
+	l->column += !first + (int)len;
 }
 
-static void print_options(uint64_t bits, const char *title, FILE *out)
+static void put_text(struct lines *l, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		put_piece(l, text, len);
+		text += len + (text[len] == ' ');
+	}
+}
+
+/* A word, and what is said of it beside it, or below where there is no room. */
+static void put_row(const char *word, const char *text, const char *otherwise, FILE *out)
+{
+	struct lines l = {.out = out, .indent = TEXT_COLUMN};
+	char in_words[64];
+
+	l.column = fprintf(out, "  %s", word);
+	if (l.column > TEXT_COLUMN - 2) {
+		fputc('\n', out);
+		l.column = 0;
+	}
+	put_text(&l, text);
+	if (otherwise) {
+		snprintf(in_words, sizeof(in_words), "(default: %s)", otherwise);
+		put_piece(&l, in_words, strlen(in_words));
+	}
+	fputc('\n', out);
+}
+
+/* ---- options ---- */
+
+/* What the option is to the verb, NULL where it is the same as to others. */
+static const struct option_text *text_of(const struct verb *v, int o)
+{
+	for (const struct option_text *t = v ? v->texts : NULL; t && t->help; t++)
+		if ((int)t->option == o)
+			return t;
+	return NULL;
+}
+
+static const char *value_of(const struct verb *v, int o)
+{
+	const struct option_text *own = text_of(v, o);
+
+	return own && own->value ? own->value : option_rows[o].value;
+}
+
+static void print_option(const struct verb *v, int o, FILE *out)
+{
+	const struct option_text *own = text_of(v, o);
+	const char *value = value_of(v, o), *also = option_aliases[o];
+	bool stays = v && v->stays >> o & 1;
+	char word[64], text[200];
+	int len = 0;
+
+	if (option_rows[o].letter)
+		len = snprintf(word, sizeof(word), "-%c, ", option_rows[o].letter);
+	snprintf(word + len, sizeof(word) - (size_t)len, "--%s%s%s", option_rows[o].name,
+		 value ? " " : "", value ? value : "");
+	snprintf(text, sizeof(text), "%s%s%s%s", own ? own->help : option_rows[o].help,
+		 also ? "; --" : "", also ? also : "", also ? " is the same" : "");
+	put_row(word, text, stays ? NULL : own ? own->otherwise : option_defaults[o], out);
+}
+
+static void print_options(const struct verb *v, uint64_t bits, const char *title, FILE *out)
 {
 	if (!bits)
 		return;
 	fprintf(out, "\n%s:\n", title);
 	for (int i = 0; i < OPT_COUNT; i++)
 		if (bits >> i & 1)
-			print_option(i, out);
+			print_option(v, i, out);
 }
+
+/* ---- a verb ---- */
 
 static void print_synopsis(const struct verb *v, FILE *out)
 {
-	fprintf(out, "mangle-ctl %s%s%s", v->name, v->arguments ? " " : "",
-		v->arguments ? v->arguments : "");
+	struct lines l = {.out = out, .indent = 11};
+	char piece[64];
+
+	l.column = fprintf(out, "Usage: mangle-ctl %s", v->name);
+	if (v->arguments)
+		put_text(&l, v->arguments);
 	for (int i = 0; i < OPT_COUNT; i++) {
+		const char *value = value_of(v, i);
 		uint64_t bit = 1ULL << i;
 		bool optional = !(v->required & bit);
 
 		if (!(v->options & ~v->shown & bit))
 			continue;
-		fprintf(out, " %s--%s%s%s%s%s", optional ? "[" : "", option_rows[i].name,
-			option_rows[i].value ? " " : "",
-			option_rows[i].value ? option_rows[i].value : "", optional ? "]" : "",
-			REPEATED & bit ? "..." : "");
+		snprintf(piece, sizeof(piece), "%s--%s%s%s%s%s", optional ? "[" : "",
+			 option_rows[i].name, value ? " " : "", value ? value : "",
+			 optional ? "]" : "", REPEATED & bit ? "..." : "");
+		put_piece(&l, piece, strlen(piece));
 	}
 	fputc('\n', out);
 }
 
+static void print_words(const struct verb *v, FILE *out)
+{
+	for (int i = 0; i < VERB_WORDS && v->words[i]; i++) {
+		if (!i)
+			fputs("\nArguments:\n", out);
+		put_row(v->words[i]->word, v->words[i]->text, NULL, out);
+	}
+}
+
+static void print_examples(const char *lines, FILE *out)
+{
+	fputs("\nExamples:\n", out);
+	while (*lines) {
+		int len = (int)strcspn(lines, "\n");
+
+		fprintf(out, "  %.*s\n", len, lines);
+		lines += len + (lines[len] == '\n');
+	}
+}
+
 static void print_verb_help(const struct verb *v, FILE *out)
 {
-	fputs("Usage: ", out);
+	char word[VERB_WORD_SIZE];
+
 	print_synopsis(v, out);
-	fprintf(out, "\n%s.\n", v->help);
+	fprintf(out, "\n%c%s.\n", v->help[0] - 'a' + 'A', v->help + 1);
+	for (unsigned int i = 1; verb_word(v, i, word); i++)
+		fprintf(out, "%s%s", i > 1 ? ", " : "Other names of the command: ", word);
 	if (v->aliases)
-		fprintf(out, "The last word may also be: %s.\n", v->aliases);
-	print_options(v->options, "Options", out);
-	print_options(GLOBAL, "Options of every command", out);
+		fputs(".\n", out);
+	if (v->stays)
+		fputs("What is not given stays as it is.\n", out);
+	print_words(v, out);
+	print_options(v, v->options, "Options", out);
+	print_options(v, GLOBAL, "Options of every command", out);
+	print_examples(v->examples, out);
 }
+
+/* ---- all of them, or those of a noun ---- */
 
 /* "Also: add for set, ls and show for list." */
 static void print_aliases(const char *noun, FILE *out)
@@ -76,21 +194,42 @@ static void print_aliases(const char *noun, FILE *out)
 		fputs(".\n", out);
 }
 
+static void print_commands(const char *noun, FILE *out)
+{
+	fputs("\nCommands:\n", out);
+	for (size_t i = 0; i < verb_count; i++)
+		if (!*noun || verb_is_of(&verbs[i], noun))
+			put_row(verbs[i].name, verbs[i].help, NULL, out);
+	print_aliases(noun, out);
+}
+
+static void print_end(FILE *out)
+{
+	struct lines l = {.out = out};
+
+	fputc('\n', out);
+	put_text(
+		&l,
+		"Exit status: 0 done; 1 not done; 2 the command line is wrong; 3 the answer is no; "
+		"4 the lock stayed busy.");
+	fputs("\nSee mangle-ctl COMMAND --help, mangle-ctl(8) and mangle.yaml(5).\n", out);
+}
+
 void help_print(const struct cmd *c, FILE *out)
 {
 	if (c->verb) {
 		print_verb_help(c->verb, out);
 		return;
 	}
-	fprintf(out, "Usage: mangle-ctl [OPTIONS] %s%sCOMMAND ...\n\nCommands:\n", c->name,
-		*c->name ? " " : "");
-	for (size_t i = 0; i < verb_count; i++)
-		if (!*c->name || verb_is_of(&verbs[i], c->name))
-			fprintf(out, "  %-14s %s\n", verbs[i].name, verbs[i].help);
-	print_aliases(c->name, out);
-	print_options(GLOBAL, "Options, in any position; -- ends them", out);
-	fputs("\nExit status: 0 done; 1 not done; 2 the command line is wrong; 3 the answer is no;\n"
-	      "4 the lock stayed busy.\n"
-	      "See mangle-ctl COMMAND --help, mangle-ctl(8) and mangle.yaml(5).\n",
-	      out);
+	fprintf(out, "Usage: mangle-ctl [OPTIONS] %s%sCOMMAND ...\n", c->name, *c->name ? " " : "");
+	print_commands(c->name, out);
+	print_options(NULL, GLOBAL, "Options, in any position; -- ends them", out);
+	if (!*c->name)
+		print_examples("mangle-ctl doctor eth0\n"
+			       "mangle-ctl attach eth0\n"
+			       "mangle-ctl map set ABCD 6001\n"
+			       "mangle-ctl map list\n"
+			       "mangle-ctl stats",
+			       out);
+	print_end(out);
 }

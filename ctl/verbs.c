@@ -9,6 +9,45 @@
 	 OPT(TARGETS))
 #define CHECKING (OPT(CHECK) | OPT(EXIT_CODE))
 
+/* ---- words ---- */
+
+static const struct word_text word_iface = {"IFACE",
+					    "an interface, of the network namespace of -n"};
+static const struct word_text word_service = {"NAME", "1 to 31 of A-Z a-z 0-9 _ . -"};
+static const struct word_text word_known = {"NAME", "the service's, see service list"};
+static const struct word_text word_tag = {
+	"TAG",
+	"the tag's bytes: text as ABCD or AB\\x00\\x01, or hex as 0x41424344; exactly as many as "
+	"the service's tags have. One that begins with - goes behind --"};
+static const struct word_text word_target = {"TARGET", "a port (1-65535), drop or pass"};
+static const struct word_text word_table = {
+	"FILE", "a table file, - for standard input: TAG TARGET [MIN:MAX] a line, # begins a "
+		"comment; see TABLE FILES in mangle-ctl(8)"};
+static const struct word_text word_config = {
+	"FILE", "a configuration, - for standard input; see mangle.yaml(5)"};
+static const struct word_text word_capture = {"FILE.pcap", "a capture, pcap or pcapng"};
+
+/* ---- options that mean something of their own to a verb ---- */
+
+static const struct option_text detach_texts[] = {
+	{OPT_ALL, NULL, "all interfaces, in all network namespaces", NULL},
+	{OPT_PURGE, NULL, "remove tables, counters and pins too", NULL},
+	{0}};
+static const struct option_text set_texts[] = {
+	{OPT_SIZE, "MIN:MAX|none",
+	 "payload sizes that are valid for this entity; none: those of the service; not given: as it was",
+	 NULL},
+	{0}};
+static const struct option_text flush_texts[] = {
+	{OPT_ALL, NULL, "the entities of all services", NULL}, {0}};
+static const struct option_text all_services_texts[] = {
+	{OPT_SERVICE, NULL, "only this service", "all of them"}, {0}};
+static const struct option_text explain_texts[] = {
+	{OPT_INTERFACE, NULL, "as if received on this interface", "the one attached, if it is one"},
+	{0}};
+
+/* ---- verbs ---- */
+
 const struct verb verbs[] = {
 	{.name = "attach",
 	 .arguments = "IFACE...",
@@ -16,19 +55,30 @@ const struct verb verbs[] = {
 	 .options = OPT(MODE) | OPT(CONFIG) | OPT(FORCE),
 	 .min = 1,
 	 .max = -1,
-	 .run = cmd_attach},
+	 .run = cmd_attach,
+	 .words = {&word_iface},
+	 .examples = "mangle-ctl attach eth0\n"
+		     "mangle-ctl attach --mode native --config new.yaml eth0 eth1\n"
+		     "mangle-ctl -n blue attach veth0"},
 	{.name = "detach",
 	 .arguments = "IFACE...|--all",
 	 .help = "detach from interfaces",
 	 .options = OPT(ALL) | OPT(PURGE) | OPT(FORCE),
 	 .shown = OPT(ALL),
 	 .max = -1,
-	 .run = cmd_detach},
+	 .run = cmd_detach,
+	 .words = {&word_iface},
+	 .texts = detach_texts,
+	 .examples = "mangle-ctl detach eth0\n"
+		     "mangle-ctl detach --all --purge"},
 	{.name = "status",
 	 .arguments = "[IFACE]",
 	 .help = "print interfaces, services, and what should be known about them",
 	 .max = 1,
-	 .run = cmd_status},
+	 .run = cmd_status,
+	 .words = {&word_iface},
+	 .examples = "mangle-ctl status\n"
+		     "mangle-ctl status -j eth0"},
 	{.name = "service add",
 	 .arguments = "NAME",
 	 .help = "add a service with its entities",
@@ -36,14 +86,24 @@ const struct verb verbs[] = {
 	 .required = OPT(PROTOCOL) | OPT(PORTS) | OPT(TAG) | OPT(SIZE),
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_service_add},
+	 .run = cmd_service_add,
+	 .words = {&word_service},
+	 .examples = "mangle-ctl service add feed --protocol udp --ports 7000,7001 \\\n"
+		     "        --tag 0:4 --size 16:1400\n"
+		     "mangle-ctl service add shop --protocol tcp --ports 8000 --tag -8:8 \\\n"
+		     "        --size 8:65507 --unknown drop --entities-file shop.map"},
 	{.name = "service set",
 	 .arguments = "NAME",
 	 .help = "change settings of a service",
 	 .options = SETTINGS | OPT(FORCE),
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_service_set},
+	 .run = cmd_service_set,
+	 .stays = SETTINGS,
+	 .words = {&word_known},
+	 .examples = "mangle-ctl service set feed --action observe\n"
+		     "mangle-ctl service set feed --daddr 192.0.2.0/24 --daddr 2001:db8::/32\n"
+		     "mangle-ctl service set feed --daddr any --targets 6000-6999"},
 	{.name = "service del",
 	 .aliases = "delete rm",
 	 .arguments = "NAME",
@@ -51,11 +111,14 @@ const struct verb verbs[] = {
 	 .options = OPT(FORCE),
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_service_del},
+	 .run = cmd_service_del,
+	 .words = {&word_known},
+	 .examples = "mangle-ctl service del feed"},
 	{.name = "service list",
 	 .aliases = "ls show",
 	 .help = "print services with their settings",
-	 .run = cmd_service_list},
+	 .run = cmd_service_list,
+	 .examples = "mangle-ctl service list"},
 	{.name = "map set",
 	 .aliases = "add",
 	 .arguments = "TAG TARGET",
@@ -63,14 +126,23 @@ const struct verb verbs[] = {
 	 .options = OPT(SERVICE) | OPT(SIZE),
 	 .min = 2,
 	 .max = 2,
-	 .run = cmd_map_set},
+	 .run = cmd_map_set,
+	 .words = {&word_tag, &word_target},
+	 .texts = set_texts,
+	 .examples = "mangle-ctl map set ABCD 6001\n"
+		     "mangle-ctl map set 0xdeadbeef drop --service feed\n"
+		     "mangle-ctl map set ABCD 6001 --size 32:64\n"
+		     "mangle-ctl map set -- -abc 6002"},
 	{.name = "map get",
 	 .arguments = "TAG",
 	 .help = "print one entity",
 	 .options = OPT(SERVICE),
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_map_get},
+	 .run = cmd_map_get,
+	 .words = {&word_tag},
+	 .examples = "mangle-ctl map get ABCD\n"
+		     "mangle-ctl map get -j 0x41424344 --service feed"},
 	{.name = "map del",
 	 .aliases = "delete rm",
 	 .arguments = "TAG...",
@@ -78,76 +150,120 @@ const struct verb verbs[] = {
 	 .options = OPT(SERVICE) | OPT(IF_EXISTS),
 	 .min = 1,
 	 .max = -1,
-	 .run = cmd_map_del},
+	 .run = cmd_map_del,
+	 .words = {&word_tag},
+	 .examples = "mangle-ctl map del ABCD 0xdeadbeef\n"
+		     "mangle-ctl map del --if-exists ABCD"},
 	{.name = "map flush",
 	 .help = "remove all entities of a service, or of --all",
 	 .options = OPT(SERVICE) | OPT(ALL),
-	 .run = cmd_map_flush},
+	 .run = cmd_map_flush,
+	 .texts = flush_texts,
+	 .examples = "mangle-ctl map flush --service feed\n"
+		     "mangle-ctl map flush --all"},
 	{.name = "map list",
 	 .aliases = "ls show",
 	 .help = "print entities with their counters",
 	 .options = OPT(SERVICE) | OPT(MATCH) | OPT(TARGET) | OPT(SORT) | OPT(REVERSE) |
 		    OPT(LIMIT) | OPT(IDLE) | OPT(COLUMNS) | OPT(NO_HEADER) | OPT(EXACT),
-	 .run = cmd_map_list},
+	 .run = cmd_map_list,
+	 .texts = all_services_texts,
+	 .examples = "mangle-ctl map list --sort packets --limit 10\n"
+		     "mangle-ctl map list --match 'AB*' --service feed\n"
+		     "mangle-ctl map list --target drop\n"
+		     "mangle-ctl map list --idle 86400"},
 	{.name = "map load",
 	 .arguments = "FILE|-",
 	 .help = "merge a table file into the table",
 	 .options = OPT(SERVICE) | CHECKING,
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_map_load},
+	 .run = cmd_map_load,
+	 .words = {&word_table},
+	 .examples = "mangle-ctl map load feed.map --service feed\n"
+		     "echo ABCD 6001 | mangle-ctl map load -"},
 	{.name = "map replace",
 	 .arguments = "FILE|-",
 	 .help = "make the table equal to a table file",
 	 .options = OPT(SERVICE) | CHECKING,
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_map_replace},
+	 .run = cmd_map_replace,
+	 .words = {&word_table},
+	 .examples = "mangle-ctl map replace feed.map --service feed --check\n"
+		     "mangle-ctl map replace feed.map --service feed"},
 	{.name = "map save",
 	 .help = "print the table as a table file",
 	 .options = OPT(SERVICE),
-	 .run = cmd_map_save},
+	 .run = cmd_map_save,
+	 .examples = "mangle-ctl map save --service feed >feed.map"},
 	{.name = "apply",
 	 .arguments = "FILE|-",
 	 .help = "make services and entities equal to a configuration file",
 	 .options = CHECKING | OPT(FORCE),
 	 .min = 1,
 	 .max = 1,
-	 .run = cmd_apply},
+	 .run = cmd_apply,
+	 .words = {&word_config},
+	 .examples = "mangle-ctl apply --check /etc/mangle/mangle.yaml\n"
+		     "mangle-ctl apply /etc/mangle/mangle.yaml"},
 	{.name = "save",
 	 .help = "print the running state as a configuration file",
-	 .run = cmd_save},
+	 .run = cmd_save,
+	 .examples = "mangle-ctl save >running.yaml"},
 	{.name = "stats",
 	 .help = "print verdicts and reasons, in all and by service",
 	 .options = OPT(SERVICE) | OPT(WATCH),
-	 .run = cmd_stats},
+	 .run = cmd_stats,
+	 .texts = all_services_texts,
+	 .examples = "mangle-ctl stats\n"
+		     "mangle-ctl stats --service feed --watch"},
 	{.name = "explain",
 	 .arguments = "FILE.pcap|--hex BYTES",
 	 .help = "say what would become of packets, without touching network or counters",
 	 .options = OPT(HEX) | OPT(OUT) | OPT(INTERFACE),
 	 .shown = OPT(HEX),
 	 .max = 1,
-	 .run = cmd_explain},
+	 .run = cmd_explain,
+	 .words = {&word_capture},
+	 .texts = explain_texts,
+	 .examples = "mangle-ctl explain some.pcap\n"
+		     "mangle-ctl explain some.pcap --interface eth0 --out rewritten.pcap"},
 	{.name = "upgrade",
 	 .help = "put this mangle-ctl's programs in place of those attached, tables and counters stay",
-	 .run = cmd_upgrade},
+	 .run = cmd_upgrade,
+	 .examples = "mangle-ctl upgrade"},
 	{.name = "doctor",
 	 .arguments = "[IFACE]",
 	 .help = "check kernel, permissions and interface, and say what to do",
 	 .max = 1,
-	 .run = cmd_doctor},
+	 .run = cmd_doctor,
+	 .words = {&word_iface},
+	 .examples = "mangle-ctl doctor eth0"},
 	{.name = "help",
 	 .arguments = "[COMMAND]",
 	 .help = "print help, in general or on a command",
-	 .max = 2},
-	{.name = "version", .help = "print the version"},
+	 .max = 2,
+	 .examples = "mangle-ctl help map set"},
+	{.name = "version", .help = "print the version", .examples = "mangle-ctl version"},
 };
 const size_t verb_count = sizeof(verbs) / sizeof(*verbs);
+
+/* ---- options ---- */
 
 const struct option_row option_rows[OPT_COUNT] = {
 #define MANGLE_OPTION_ROW(id, letter, name, value, help) {letter, name, value, help},
 	MANGLE_OPTIONS(MANGLE_OPTION_ROW)
 #undef MANGLE_OPTION_ROW
+};
+
+/* What holds where an option is not given. */
+const char *const option_defaults[OPT_COUNT] = {
+	[OPT_WAIT] = "5",	[OPT_MODE] = "auto",	  [OPT_CONFIG] = "/etc/mangle/mangle.yaml",
+	[OPT_DADDR] = "any",	[OPT_SADDR] = "any",	  [OPT_INTERFACE] = "any",
+	[OPT_INVALID] = "pass", [OPT_UNKNOWN] = "pass",	  [OPT_TCP] = "connection",
+	[OPT_REPLY] = "off",	[OPT_ACTION] = "enforce", [OPT_TARGETS] = "any",
+	[OPT_SORT] = "tag",
 };
 
 const char *const option_aliases[OPT_COUNT] = {

@@ -16,6 +16,18 @@
 	 OPT(HELP) | OPT(VERSION))
 #define REPEATED (OPT(DADDR) | OPT(SADDR))
 
+/* What a word of the synopsis stands for, and what an option is to one verb. */
+struct word_text {
+	const char *word, *text;
+};
+struct option_text {
+	enum option_id option;
+	const char *value; /* as in struct option_row; NULL: that one's */
+	const char *help;
+	const char *otherwise; /* its default; NULL: none */
+};
+
+#define VERB_WORDS 2
 struct verb {
 	const char *name;      /* "map set"; the first word is shared where there are two */
 	const char *aliases;   /* of the last word, blanks between; NULL: none */
@@ -24,9 +36,13 @@ struct verb {
 	uint64_t options;      /* OPT() bits, beside those that every verb takes */
 	uint64_t required;     /* of these, in the synopsis without brackets */
 	uint64_t shown;	       /* of these, those that `arguments` shows */
+	uint64_t stays;	       /* of these, those that stay as they are where not given */
 	int min, max;	       /* arguments; max -1: any number */
 	/* NULL: the word is the option of its name (help, version). */
 	int (*run)(const struct cmd *c, struct err *e);
+	const struct word_text *words[VERB_WORDS];
+	const struct option_text *texts; /* the last has no help; NULL: none */
+	const char *examples;		 /* a line each, as they are typed */
 };
 
 extern const struct verb verbs[];
@@ -40,6 +56,7 @@ struct option_row {
 };
 
 extern const struct option_row option_rows[OPT_COUNT];
+extern const char *const option_defaults[OPT_COUNT]; /* NULL: none that has a name */
 const char *option_name(enum option_id o);
 /* The name that an option also goes by, and had before; NULL: it has one only. */
 extern const char *const option_aliases[OPT_COUNT];

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -45,6 +46,82 @@ def test_help_names_every_verb():
         for verb in (v.split()[1] for v in VERBS if v.startswith(noun + " ")):
             if verb != "show":
                 assert re.search(rf"\b{verb}\b", text), f"{noun} --help lacks {verb}"
+
+
+COMMANDS = [v for v in VERBS if not v.endswith(" show")]
+
+
+@pytest.mark.parametrize("verb", LEVELS)
+def test_help_fits_the_terminal(verb):
+    for line in ok(*verb.split(), "--help").out.splitlines():
+        assert len(line) <= 80 and line == line.rstrip(), line
+
+
+def examples(verb):
+    """The command lines of its help, as words, without what the shell has of them."""
+    text = ok(*verb.split(), "--help").out.split("\nExamples:\n", 1)[1].split("\n\n")[0]
+    return [re.split(r" [|>]", line[line.index("mangle-ctl "):])[0]
+            for line in text.replace("\\\n", " ").splitlines()]
+
+
+@pytest.mark.parametrize("verb", ["", *COMMANDS])
+def test_help_has_examples(verb):
+    """And each is a command line of this verb: nothing is wrong with it but the --wait put in front."""
+    lines = examples(verb)
+    assert lines
+    for line in lines:
+        words = shlex.split(line)[1:]
+        if verb not in ("help", "version"):
+            assert_error(["--wait", "never", *words], 2, f"{verb}.*--wait never", unchanged=False)
+        assert verb in " ".join(words), line
+
+
+def row(word, *verb):
+    """What the help of a verb says of an argument or option, in one line."""
+    found = re.search(rf"^  (?:-., )?{re.escape(word)}(?: .*)?\n(?: {{20,}}.*\n)*", ok(*verb, "--help").out, re.M)
+    return found and " ".join(found[0].split())
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_help_says_what_arguments_are(verb):
+    usage = ok(*verb.split(), "--help").out.split("\n\n")[0].split("--")[0]
+    for word in re.findall(r"[A-Z]+(?:\.pcap)?", usage.replace("[COMMAND]", "").removeprefix("Usage")):
+        assert row(word, *verb.split()), word
+    if "TAG" in usage:
+        assert "0x41424344" in row("TAG", *verb.split())
+
+
+def test_help_says_what_files_are():
+    assert "mangle.yaml(5)" in row("FILE", "apply")
+    for verb in ("load", "replace"):
+        assert "TAG TARGET [MIN:MAX]" in row("FILE", "map", verb)
+
+
+def test_help_has_defaults():
+    for option, value in (("invalid", "pass"), ("unknown", "pass"), ("tcp", "connection"), ("reply", "off"),
+                          ("action", "enforce"), ("daddr", "any"), ("interface", "any")):
+        assert row(f"--{option}", "service", "add").endswith(f"(default: {value})"), option
+        assert "default" not in row(f"--{option}", "service", "set"), option
+    assert "stays as it is" in ok("service", "set", "--help").out
+    assert row("--mode", "attach").endswith("(default: auto)")
+    assert row("--wait", "attach").endswith("(default: 5)")
+    assert row("--sort", "map", "list").endswith("(default: tag)")
+
+
+def test_help_of_an_option_is_the_verbs_own():
+    assert "none" in row("--size", "map", "set") and "none" not in row("--size", "service", "add")
+    assert "[--size MIN:MAX|none]" in ok("map", "set", "--help").out.splitlines()[0]
+    assert "any" not in row("--interface", "explain") and "any clears" in row("--interface", "service", "set")
+    assert "services" in row("--all", "map", "flush") and "interfaces" in row("--all", "detach")
+    assert "only this" in row("--service", "map", "list") and "left out" in row("--service", "map", "get")
+
+
+def test_help_has_one_name_of_an_option():
+    """The other one is mentioned, once."""
+    text = ok("service", "add", "--help").out
+    for name, other in (("protocol", "proto"), ("ports", "port"), ("interface", "iface"), ("entities-file", "entities")):
+        assert f"--{name} " in text.split("\n\n")[0] and f"--{other} is the same" in row(f"--{name}", "service", "add")
+        assert len(re.findall(rf"--{other}(?![-\w])", text)) == 1
 
 
 @pytest.mark.parametrize("argv", [
@@ -200,6 +277,13 @@ def test_values_that_are_wrong(one):
                           (["attach", "veth0", "--mode", "offload"], "offload: must be auto, native or generic"),
                           (["service", "set", "telemetry", "--invalid", "no"], "no: must be drop or pass")):
         assert_error(argv, 2, pattern)
+
+
+def test_one_remedy_is_enough(one):
+    for argv in (["map", "set", "äöüß", "6001"], ["service", "set", "telemetry", "--daddr", "192.0.2.1/24"]):
+        line = assert_error(argv, 2, r"\((write|as) ")
+        assert line.count("(") == 1, line
+    assert_error(["map", "set", "ABCD", "0"], 2, r"TARGET 0: .* \(see mangle-ctl map set --help\)")
 
 
 def test_aliases(two):
