@@ -60,7 +60,8 @@
 	X(NO_HEADER, 0, "no-header", NULL, "without the line of headings") \
 	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
-	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
+	X(EXIT_CODE, 0, "exit-code", NULL, \
+	  "exit 3: --check: something would change; status: to be looked at (1: not working)") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
 	X(WATCH, 0, "watch", NULL, "again every second, until interrupted") \
 	X(HEX, 0, "hex", "BYTES", "one frame from the Ethernet header on, as hex digits") \
@@ -160,18 +161,22 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 int check_connections(const struct cmd *c, struct store *s, const struct model *from,
 		      const struct model *to, struct err *e);
 
+enum link_state { LINK_UNKNOWN, LINK_UP, LINK_NO_CARRIER, LINK_DOWN };
+
 /* What is recorded as attached, with what is known about it now. */
 struct attachment {
 	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, which services go by */
 	struct mangle_iface_key key;
 	struct mangle_iface iface; /* name: the present one where the device can be found */
 	bool attached;
+	enum link_state link; /* once warn_about_attachment has asked */
 };
 int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
 bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
 
-/* Texts to be shown to the user; allocated. An info needs nothing done. */
-enum note_level { NOTE_INFO, NOTE_WARNING };
+/* Texts to be shown to the user; allocated. An info needs nothing done; with a fault mangle, or
+ * what a service asks for, does not work. */
+enum note_level { NOTE_INFO, NOTE_WARNING, NOTE_FAULT };
 struct warnings {
 	struct note {
 		enum note_level level;
@@ -181,9 +186,34 @@ struct warnings {
 };
 void add_info(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void add_warning(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void add_fault(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void warn_about_interface(struct warnings *w, const struct attachment *a);
 void warn_about_services(struct warnings *w, const struct model *m);
 void free_warnings(struct warnings *w);
+
+/* ---- what status and doctor say of what runs: cmd_advice.c ---- */
+
+/* Where it is attached, in words: "network namespace NAME". */
+#define NETNS_TEXT_SIZE 112
+const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
+/* Why it is not attached any more. With a program that somebody took off the interface is there. */
+enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
+enum gone attachment_gone(const struct attachment *a);
+/* Gone, down, and what warn_about_interface says; sets a->link. */
+void warn_about_attachment(struct warnings *w, struct attachment *a);
+void warn_about_nothing_attached(struct warnings *w, const struct attachment *a, size_t count);
+
+/* The interface that a service names; looked for in this network namespace and in each that
+ * something is attached in. */
+enum service_place { PLACE_ANY, PLACE_ATTACHED, PLACE_NOT_ATTACHED, PLACE_MISSING, PLACE_UNKNOWN };
+enum service_place service_place(const struct service *s, const struct attachment *a, size_t count);
+/* warn_about_services, and what keeps services from changing a packet. */
+void warn_about_running(struct warnings *w, const struct model *m, const struct attachment *a,
+			size_t count);
+
+/* How many connections the flow table has, at most its size. */
+int read_flows(struct store *s, uint64_t *used, struct err *e);
+void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size);
 
 /* ---- the host: cmd_host.c ---- */
 

@@ -355,6 +355,15 @@ void add_info(struct warnings *w, const char *fmt, ...)
 	va_end(ap);
 }
 
+void add_fault(struct warnings *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_note(w, NOTE_FAULT, fmt, ap);
+	va_end(ap);
+}
+
 void add_warning(struct warnings *w, const char *fmt, ...)
 {
 	va_list ap;
@@ -384,7 +393,7 @@ void warn_about_interface(struct warnings *w, const struct attachment *a)
 			"%s: the program on it is of another build than this mangle-ctl (mangle-ctl upgrade)",
 			name);
 	if (!prog_sessions_ok(&a->key, &a->iface))
-		add_warning(
+		add_fault(
 			w,
 			"%s: the tc programs are gone, or are those of another network namespace (attach it again)",
 			name);

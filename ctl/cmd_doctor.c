@@ -188,24 +188,23 @@ static void check_jit(struct doctor *d)
 
 /* ---- what is loaded ---- */
 
-static void say_all(struct doctor *d, const char *name, enum check_state state,
-		    const struct warnings *w)
+static void say_all(struct doctor *d, const char *name, const struct warnings *w)
 {
+	static const enum check_state states[] = {
+		[NOTE_INFO] = CHECK_INFO, [NOTE_WARNING] = CHECK_WARN, [NOTE_FAULT] = CHECK_BAD};
+
 	for (size_t i = 0; i < w->count; i++)
-		say(d, name, w->note[i].level == NOTE_INFO ? CHECK_INFO : state, "%s",
-		    w->note[i].text);
+		say(d, name, states[w->note[i].level], "%s", w->note[i].text);
 }
 
 static void check_hosts(struct doctor *d, struct store *s, const struct model *m,
 			const struct attachment *a, size_t count)
 {
-	struct warnings w = {0}, blocks = {0};
+	struct warnings w = {0};
 
-	warn_about_hosts(&w, &blocks, s, m, a, count);
-	say_all(d, "connections", CHECK_BAD, &blocks);
-	say_all(d, "connections", CHECK_WARN, &w);
+	warn_about_hosts(&w, &w, s, m, a, count);
+	say_all(d, "connections", &w);
 	free_warnings(&w);
-	free_warnings(&blocks);
 }
 
 static int check_services(struct doctor *d, struct store *s, struct model *m, struct err *e)
@@ -218,7 +217,7 @@ static int check_services(struct doctor *d, struct store *s, struct model *m, st
 		say(d, "tables", CHECK_OK, "%u service%s loaded, generation %llu", m->service_count,
 		    m->service_count == 1 ? "" : "s", (unsigned long long)store_generation(s));
 		warn_about_services(&w, m);
-		say_all(d, "services", CHECK_WARN, &w);
+		say_all(d, "services", &w);
 	}
 	free_warnings(&w);
 	return err;
@@ -243,7 +242,7 @@ static int check_attachments(struct doctor *d, struct store *s, const struct mod
 			say(d, a[i].iface.name, CHECK_WARN,
 			    "recorded as attached, and gone (attach it anew, or detach it)");
 		warn_about_interface(&w, &a[i]);
-		say_all(d, a[i].iface.name, CHECK_WARN, &w);
+		say_all(d, a[i].iface.name, &w);
 		free_warnings(&w);
 	}
 	check_hosts(d, s, m, a, count);

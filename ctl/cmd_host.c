@@ -51,7 +51,7 @@ static const char *and_more(const struct found *f, char buf[32])
 static void check_settings(const struct host_check *h, const char *who)
 {
 	if (!host_setting("ipv4/tcp_syncookies"))
-		add_warning(
+		add_fault(
 			h->blocks,
 			"%s: net.ipv4.tcp_syncookies is 0: the kernel takes no TCP connection from mangle (sysctl net.ipv4.tcp_syncookies=1)",
 			who);

@@ -44,6 +44,7 @@ int netdev_get(const char *name, struct netdev *out, struct err *e)
 	snprintf(out->name, sizeof(out->name), "%s", rtnl_link_get_name(link));
 	out->mtu = rtnl_link_get_mtu(link);
 	out->up = rtnl_link_get_flags(link) & IFF_UP;
+	out->carrier = rtnl_link_get_carrier(link);
 	rtnl_link_put(link);
 	return 0;
 }

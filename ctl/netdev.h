@@ -12,7 +12,7 @@ struct netdev {
 	int ifindex;
 	char name[16];
 	unsigned int mtu;
-	bool up;
+	bool up, carrier;
 };
 /* -ENODEV where there is none of that name in the thread's namespace. */
 int netdev_get(const char *name, struct netdev *out, struct err *e);

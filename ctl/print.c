@@ -108,7 +108,7 @@ json_t *json_text(const char *s)
 	return j;
 }
 
-static json_t *json_text_or_null(const char *s)
+json_t *json_text_or_null(const char *s)
 {
 	return s && *s ? json_text(s) : json_null();
 }
@@ -237,12 +237,12 @@ static void note_interface(const char *done, const char *name)
 	snprintf(made + len, sizeof(made) - len, "%s %s", len ? "," : done, name);
 }
 
-static const char *mode_name(uint32_t mode)
+const char *mode_name(uint32_t mode)
 {
 	return mode == MODE_GENERIC ? "generic" : "native";
 }
 
-static const char *way_name(const struct mangle_iface *i)
+const char *way_name(const struct mangle_iface *i)
 {
 	return i->dispatcher ? "dispatcher" : "plain";
 }
@@ -283,92 +283,16 @@ void print_not_attached(const char *name)
 		out_line("%s: not attached", name);
 }
 
-static json_t *json_attachment(const struct attachment *a)
-{
-	const struct mangle_iface *i = &a->iface;
+/* ---- services ---- */
 
-	return json_pack("{s:o,s:i,s:o,s:s,s:b,s:i,s:s}", "name", json_text(i->name), "ifindex",
-			 (int)a->key.ifindex, "netns", json_text_or_null(i->netns_name), "mode",
-			 mode_name(i->mode), "dispatcher", (int)i->dispatcher, "prog_id",
-			 (int)i->prog_id, "state", a->attached ? "attached" : "gone");
-}
-
-/* Those that need something done, or those that do not. */
-static json_t *json_notes(const struct warnings *w, bool info)
+json_t *json_ports(const struct service *s)
 {
 	json_t *j = json_array();
 
-	for (size_t i = 0; i < w->count; i++)
-		if ((w->note[i].level == NOTE_INFO) == info)
-			json_array_append_new(j, json_text(w->note[i].text));
+	for (unsigned int i = 0; i < s->port_count; i++)
+		json_array_append_new(j, json_integer(s->ports[i]));
 	return j;
 }
-
-static void status_json(const struct status *s)
-{
-	json_t *ifaces = json_array(), *services = json_array();
-	json_t *flows = json_null();
-
-	for (size_t i = 0; i < s->iface_count; i++)
-		json_array_append_new(ifaces, json_attachment(&s->ifaces[i]));
-	for (unsigned int i = 0; i < s->services->service_count; i++)
-		json_array_append_new(services,
-				      json_pack("{s:s,s:I}", "name", s->services->services[i].name,
-						"entities", (json_int_t)s->entities[i]));
-	if (s->flows_size)
-		flows = json_pack("{s:I,s:I}", "size", (json_int_t)s->flows_size, "used",
-				  (json_int_t)s->flows_used);
-	dump_json_line(json_pack(
-		"{s:s,s:I,s:o,s:o,s:o,s:{s:o,s:b},s:o,s:o}", "version", MANGLE_VERSION,
-		"generation", (json_int_t)s->generation, "interfaces", ifaces, "services", services,
-		"flows", flows, "config", "file", json_text_or_null(s->file), "differs", s->differs,
-		"warnings", json_notes(s->warnings, false), "info", json_notes(s->warnings, true)));
-}
-
-static void text_notes(const struct warnings *w, const char *what, bool info)
-{
-	for (size_t i = 0; i < w->count; i++)
-		if ((w->note[i].level == NOTE_INFO) == info)
-			out_line("%s: %s", what, w->note[i].text);
-}
-
-static void status_text(const struct status *s)
-{
-	out_line("mangle %s, generation %" PRIu64, MANGLE_VERSION, s->generation);
-	out_line(s->iface_count ? "interfaces:" : "interfaces: none");
-	for (size_t i = 0; i < s->iface_count; i++) {
-		const struct attachment *a = &s->ifaces[i];
-		const char *netns = a->iface.netns_name;
-
-		out_line("  %-15s %-8s %s (%s, program %u, ifindex %u%s%s)", a->iface.name,
-			 mode_name(a->iface.mode), a->attached ? "attached" : "gone",
-			 way_name(&a->iface), a->iface.prog_id, a->key.ifindex,
-			 *netns ? ", netns " : "", netns);
-	}
-	out_line(s->services->service_count ? "services:" : "services: none");
-	for (unsigned int i = 0; i < s->services->service_count; i++)
-		out_line("  %-31s entities: %" PRIu64, s->services->services[i].name,
-			 s->entities[i]);
-	if (s->flows_size)
-		out_line("flows: %" PRIu64 " of %" PRIu32, s->flows_used, s->flows_size);
-	if (s->file)
-		out_line("configuration: %s (%s)", s->file,
-			 s->differs ? "differs from what runs" : "as it runs");
-	else
-		out_line("configuration: no file");
-	text_notes(s->warnings, "warning", false);
-	text_notes(s->warnings, "note", true);
-}
-
-void print_status(const struct status *s)
-{
-	if (as_json)
-		status_json(s);
-	else
-		status_text(s);
-}
-
-/* ---- services ---- */
 
 static const char *action_name(uint8_t action)
 {
@@ -387,15 +311,6 @@ static json_t *json_prefixes(const struct prefix *p, unsigned int count)
 
 	for (unsigned int i = 0; i < count; i++)
 		json_array_append_new(j, json_string(format_prefix(&p[i], buf)));
-	return j;
-}
-
-static json_t *json_ports(const struct service *s)
-{
-	json_t *j = json_array();
-
-	for (unsigned int i = 0; i < s->port_count; i++)
-		json_array_append_new(j, json_integer(s->ports[i]));
 	return j;
 }
 

@@ -7,6 +7,7 @@
 #define CTL_PRINT_H
 
 #include "cmd.h"
+#include "drift.h"
 
 void print_init(bool json, bool quiet);
 /* Flushes; -EIO with e set where something could not be written. */
@@ -36,16 +37,19 @@ void print_detached(const char *name);
 void print_stopped(const char *unit);
 void print_upgraded(const struct attachment *a);
 
+struct service_status {
+	uint64_t entities, bytes;
+	enum service_place place;
+};
 struct status {
 	uint64_t generation;
 	const struct attachment *ifaces;
 	size_t iface_count;
 	const struct model *services;
-	const uint64_t *entities; /* of each service */
-	uint32_t flows_size;	  /* connections that the flow table is to hold; 0: there is none */
+	struct service_status *service; /* of each */
+	uint32_t flows_size; /* connections that the flow table is to hold; 0: there is none */
 	uint64_t flows_used;
-	const char *file; /* NULL: none */
-	bool differs;
+	const struct drift *drift;
 	const struct warnings *warnings;
 };
 void print_status(const struct status *s);

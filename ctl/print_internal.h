@@ -10,8 +10,14 @@
 bool print_is_json(void);
 bool print_is_quiet(void);
 
+/* How it is attached, in a word. */
+const char *mode_name(uint32_t mode);
+const char *way_name(const struct mangle_iface *i);
+
 /* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
 json_t *json_text(const char *s);
+json_t *json_text_or_null(const char *s);
+json_t *json_ports(const struct service *s);
 json_t *json_target(const struct target *t);
 json_t *json_window(const struct window *w);
 

@@ -1316,6 +1316,21 @@ size_t store_entity_count(const struct store *s, const char *service)
 	return n;
 }
 
+size_t store_table_bytes(const struct store *s, const char *service)
+{
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct err ignored;
+	struct table t;
+	size_t bytes;
+
+	if (index < 0 || store_table(s, (uint32_t)index, TABLE_HEADER, &in, &t, &ignored))
+		return 0;
+	bytes = in.size;
+	inner_close(&in);
+	return bytes;
+}
+
 /*
  * One CPU's cells of a slot. A packet that is being counted meanwhile can be in its reason's cell
  * and not yet in its verdict's; such a copy is taken again.

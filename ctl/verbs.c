@@ -74,6 +74,7 @@ const struct verb verbs[] = {
 	{.name = "status",
 	 .arguments = "[IFACE]",
 	 .help = "print interfaces, services, and what should be known about them",
+	 .options = OPT(EXIT_CODE),
 	 .max = 1,
 	 .run = cmd_status,
 	 .words = {&word_iface},

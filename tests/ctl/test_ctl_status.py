@@ -1,7 +1,53 @@
-"""What status and doctor say: what is wrong as a warning, what needs nothing done as a note, and neither of what is not so."""
+"""What status and doctor say: what is wrong as a warning or an error, what needs nothing done as a note, and nothing that is
+not so. What services and hosts ask for beside that is in test_ctl_sessions.py."""
 
-from mangletest import ctl
-from mangletest.ctl import js, ok
+import contextlib
+import re
+import subprocess
+
+import pytest
+
+from mangletest import ctl, tc
+from mangletest.ctl import js, ok, run
+
+from conftest import dump, entities, service
+
+DEFAULT = ctl.DEFAULT_CONFIG
+
+
+@pytest.fixture
+def etc(tmp_path):
+    """etc(text): a prefix for commands whose /etc has nothing but that configuration file, or, with None, not even that."""
+    numbers = iter(range(100))
+
+    def call(text):
+        commands = "mount -t tmpfs none /etc;"
+        if text is not None:
+            path = tmp_path / f"etc{next(numbers)}.yaml"
+            path.write_text(text, encoding="utf-8")
+            commands += f"mkdir /etc/mangle; cat {path} > {DEFAULT};"
+        return ["unshare", "-m", "sh", "-ec", commands + ' exec "$@"', "sh"]
+
+    return call
+
+
+@contextlib.contextmanager
+def other_end(world, state):
+    """veth0's peer is up or down for the while: without it veth0 has no carrier."""
+    ctl.ip("-n", world.b, "link", "set", "veth1", state)
+    try:
+        yield
+    finally:
+        ctl.ip("-n", world.b, "link", "set", "veth1", "up")
+
+
+def well(*args, prefix=()):
+    """The exit status of a monitor, and what of the warnings is not of this machine's kernel or driver."""
+    return run("status", "--exit-code", *args, prefix=prefix).status
+
+
+def said(level="warnings", prefix=()):
+    return js("status", prefix=prefix)[level]
 
 
 def test_what_needs_nothing_done_is_info(world, one):
@@ -10,13 +56,188 @@ def test_what_needs_nothing_done_is_info(world, one):
     for c in checks:
         if "VLAN stripping is on" in c["text"] or "does not let programs share" in c["text"]:
             assert c["state"] == "info" and "(" not in c["text"], c
-    text = ctl.run("-n", world.a, "doctor", "veth0").out
+    text = run("-n", world.a, "doctor", "veth0").out
     assert all(line.split()[0] in ("ok", "info", "warn", "bad") for line in text.splitlines()), text
 
 
-def test_status_lists_notes_apart_from_warnings(one):
-    said = js("status")
-    assert isinstance(said["warnings"], list) and isinstance(said["info"], list)
+def test_status_lists_notes_apart_from_warnings(load, world):
+    load(service(action="observe", interface="nosuch0"))
+    answer = js("status")
     lines = ok("status").out.splitlines()
-    assert [line[9:] for line in lines if line.startswith("warning: ")] == said["warnings"]
-    assert [line[6:] for line in lines if line.startswith("note: ")] == said["info"]
+    assert answer["warnings"] == [re.sub("^(warning|error): ", "", line) for line in lines
+                                  if line.startswith(("warning: ", "error: "))]
+    assert answer["info"] == [line[6:] for line in lines if line.startswith("note: ")]
+    for text in answer["warnings"]:
+        first = text.split(":")[0] + ":"
+        assert not text[len(first):].lstrip().startswith(first), f"named twice: {text}"
+
+
+# --- the configuration file -----------------------------------------------------------------------
+
+ROWS = dump(service(entities=entities(("ABCD", 6001), ("EFGH", 6002))))
+
+
+@pytest.mark.parametrize("text,state,line", [
+    (None, "not_loaded", "no file (the built-in default is not loaded; mangle-ctl attach IFACE)"),
+    (ROWS, "not_loaded", f"{DEFAULT} (not loaded: 1 service, 2 entities; mangle-ctl attach IFACE)"),
+    (ROWS + "\tx: [\n", "broken", f"{DEFAULT} (broken)"),
+], ids=["none", "good", "broken"])
+def test_nothing_loaded(fresh, etc, text, state, line):
+    prefix = etc(text)
+    answer = js("status", prefix=prefix)
+    config = answer["config"]
+    assert config["state"] == state and config["differs"] is (text is not None)
+    assert config["file"] == (DEFAULT if text else None)
+    out = run("status", prefix=prefix).out
+    assert f"\nconfiguration: {line}\n" in out
+    assert any("as if mangle was not there (mangle-ctl attach IFACE)" in w for w in answer["warnings"])
+    assert any(f"{DEFAULT}:{len((text or '').splitlines())}: " in w for w in answer["warnings"]) == (state == "broken")
+    assert (state == "broken") == bool(config["error"])
+    assert ok("status", prefix=prefix) and well(prefix=prefix) == 1
+    assert ctl.pins() == []
+
+
+def test_what_runs_and_what_the_file_says(load, world, etc):
+    path = load(service(entities=entities(("ABCD", 6001))))
+
+    def config(state, line, status):
+        answer = js("status")["config"]
+        assert answer["state"] == state and answer["differs"] is (state != "same"), answer
+        assert f"\nconfiguration: {path} ({line})\n" in ok("status").out, ok("status")
+        assert well() == status
+        return answer
+
+    assert config("same", "as it runs", 0)["entities"] == 1
+    ok("map", "set", "EFGH", "6002")
+    ok("map", "set", "ABCD", "6002")
+    answer = config("differs", f"differs: 2 entities; mangle-ctl apply --check {path}", 3)
+    assert (answer["changed_services"], answer["changed_entities"], answer["entities"]) == (0, 2, 1)
+    ok("service", "set", "telemetry", "--unknown", "drop")
+    config("differs", f"differs: 1 service, 2 entities; mangle-ctl apply --check {path}", 3)
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good + "\tx: [\n", encoding="utf-8")
+    config("broken", "broken", 3)
+    assert any(f"can no longer be loaded: {path}:" in w for w in said())
+    path.unlink()
+    config("missing", "missing", 3)
+    path.write_text(good, encoding="utf-8")
+    ok("apply", path)
+    config("same", "as it runs", 0)
+    # The next boot loads another one.
+    assert any(f"the next boot loads {DEFAULT}, which differs" in w for w in said("info", etc(ROWS)))
+    assert well(prefix=etc(ROWS)) == 0
+    assert any(f"cannot be loaded: {DEFAULT}:" in w for w in said(prefix=etc("version: 7\n")))
+    assert well(prefix=etc("version: 7\n")) == 1
+
+
+def test_the_file_of_the_next_boot_is_broken(fresh, etc):
+    ok("-n", fresh.a, "attach", "veth0", prefix=etc(ROWS))
+    assert well(prefix=etc(ROWS)) == 0
+    broken = etc(ROWS + "\tx: [\n")
+    assert any("is what the next boot loads" in w for w in said(prefix=broken))
+    assert "\nerror: the configuration file can no longer be loaded, and is" in run("status", prefix=broken).out
+    assert well(prefix=broken) == 1
+
+
+def test_no_file(fresh, etc):
+    nothing = etc(None)
+    ok("-n", fresh.a, "attach", "veth0", prefix=nothing)
+    config = js("status", prefix=nothing)["config"]
+    assert (config["file"], config["state"], config["differs"]) == (None, "same", False)
+    assert "no file (the built-in default runs)" in ok("status", prefix=nothing).out and well(prefix=nothing) == 0
+    ok("map", "set", "ABCD", "6001")
+    config = js("status", prefix=nothing)["config"]
+    assert (config["file"], config["state"], config["differs"]) == (None, "missing", True)
+    assert "(a reboot takes away what runs;" in ok("status", prefix=nothing).out and well(prefix=nothing) == 3
+
+
+# --- attachments ----------------------------------------------------------------------------------
+
+def test_loaded_and_not_attached(one, world):
+    assert well() == 0
+    ok("-n", world.a, "detach", "veth0")
+    assert any("as if mangle was not there" in w for w in said()) and well() == 1
+    assert run("-n", world.a, "status", "veth0").status == 3
+    assert run("-n", world.a, "status", "veth0", "--exit-code").status == 1
+
+
+def test_no_service(one, world):
+    ok("service", "del", "telemetry")
+    assert any("no service is loaded" in w for w in said()) and well() == 1
+
+
+def test_link_state(one, world):
+    def links():
+        return [i["link"] for i in js("status")["interfaces"]]
+
+    assert links() == ["up"]
+    with other_end(world, "down"):
+        assert links() == ["no_carrier"] and any(w.startswith("veth0: no carrier: ") for w in said())
+        assert re.search(r"^  veth0 +no carrier ", ok("status").out, re.M) and well() == 3
+    ctl.ip("-n", world.a, "link", "set", "veth0", "down")
+    try:
+        assert links() == ["down"]
+        assert any(f"(ip -n {world.a} link set veth0 up)" in w for w in said()) and well() == 3
+    finally:
+        ctl.ip("-n", world.a, "link", "set", "veth0", "up")
+    assert well() == 0
+
+
+@contextlib.contextmanager
+def another(world, *names):
+    """A network namespace mglc-NAME with an interface same0, each attached."""
+    made = []
+    try:
+        for name in names:
+            ns = world.lab.ns(name)
+            made.append(ns)
+            ctl.ip("-n", ns.name, "link", "add", "same0", "type", "veth", "peer", "name", "same1")
+            ctl.ip("-n", ns.name, "link", "set", "same1", "up")
+            ctl.ip("-n", ns.name, "link", "set", "same0", "up")
+            ok("-n", ns.name, "attach", "same0")
+        yield [ns.name for ns in made]
+    finally:
+        for ns in made:
+            ctl.ip("netns", "del", ns.name, check=False)
+
+
+# --- services -------------------------------------------------------------------------------------
+
+def test_interfaces_of_services(load, world):
+    def places():
+        return {s["name"]: s["interface_state"] for s in js("status")["services"]}
+
+    load([service("any"), service("here", ports=[1], interface="veth0"), service("there", ports=[2], interface="veth2"),
+          service("gone", ports=[3], interface="eth7"), service("gone2", ports=[4], interface="eth7")])
+    assert places() == {"any": None, "here": "attached", "there": "not_attached", "gone": "missing", "gone2": "missing"}
+    out = ok("status").out
+    assert re.search(r"^  there +udp +2 +enforce +0 +\S+ +veth2: NOT ATTACHED$", out, re.M), out
+    assert re.search(r"^  gone +udp +3 +enforce +0 +\S+ +eth7: DOES NOT EXIST$", out, re.M), out
+    assert all(len(line) <= 80 for line in out.splitlines() if line.startswith("  ")), out
+    assert len([w for w in said() if "eth7" in w]) == 1 and any(w.startswith("services gone, gone2: interface eth7 ") for w in said())
+    assert any("service there: interface veth2 is not attached" in w for w in said()) and well() == 3
+    assert js("-n", world.a, "status", "veth0")["services"] == js("status")["services"]
+    ok("-n", world.a, "attach", "veth2")
+    assert places()["there"] == "attached" and not any("veth2" in w for w in said())
+    ok("-n", world.a, "detach", "veth2")
+
+
+def test_a_renamed_interface_is_what_it_was_to_services(load, world):
+    load([service("old", interface="veth0"), service("new", ports=[1], interface="renamed0")])
+    ctl.ip("-n", world.a, "link", "set", "veth0", "name", "renamed0")
+    try:
+        places = {s["name"]: s["interface_state"] for s in js("status")["services"]}
+        assert places == {"old": "attached", "new": "not_attached"}
+        assert any("interface renamed0 was attached as veth0" in w for w in said())
+    finally:
+        ctl.ip("-n", world.a, "link", "set", "renamed0", "name", "veth0")
+
+
+def test_observe(load):
+    load([service("a", action="observe"), service("b", ports=[1])])
+    assert any(w.startswith("service a: observe: ") for w in said()) and well() == 3
+    assert re.search(r"^  a +udp +5000 +OBSERVE ", ok("status").out, re.M)
+    for name in "cdef":
+        ok("service", "add", name, "--proto", "udp", "--port", str(ord(name)), "--tag", "0:4", "--size", "4:99",
+           "--action", "observe")
+    assert any(w.startswith("services a, c, d and 2 more: observe: ") for w in said())
