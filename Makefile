@@ -157,7 +157,7 @@ run-proof: build-tests
 # Coverage-guided fuzzing: a target is a file of tests/fuzz/ that has LLVMFuzzerTestOneInput.
 FUZZ_TARGETS := parse table config capture packet session
 FUZZ := $(FUZZ_TARGETS:%=$(B)/tests/fuzz-%)
-FUZZ_OBJ := $(addprefix $(B)/fuzz/,$(UNIT_LIB:%.c=%.o) ctl/capture.o tests/fuzz/files.o tests/fuzz/services.o)
+FUZZ_OBJ := $(addprefix $(B)/fuzz/,$(UNIT_LIB:%.c=%.o) ctl/capture.o ctl/pcapng.o tests/fuzz/files.o tests/fuzz/services.o)
 # The programs read packets where words lie across their boundaries, as BPF may.
 $(addprefix $(B)/fuzz/tests/fuzz/,packet.o session.o): FUZZ_CFLAGS = -Itests/fuzz/host \
 	-fno-sanitize=alignment -Wno-unknown-attributes

@@ -31,6 +31,21 @@ static const struct {
 #undef REASON_ROW
 };
 
+const char *verdict_name(enum mangle_verdict v)
+{
+	return verdict_names[v];
+}
+
+const char *reason_name(enum mangle_reason r)
+{
+	return reasons[r].name;
+}
+
+const char *reason_meaning(enum mangle_reason r)
+{
+	return reasons[r].meaning;
+}
+
 void print_init(bool json, bool be_quiet)
 {
 	as_json = json;
@@ -525,57 +540,6 @@ void print_stats_again(void)
 		fputs("\033[H\033[J", out_raw()); /* home, clear to the end */
 	else if (!as_json)
 		out_end_line();
-}
-
-/* ---- explaining ---- */
-
-static json_t *json_explanation(const struct explanation *x)
-{
-	const struct mangle_explained *said = x->said;
-	uint8_t tag[MANGLE_MAX_TAG];
-	char text[TAG_TEXT_SIZE];
-	bool has_tag = said->has_tag && x->service;
-	json_t *j;
-
-	tag_from_key(said->tag[0], said->tag[1], tag);
-	j = json_pack("{s:I,s:s,s:s,s:s?,s:s?,s:o,s:o}", "index", (json_int_t)x->index, "verdict",
-		      verdict_names[said->verdict], "reason", reasons[said->reason].name, "service",
-		      x->service ? x->service->name : NULL, "tag",
-		      has_tag ? format_tag_hex(tag, x->service->tag_len, text) : NULL, "old_port",
-		      said->has_ports ? json_integer(said->old_port) : json_null(), "new_port",
-		      said->has_ports ? json_integer(said->new_port) : json_null());
-	if (x->service && x->service->observe)
-		json_object_set_new(j, "would", json_string(verdict_names[said->would]));
-	return j;
-}
-
-static void text_explanation(const struct explanation *x)
-{
-	const struct mangle_explained *said = x->said;
-	uint8_t tag[MANGLE_MAX_TAG];
-	char text[TAG_TEXT_SIZE];
-
-	out_text("packet %" PRIu64 ": %s", x->index, verdict_names[said->verdict]);
-	if (x->service && x->service->observe)
-		out_text(" (observed only, else %s)", verdict_names[said->would]);
-	if (said->has_ports && said->old_port != said->new_port)
-		out_text(", port %u to %u", said->old_port, said->new_port);
-	else if (said->has_ports)
-		out_text(", port %u", said->old_port);
-	if (x->service)
-		out_text(", service %s", x->service->name);
-	tag_from_key(said->tag[0], said->tag[1], tag);
-	if (said->has_tag && x->service)
-		out_text(", tag %s", format_tag(tag, x->service->tag_len, text));
-	out_line(": %s (%s)", reasons[said->reason].meaning, reasons[said->reason].name);
-}
-
-void print_explanation(const struct explanation *x)
-{
-	if (as_json)
-		dump_json_line(json_explanation(x));
-	else
-		text_explanation(x);
 }
 
 /* ---- doctor ---- */

@@ -103,12 +103,22 @@ void print_stats(const struct stats *all, bool show_all, const struct service_st
 		 size_t count);
 void print_stats_again(void);
 
+/* What became of one packet. */
 struct explanation {
-	uint64_t index;
-	const struct mangle_explained *said;
+	uint64_t index; /* from 1 */
+	char *why_not;	/* it was not explained; NULL: it was, and the rest says how */
+	size_t length;	/* the frame's, bytes */
+	bool sent;	/* by the host that captured it */
+	struct mangle_explained said;
+	uint8_t addresses[32]; /* source, then destination, of said.family */
+	uint16_t vlan[2];      /* VLAN ids of the tags in the frame, the outer one first */
+	unsigned int vlans;
 	const struct service *service; /* NULL: none reached */
+	const struct service *behind;  /* it is what this service has made; NULL: not known */
 };
 void print_explanation(const struct explanation *x);
+/* The sums at the end. */
+void print_explained(const char *name, const struct explanation *x, size_t count);
 
 enum check_state { CHECK_OK, CHECK_INFO, CHECK_WARN, CHECK_BAD };
 void print_checks_begin(void);

@@ -14,6 +14,11 @@ bool print_is_quiet(void);
 const char *mode_name(uint32_t mode);
 const char *way_name(const struct mangle_iface *i);
 
+/* As maps/reasons.h has them. */
+const char *verdict_name(enum mangle_verdict v);
+const char *reason_name(enum mangle_reason r);
+const char *reason_meaning(enum mangle_reason r);
+
 /* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
 json_t *json_text(const char *s);
 json_t *json_text_or_null(const char *s);

@@ -422,8 +422,14 @@ struct mangle_explained {
 	__u32 has_tag;
 	__u16 old_port; /* destination */
 	__u16 new_port;
+	__u16 src_port;
+	__u8 family; /* 4 or 6; 0: not reached */
+	__u8 has_payload;
+	__u64 tag[2];	   /* lo, hi */
+	__u32 addr_off;	   /* bytes from the frame's first to the source address, where family */
+	__u32 l4_off;	   /* likewise to the UDP or TCP header, where has_ports */
+	__u32 payload_len; /* bytes, where has_payload */
 	__u32 pad;
-	__u64 tag[2]; /* lo, hi */
 };
 
 #ifdef __cplusplus
@@ -449,6 +455,6 @@ MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);
 MANGLE_ASSERT(sizeof(struct mangle_iface) == 144);
 MANGLE_ASSERT(sizeof(struct mangle_gate) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_layout) == 65536);
-MANGLE_ASSERT(sizeof(struct mangle_explained) == 48);
+MANGLE_ASSERT(sizeof(struct mangle_explained) == 64);
 
 #endif

@@ -39,7 +39,8 @@ static __always_inline enum mangle_reason foresee(struct pkt *p)
 	return REASON_NONE;
 }
 
-/* And whether somebody listens. */
+/* And whether there is a socket for it: one that listens, or, where the connection has been made
+ * since, its own, alive or closed a moment ago. */
 static __always_inline enum mangle_reason
 foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
 {
@@ -47,8 +48,8 @@ foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict 
 		return reason;
 	reason = conclude_first(p, reason, verdict);
 	if (*verdict == VERDICT_ANSWERED ||
-	    socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) ==
-		    SOCKET_LISTENING)
+	    socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) !=
+		    SOCKET_NONE)
 		return reason;
 	*verdict = VERDICT_ANSWERED;
 	return REASON_TCP_RESET;

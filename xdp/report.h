@@ -58,6 +58,12 @@ static __always_inline void explain(struct pkt *p, enum mangle_reason reason,
 	e->new_port = verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port;
 	e->tag[0] = p->tag_lo;
 	e->tag[1] = p->tag_hi;
+	e->family = p->family;
+	e->src_port = p->src_port;
+	e->has_payload = p->has_ports && !p->malformed_l4;
+	e->addr_off = p->addr_off;
+	e->l4_off = p->l4_off;
+	e->payload_len = p->payload_len;
 }
 
 static __always_inline void report(struct pkt *p, enum mangle_reason reason,

@@ -4,12 +4,13 @@ which of several services gets a packet."""
 import itertools
 import json
 import random
+import struct
 
 import pytest
 from conftest import entities, service
 from mangletest import ctl
 from mangletest.ctl import assert_error, js, ok, run
-from mangletest.frames import frame, pcap, pcapng, read_pcap
+from mangletest.frames import frame, pcap, pcapng, pcapng_of, read_pcap, read_times, sll, sll2
 
 KEYS = {"index", "verdict", "reason", "service", "tag", "old_port", "new_port"}
 
@@ -158,12 +159,141 @@ def test_observe(load, tmp_path):
 
 @pytest.mark.parametrize("write", [pcap, pcapng])
 def test_cut_packets_are_refused_by_name(load, tmp_path, write):
+    """Each is named, and all others are explained."""
     load(TABLE)
     path = tmp_path / "in.pcap"
-    path.write_bytes(write([frame("ABCD--")] * 5, cut=[4]))
-    # whole packets before it may have been explained
-    assert_error(["explain", path], 1, r"\b4\b", stdout_empty=False)
-    assert_error(["explain", path, "-j"], 1, r"\b4\b", stdout_empty=False)
+    path.write_bytes(write([frame("ABCD--")] * 7, cut=[3, 4, 6]))
+    assert_error(["explain", path], 1, r"\b3-4, 6\b", stdout_empty=False)
+    lines = run("explain", path).out.splitlines()
+    assert [i for i, line in enumerate(lines, 1) if "not explained" in line and line.startswith("packet")] == [3, 4, 6]
+    assert "only 38 of its 48 bytes were captured" in lines[2], lines
+    assert lines[7].startswith("7 packets: 4 rewritten, 3 not explained"), lines
+    assert_error(["explain", path, "-j"], 1, r"\b3-4, 6\b", stdout_empty=False)
+    assert [row["index"] for row in run("explain", path, "-j").json_lines()] == [1, 2, 5, 7]
+    path.write_bytes(write([frame("ABCD--")] * 2000, cut=range(1, 2000, 2)))
+    assert_error(["explain", path], 1, "1, 3, 5, .* and more", stdout_empty=False)
+
+
+def test_cut_packets_are_left_out_of_what_goes_on(load, tmp_path):
+    load(TABLE)
+    (tmp_path / "in.pcap").write_bytes(pcap([frame("IJKL--")] * 3, cut=[2]))
+    assert_error(["explain", tmp_path / "in.pcap", "--out", tmp_path / "out.pcap"], 1, r"\b2\b", stdout_empty=False)
+    assert read_pcap((tmp_path / "out.pcap").read_bytes()) == [frame("IJKL--")] * 2
+
+
+# --- what people have: other link types, several interfaces ---------------------------------------------
+
+V4, V6, TAGGED, ARP = CASES["rewritten"], CASES["rewritten, IPv6"], CASES["rewritten, VLAN"], CASES["ARP"]
+LINK_TYPES = {
+    "SLL": (113, sll, [V4, V6, TAGGED, ARP]),
+    "SLL2": (276, sll2, [V4, V6, TAGGED, ARP]),
+    "raw, as files have it": (101, lambda f: f[14:], [V4, V6]),
+    "raw, by its other number": (12, lambda f: f[14:], [V4, V6]),
+    "IPv4": (228, lambda f: f[14:], [V4]),
+    "IPv6": (229, lambda f: f[14:], [V6]),
+}
+
+
+@pytest.mark.parametrize("write", [pcap, pcapng])
+@pytest.mark.parametrize("kind", LINK_TYPES)
+def test_link_types(load, tmp_path, kind, write):
+    load(TABLE)
+    linktype, as_captured, cases = LINK_TYPES[kind]
+    out = tmp_path / "out.pcap"
+    rows = explain(tmp_path, [as_captured(c[0]) for c in cases], "--out", out, write=lambda f: write(f, linktype))
+    for got, (_, *want) in zip(rows, cases):
+        assert brief(got) == tuple(want), (got, want)
+    # and they come out as Ethernet frames, which are explained alike but for the port they have by now
+    assert [f[12:14] for f in read_pcap(out.read_bytes())] == [c[0][12:14] for c in cases]
+
+
+def test_link_types_that_tell_nothing(load, tmp_path):
+    load(TABLE)
+    path = tmp_path / "in.pcap"
+    path.write_bytes(pcap([frame("ABCD--")], 105))  # 802.11
+    assert_error(["explain", path], 1, "link type is IEEE802_11")
+    # beside others each of its packets is named
+    path.write_bytes(pcapng_of([(1, 0, b""), (105, 0, b"")], [(0, frame("ABCD--"), 0), (1, b"x" * 60, 0), (0, frame("EFGH--"), 0)]))
+    assert_error(["explain", path, "-j"], 1, r"\b2\b.*IEEE802_11", stdout_empty=False)
+    assert [row["index"] for row in run("explain", path, "-j").json_lines()] == [1, 3]
+    # and so is one whose header is not whole
+    path.write_bytes(pcap([sll2(V4[0]), sll2(V4[0])[:19]], 276))
+    assert_error(["explain", path], 1, r"\b2\b.*not whole", stdout_empty=False)
+
+
+def test_what_the_host_has_sent_is_said(load, tmp_path):
+    load(TABLE)
+    for as_captured, linktype in ((sll, 113), (sll2, 276)):
+        path = tmp_path / "in.pcap"
+        path.write_bytes(pcap([as_captured(V4[0]), as_captured(V4[0], sent=True)], linktype))
+        lines = ok("explain", path).out.splitlines()
+        assert ["sent by this host" in line for line in lines] == [False, True, False], lines
+        assert [r.get("sent") for r in ok("explain", path, "-j").json_lines()] == [None, True]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_pcapng_of_several_interfaces(load, tmp_path, order):
+    """Of other link types, snapshot lengths and clocks, and a second section."""
+    load(TABLE)
+    nanoseconds = struct.pack(order + "HHB3xHH", 9, 1, 9, 0, 0)
+    binary = struct.pack(order + "HHB3xHHq", 9, 1, 0x80 | 20, 14, 8, 1000)
+    section = pcapng_of([(1, 262144, b""), (276, 96, nanoseconds), (101, 0, binary)], [
+        (0, V4[0], 1_700_000_000_000_001), (1, sll2(V6[0]), 1_700_000_001_000_000_002), (2, V4[0][14:], (1_700_000_002 << 20) + (1 << 19))], order)
+    path, out = tmp_path / "in.pcapng", tmp_path / "out.pcap"
+    path.write_bytes(section + pcapng_of([(113, 0, b"")], [(0, sll(V6[0]), 5_000_000)], ">"))
+    rows = ok("explain", path, "-j", "--out", out).json_lines()
+    assert [brief(r) for r in rows] == [tuple(c[1:]) for c in (V4, V6, V4, V6)]
+    assert read_times(out.read_bytes()) == [(1_700_000_000, 1000), (1_700_000_001, 2), (1_700_001_002, 500_000_000), (5, 0)]
+
+
+@pytest.mark.parametrize("damage, why", [
+    (lambda b: b[:-6], "ends within a block"), (lambda b: b[:-4] + b"\1\0\0\0", "two lengths differ"),
+    (lambda b: b + b"\6\0\0\0\xff\xff\xff\xff", "impossible length"),
+    (lambda b: b"\x0a\x0d\x0d\x0a\x1c\0\0\0abcd" + b[12:], "byte-order magic")],
+    ids=["cut", "lengths", "huge", "magic"])
+def test_damaged_pcapng(load, tmp_path, damage, why):
+    load(TABLE)
+    path = tmp_path / "in.pcapng"
+    path.write_bytes(damage(pcapng([frame("ABCD--")], strangers=False)))
+    assert_error(["explain", path], 1, why, stdout_empty=None)
+
+
+# --- what the lines say ---------------------------------------------------------------------------------
+
+def test_lines_have_addresses_sizes_and_vlans(load, tmp_path):
+    load(TABLE)
+    path = tmp_path / "in.pcap"
+    path.write_bytes(pcap([V4[0], V6[0], frame("ABCD-", vlans=[100, 7]), ARP[0], frame("ABCD--")[:24]]))
+    lines = ok("explain", path).out.splitlines()
+    assert lines[0].startswith("packet 1: 198.51.100.7:40000 > 192.0.2.1:5000, payload 6: rewritten to port 6001,"), lines
+    assert "[2001:db8::7]:40000 > [2001:db8::1]:5000, payload 6" in lines[1], lines
+    assert "VLAN 100 in it 7" in lines[2] and "the service wants 6 to 20 bytes (too_short)" in lines[2], lines
+    assert lines[3].startswith("packet 4: 60 bytes: passed: "), lines
+    assert lines[5].startswith("5 packets: 2 rewritten, 2 passed, 1 dropped (") and "not_ip 1" not in lines[5], lines
+    row = ok("explain", path, "-j").json_lines()[2]
+    assert (row["source"], row["source_port"], row["destination"], row["payload"], row["vlan"], row["length"]) == (
+        "198.51.100.7", 40000, "192.0.2.1", 5, [100, 7], 55)
+    assert ok("explain", path, "-j").json_lines()[3]["source"] is None
+
+
+def test_no_packets_is_said(load, tmp_path):
+    load(TABLE)
+    path = tmp_path / "in.pcap"
+    path.write_bytes(pcap([]))
+    assert ok("explain", path).out == f"no packets in {path}\n"
+
+
+def test_a_capture_from_behind_mangle_is_recognised(load, tmp_path):
+    """It has the ports that mangle has given: --out of a first run is such a capture."""
+    load([{**TABLE, "unknown": 6003}, service("other", ports=[5001], size={"min": 4, "max": 5}, entities=entities(("ABCD", 6001)))])
+    path, out = tmp_path / "in.pcap", tmp_path / "out.pcap"
+    path.write_bytes(pcap([frame("ABCD--"), frame("WXYZ--"), frame("ABCD--", dport=6002), frame("ABCD-", dport=5001)]))
+    assert all(r.get("behind") is None for r in ok("explain", path, "-j", "--out", out).json_lines())
+    rows = ok("explain", out, "-j").json_lines()
+    assert [r["reason"] for r in rows] == ["no_service"] * 4
+    assert [r.get("behind") for r in rows] == ["telemetry", "telemetry", None, "other"]
+    lines = ok("explain", out).out.splitlines()
+    assert ["captured behind mangle" in line for line in lines] == [True, True, False, True, False, True], lines
 
 
 def test_capture_from_standard_input_or_pipe(load, tmp_path):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Captures: every packet is all there, and the same when it is written and read again. */
+/* Captures: every packet that can be explained is all there, an Ethernet frame, and the same when
+ * it is written and read again; of every other one it is said why not. */
 #include "../../ctl/capture.h"
 
 #include <errno.h>
@@ -15,8 +16,7 @@ struct seen {
 static void note(struct seen *s, const struct packet *p)
 {
 	/* pcap, which is what is written, has 32 bits for either part of the time. */
-	uint32_t words[] = {(uint32_t)p->header.ts.tv_sec, (uint32_t)p->header.ts.tv_usec,
-			    (uint32_t)p->len};
+	uint32_t words[] = {(uint32_t)p->time.tv_sec, (uint32_t)p->time.tv_usec, (uint32_t)p->len};
 
 	s->packets++;
 	s->hash = hash(hash(s->hash, words, sizeof(words)), p->bytes, p->len);
@@ -26,19 +26,24 @@ static void note(struct seen *s, const struct packet *p)
 static int read_all(const char *file, struct seen *s, pcap_dumper_t *copy)
 {
 	struct capture in;
+	uint64_t index = 0;
 	struct packet p;
 	struct err e;
 	int ret = capture_open(&in, file, &e);
 
 	if (!ret) {
 		while ((ret = capture_next(&in, &p, &e)) > 0) {
-			CHECK(p.len == p.header.caplen && p.len >= p.header.len);
-			CHECK(in.index == s->packets + 1);
-			if (p.len > CAPTURE_MAX_FRAME)
-				break;
+			const struct pcap_pkthdr header = {.ts = p.time,
+							   .caplen = (bpf_u_int32)p.len,
+							   .len = (bpf_u_int32)p.len};
+
+			CHECK(++index == in.index);
+			if (*p.why_not)
+				continue;
+			CHECK(p.len == p.length && p.len <= CAPTURE_MAX_FRAME);
 			note(s, &p);
 			if (copy)
-				pcap_dump((u_char *)copy, &p.header, p.bytes);
+				pcap_dump((u_char *)copy, &header, p.bytes);
 		}
 	}
 	if (ret < 0)

@@ -64,26 +64,60 @@ def pcap(frames, linktype=LINKTYPE_ETHERNET, order="<", nanoseconds=False, cut=(
     return out
 
 
+def sll(packet, sent=False):
+    """An Ethernet frame as `tcpdump -i any` of old captures it: LINUX_SLL, link type 113."""
+    head = struct.pack("!HHH", 4 if sent else 0, 1, 6) + packet[6:12] + b"\0\0"
+    return head + packet[12:]
+
+
+def sll2(packet, sent=False):
+    """The same of today: LINUX_SLL2, link type 276."""
+    return packet[12:14] + struct.pack("!HIHBB", 0, 7, 1, 4 if sent else 0, 6) + packet[6:12] + b"\0\0" + packet[14:]
+
+
+def block(kind, body, order="<"):
+    """A block of pcapng."""
+    body += b"\0" * (-len(body) % 4)
+    n = 12 + len(body)
+    return struct.pack(order + "II", kind, n) + body + struct.pack(order + "I", n)
+
+
+def pcapng_of(interfaces, packets, order="<"):
+    """One section with interfaces (link type, snaplen, options), and packets (interface, bytes, time in ticks)."""
+    out = block(0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1), order)
+    for linktype, snaplen, options in interfaces:
+        out += block(1, struct.pack(order + "HHI", linktype, 0, snaplen) + options, order)
+    for interface, data, ticks in packets:
+        out += block(6, struct.pack(order + "IIIII", interface, ticks >> 32, ticks & 0xffffffff, len(data), len(data)) + data, order)
+    return out
+
+
 def pcapng(frames, linktype=LINKTYPE_ETHERNET, order="<", cut=(), strangers=True):
     """One section, one interface, enhanced packet blocks; with `strangers` also blocks that a
     reader must step over (options, a custom block, statistics)."""
 
-    def block(kind, body):
-        body += b"\0" * (-len(body) % 4)
-        n = 12 + len(body)
-        return struct.pack(order + "II", kind, n) + body + struct.pack(order + "I", n)
-
     option = struct.pack(order + "HH", 4, 5) + b"hello\0\0\0" + struct.pack(order + "HH", 0, 0)
-    out = block(0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1) + (option if strangers else b""))
-    out += block(1, struct.pack(order + "HHI", linktype, 0, 262144))
+    out = block(0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1) + (option if strangers else b""), order)
+    out += block(1, struct.pack(order + "HHI", linktype, 0, 262144), order)
     if strangers:
-        out += block(0x0bad, b"skip me")
+        out += block(0x0bad, b"skip me", order)
     for i, f in enumerate(frames, 1):
         kept = f[:-10] if i in cut else f
-        out += block(6, struct.pack(order + "IIIII", 0, 0, i, len(kept), len(f)) + kept)
+        out += block(6, struct.pack(order + "IIIII", 0, 0, i, len(kept), len(f)) + kept, order)
     if strangers:
-        out += block(5, struct.pack(order + "III", 0, 0, 1))
+        out += block(5, struct.pack(order + "III", 0, 0, 1), order)
     return out
+
+
+def read_times(data):
+    """The times of a classic capture in nanoseconds: (seconds, nanoseconds)."""
+    assert data[:4] == b"\x4d\x3c\xb2\xa1", data[:4]
+    at, times = 24, []
+    while at < len(data):
+        seconds, part, caplen, _ = struct.unpack_from("<IIII", data, at)
+        times.append((seconds, part))
+        at += 16 + caplen
+    return times
 
 
 def read_pcap(data):
