@@ -27,6 +27,7 @@
 	X(CONFIG, 0, "config", "FILE", \
 	  "configuration to load where nothing is loaded yet, see mangle.yaml(5)") \
 	X(ALL, 0, "all", NULL, "all of them") \
+	X(GONE, 0, "gone", NULL, "records of what is gone") \
 	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
 	X(PROTOCOL, 0, "protocol", "udp|tcp|any", "protocol") \
 	X(PORTS, 0, "ports", "N[,N...]", "destination ports, at most 16") \
@@ -60,8 +61,7 @@
 	X(NO_HEADER, 0, "no-header", NULL, "without the line of headings") \
 	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
-	X(EXIT_CODE, 0, "exit-code", NULL, \
-	  "exit 3: --check: something would change; status: to be looked at (1: not working)") \
+	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
 	X(WATCH, 0, "watch", NULL, "again every second, until interrupted") \
 	X(HEX, 0, "hex", "BYTES", "one frame from the Ethernet header on, as hex digits") \
@@ -196,6 +196,9 @@ void free_warnings(struct warnings *w);
 /* Where it is attached, in words: "network namespace NAME". */
 #define NETNS_TEXT_SIZE 112
 const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
+/* "-n NAME ", for a command that is to find the interface; "" where that needs none or has no name.
+ */
+const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
 /* Why it is not attached any more. With a program that somebody took off the interface is there. */
 enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
 enum gone attachment_gone(const struct attachment *a);

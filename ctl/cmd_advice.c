@@ -34,8 +34,7 @@ const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
 	return buf;
 }
 
-/* "-n NAME ", for a command that is to find the interface. */
-static const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
+const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
 {
 	*buf = '\0';
 	if (*a->iface.netns_name)
@@ -77,7 +76,7 @@ static void warn_about_gone(struct warnings *w, const struct attachment *a)
 	case GONE_NETNS:
 		add_warning(
 			w,
-			"%s: it was attached in %s, which is gone (mangle-ctl detach --gone removes the record)",
+			"%s: %s, which it was attached in, is gone (mangle-ctl detach --gone removes the record)",
 			name, text);
 		return;
 	case GONE_PROGRAM:

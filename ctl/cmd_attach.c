@@ -289,13 +289,68 @@ static struct attachment *find_attachment(struct attachment *a, size_t count, co
 	return NULL;
 }
 
+/* One of that name in another network namespace, which is not what the name means here. */
+static const struct attachment *find_elsewhere(const struct attachment *a, size_t count,
+					       const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached && a[i].key.netns != netns_inode() &&
+		    !strcmp(a[i].iface.name, name))
+			return &a[i];
+	return NULL;
+}
+
+static int no_such_device(const char *name, const struct attachment *elsewhere, struct err *e)
+{
+	char text[NETNS_TEXT_SIZE], option[NETNS_TEXT_SIZE];
+
+	netns_text(elsewhere, text);
+	netns_option(elsewhere, option);
+	return fail(
+		e, -ENODEV, name,
+		"looking for the interface: there is none of that name here, one is attached in %s (mangle-ctl %sdetach %s)",
+		text, *option ? option : "-n NAME ", name);
+}
+
+static bool is_named(const struct cmd *c, const char *name)
+{
+	for (int i = 0; i < c->argc; i++)
+		if (!strcmp(c->argv[i], name))
+			return true;
+	return !c->argc;
+}
+
+/* Marks records whose device or network namespace is gone, wherever that was. */
+static int choose_gone(const struct cmd *c, const struct attachment *a, size_t count, bool *chosen,
+		       struct err *e)
+{
+	char text[NETNS_TEXT_SIZE];
+
+	for (size_t i = 0; i < count; i++) {
+		enum gone gone = attachment_gone(&a[i]);
+
+		if (!is_named(c, a[i].iface.name) ||
+		    (c->netns && strcmp(c->netns, a[i].iface.netns_name)))
+			continue;
+		if (gone == GONE_UNKNOWN)
+			return fail(e, -EPERM, a[i].iface.name,
+				    "looking whether it is gone: %s cannot be entered (see doctor)",
+				    netns_text(&a[i], text));
+		chosen[i] = gone == GONE_DEVICE || gone == GONE_NETNS;
+	}
+	return 0;
+}
+
 /* Marks what is meant; a name that nothing has is an error. */
 static int choose(const struct cmd *c, struct attachment *a, size_t count, bool *chosen,
 		  struct err *e)
 {
+	if (given(c, OPT(GONE)))
+		return choose_gone(c, a, count, chosen, e);
 	if (given(c, OPT(ALL)))
 		memset(chosen, true, count * sizeof(*chosen));
 	for (int i = 0; i < c->argc; i++) {
+		const struct attachment *elsewhere = find_elsewhere(a, count, c->argv[i]);
 		struct netdev dev;
 		struct attachment *found;
 		int err = netdev_get(c->argv[i], &dev, e);
@@ -303,20 +358,50 @@ static int choose(const struct cmd *c, struct attachment *a, size_t count, bool 
 		found = find_attachment(a, count, c->argv[i], err ? NULL : &dev);
 		if (found)
 			chosen[found - a] = true;
+		else if (err == -ENODEV && elsewhere)
+			return no_such_device(c->argv[i], elsewhere, e);
 		else if (err)
 			return err;
 	}
 	return 0;
 }
 
+/* What was named, is here, and was not attached. */
+static void say_not_attached(const struct cmd *c, const struct attachment *a, size_t count,
+			     const bool *chosen)
+{
+	struct warnings w = {0};
+	char text[NETNS_TEXT_SIZE];
+
+	for (int i = 0; i < c->argc && !given(c, OPT(GONE)); i++) {
+		const struct attachment *elsewhere = find_elsewhere(a, count, c->argv[i]);
+		bool was_attached = false;
+
+		for (size_t k = 0; k < count; k++)
+			was_attached |= chosen[k] && !strcmp(a[k].iface.name, c->argv[i]);
+		if (was_attached)
+			continue;
+		if (!c->quiet)
+			print_not_attached(c->argv[i]);
+		if (elsewhere)
+			add_warning(&w, "%s: it is attached in %s, and was not meant (use -n NAME)",
+				    c->argv[i], netns_text(elsewhere, text));
+	}
+	print_warnings(&w);
+	free_warnings(&w);
+}
+
 static int check_purge(const struct cmd *c, const struct attachment *a, size_t count,
 		       const bool *chosen, struct err *e)
 {
+	char text[NETNS_TEXT_SIZE];
+
 	for (size_t i = 0; i < count && given(c, OPT(PURGE)); i++)
 		if (!chosen[i] && a[i].attached)
 			return fail(
 				e, -EBUSY, a[i].iface.name,
-				"removing the tables: it is attached still (use detach --all --purge)");
+				"removing the tables: it is attached still, in %s (use detach --all --purge)",
+				netns_text(&a[i], text));
 	return 0;
 }
 
@@ -369,6 +454,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 	for (size_t i = 0; i < count; i++)
 		if (chosen[i])
 			print_detached(a[i].iface.name);
+	say_not_attached(c, a, count, chosen);
 	if (c->json || !changed)
 		print_changes(&d, changed, false, generation);
 	return 0;
@@ -383,9 +469,10 @@ static int detach_nothing(const struct cmd *c, struct err *e)
 	for (int i = 0; i < c->argc; i++) {
 		int err = netdev_get(c->argv[i], &dev, e);
 
-		if (err)
+		if (err && !given(c, OPT(GONE)))
 			return err;
 	}
+	say_not_attached(c, NULL, 0, NULL);
 	print_changes(&d, false, false, 0);
 	return 0;
 }
@@ -414,6 +501,8 @@ static void stop_units(const struct cmd *c)
 {
 	struct stat init;
 
+	if (given(c, OPT(GONE)))
+		return;
 	if (given(c, OPT(ALL)))
 		stop_unit(NULL);
 	else if (!stat("/proc/1/ns/net", &init) && init.st_ino == netns_inode())
@@ -429,10 +518,11 @@ int cmd_detach(const struct cmd *c, struct err *e)
 	size_t count;
 	int err;
 
-	if (given(c, OPT(ALL)) == (c->argc > 0))
+	if (!given(c, OPT(GONE)) ? given(c, OPT(ALL)) == (c->argc > 0)
+				 : given(c, OPT(ALL) | OPT(PURGE)))
 		return usage_error(
 			e, c->name,
-			"arguments: interfaces or --all, one of the two (see mangle-ctl %s --help)",
+			"arguments: interfaces, --all, or --gone without --purge, one of them (see mangle-ctl %s --help)",
 			c->name);
 	err = store_open(&s, STORE_WRITE, c->wait, e);
 	/* What a killed run has begun is purged too. */

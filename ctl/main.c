@@ -39,7 +39,8 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 		help_print(c, out_raw_error());
 		return EXIT_USAGE;
 	}
-	if (c->netns) {
+	/* One that is gone can be named, not entered. */
+	if (c->netns && !given(c, OPT(GONE))) {
 		err = netns_enter(c->netns, e);
 		if (err)
 			return err;

@@ -31,7 +31,14 @@ static const struct word_text word_capture = {"FILE.pcap", "a capture, pcap or p
 
 static const struct option_text detach_texts[] = {
 	{OPT_ALL, NULL, "all interfaces, in all network namespaces", NULL},
+	{OPT_GONE, NULL,
+	 "only records of devices and network namespaces that are gone, in all network namespaces; with IFACE those of that name",
+	 NULL},
 	{OPT_PURGE, NULL, "remove tables, counters and pins too", NULL},
+	{0}};
+static const struct option_text status_texts[] = {
+	{OPT_EXIT_CODE, NULL,
+	 "exit 3 where something is to be looked at, 1 where something does not work", NULL},
 	{0}};
 static const struct option_text set_texts[] = {
 	{OPT_SIZE, "MIN:MAX|none",
@@ -61,15 +68,16 @@ const struct verb verbs[] = {
 		     "mangle-ctl attach --mode native --config new.yaml eth0 eth1\n"
 		     "mangle-ctl -n blue attach veth0"},
 	{.name = "detach",
-	 .arguments = "IFACE...|--all",
+	 .arguments = "IFACE...|--all|--gone [IFACE...]",
 	 .help = "detach from interfaces",
-	 .options = OPT(ALL) | OPT(PURGE) | OPT(FORCE),
-	 .shown = OPT(ALL),
+	 .options = OPT(ALL) | OPT(GONE) | OPT(PURGE) | OPT(FORCE),
+	 .shown = OPT(ALL) | OPT(GONE),
 	 .max = -1,
 	 .run = cmd_detach,
 	 .words = {&word_iface},
 	 .texts = detach_texts,
 	 .examples = "mangle-ctl detach eth0\n"
+		     "mangle-ctl detach --gone\n"
 		     "mangle-ctl detach --all --purge"},
 	{.name = "status",
 	 .arguments = "[IFACE]",
@@ -78,8 +86,10 @@ const struct verb verbs[] = {
 	 .max = 1,
 	 .run = cmd_status,
 	 .words = {&word_iface},
+	 .texts = status_texts,
 	 .examples = "mangle-ctl status\n"
-		     "mangle-ctl status -j eth0"},
+		     "mangle-ctl status -j eth0\n"
+		     "mangle-ctl status --exit-code"},
 	{.name = "service add",
 	 .arguments = "NAME",
 	 .help = "add a service with its entities",

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from mangletest import ctl, tc
+from mangletest import ctl, netns
 from mangletest.ctl import js, ok, run
 
 from conftest import dump, entities, service
@@ -185,20 +185,18 @@ def test_link_state(one, world):
 
 @contextlib.contextmanager
 def another(world, *names):
-    """A network namespace mglc-NAME with an interface same0, each attached."""
-    made = []
+    """Network namespaces that nobody keeps open, each with an interface same0 that is attached."""
+    made = [world.a[:-1] + name for name in names]
     try:
-        for name in names:
-            ns = world.lab.ns(name)
-            made.append(ns)
-            ctl.ip("-n", ns.name, "link", "add", "same0", "type", "veth", "peer", "name", "same1")
-            ctl.ip("-n", ns.name, "link", "set", "same1", "up")
-            ctl.ip("-n", ns.name, "link", "set", "same0", "up")
-            ok("-n", ns.name, "attach", "same0")
-        yield [ns.name for ns in made]
+        for name in made:
+            ctl.ip("netns", "add", name)
+            ctl.ip("-n", name, "link", "add", "same0", "up", "type", "veth", "peer", "name", "same1")
+            ctl.ip("-n", name, "link", "set", "same1", "up")
+            ok("-n", name, "attach", "same0")
+        yield made
     finally:
-        for ns in made:
-            ctl.ip("netns", "del", ns.name, check=False)
+        for name in made:
+            ctl.ip("netns", "del", name, check=False)
 
 
 # --- services -------------------------------------------------------------------------------------
@@ -241,3 +239,62 @@ def test_observe(load):
         ok("service", "add", name, "--proto", "udp", "--port", str(ord(name)), "--tag", "0:4", "--size", "4:99",
            "--action", "observe")
     assert any(w.startswith("services a, c, d and 2 more: observe: ") for w in said())
+
+
+# --- records of what is gone ----------------------------------------------------------------------
+
+def records():
+    return {(i["name"], i["netns"]): i["state"] for i in js("status")["interfaces"]}
+
+
+def test_detach_gone(one, world):
+    with another(world, "c", "d", "e") as (c, d, e):
+        assert ctl.change("detach", "--gone")["changed"] is False
+        ctl.ip("netns", "del", d)
+        ctl.ip("-n", e, "link", "del", "same0")
+        assert netns.wait_for(lambda: records()["same0", d] == "gone"), "the kernel is a moment late"
+        for name in (d, e):
+            assert any(w.startswith("same0: ") and f"network namespace {name}" in w and "gone" in w for w in said())
+        assert well() == 3 and records()["same0", d] == "gone"
+        # by name and namespace, though that cannot be entered
+        assert ctl.change("-n", d, "detach", "--gone", "nosuch0")["changed"] is False
+        assert "same0: detached" in ok("-n", d, "detach", "--gone", "same0").out
+        assert records() == {("veth0", world.a): "attached", ("same0", c): "attached", ("same0", e): "gone"}
+        assert ctl.change("detach", "--gone")["changed"] is True
+        assert records() == {("veth0", world.a): "attached", ("same0", c): "attached"}
+        assert not any("gone" in w for w in said())
+    for wrong in (["detach", "--gone", "--all"], ["detach", "--gone", "--purge"], ["detach"]):
+        ctl.assert_error(wrong, 2, "arguments")
+    assert ctl.change("detach", "--gone")["changed"] is True
+
+
+def test_detach_gone_with_nothing_loaded(fresh):
+    assert ctl.change("detach", "--gone")["changed"] is False
+    assert ctl.change("detach", "--gone", "nosuch0")["changed"] is False
+
+
+def test_a_program_that_somebody_took_off_is_no_record_of_what_is_gone(one, world):
+    """The device is there: only what attaches or detaches it ends that."""
+    (pin,) = [p for p in ctl.pins() if re.search(r"/link-\d+$", p)] or pytest.skip("attached by the dispatcher")
+    subprocess.run(["rm", pin], check=True)
+    assert any(f"(mangle-ctl -n {world.a} attach veth0)" in w for w in said()) and well() == 1
+    assert ctl.change("detach", "--gone")["changed"] is False
+    assert world.attach().status == 0 and well() == 0
+
+
+def test_detach_of_one_in_another_namespace(one, world):
+    with another(world, "c") as (c,):
+        r = ok("-n", world.a, "detach", "veth2")
+        assert r.out == "veth2: not attached\nnothing to change\n" and r.err == "", r
+        line = ctl.assert_error(["-n", world.a, "detach", "same0"], 1, f"attached in network namespace {c}")
+        assert line.endswith(f"(mangle-ctl -n {c} detach same0)")
+        ctl.assert_error(["-n", world.a, "detach", "veth0", "--purge"], 1,
+                         f"same0: removing the tables: it is attached still, in network namespace {c}")
+        # one of that name is here too
+        other = world.lab.ns("d")
+        ctl.ip("-n", other.name, "link", "add", "same0", "type", "veth", "peer", "name", "same1")
+        r = ok("-n", other.name, "detach", "same0")
+        assert r.out == "same0: not attached\nnothing to change\n"
+        assert r.err == f"mangle-ctl: warning: same0: it is attached in network namespace {c}, and was not meant (use -n NAME)\n"
+        assert run("-q", "-n", other.name, "detach", "same0").out == ""
+        ctl.ip("netns", "del", other.name)
