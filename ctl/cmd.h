@@ -187,7 +187,6 @@ struct warnings {
 void add_info(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void add_warning(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void add_fault(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void warn_about_interface(struct warnings *w, const struct attachment *a);
 void warn_about_services(struct warnings *w, const struct model *m);
 void free_warnings(struct warnings *w);
 
@@ -203,7 +202,7 @@ const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
 enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
 enum gone attachment_gone(const struct attachment *a);
 /* Gone, down, and what warn_about_interface says; sets a->link. */
-void warn_about_attachment(struct warnings *w, struct attachment *a);
+void warn_about_attachment(struct warnings *w, struct attachment *a, const struct model *m);
 void warn_about_nothing_attached(struct warnings *w, const struct attachment *a, size_t count);
 
 /* The interface that a service names; looked for in this network namespace and in each that
@@ -217,6 +216,26 @@ void warn_about_running(struct warnings *w, const struct model *m, const struct 
 /* How many connections the flow table has, at most its size. */
 int read_flows(struct store *s, uint64_t *used, struct err *e);
 void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size);
+
+/* ---- the interface: cmd_device.c ---- */
+
+/*
+ * The interfaces named can have mangle; puts those below others first, as the kernel wants them to
+ * be attached.
+ */
+struct netdev;
+int check_devices(struct netdev *dev, int devs, struct err *e);
+/* No packet would pass two of those named or attached. Those that are attached already may be. */
+int check_twice(struct store *s, const struct netdev *dev, int devs, struct err *e);
+/* What is to be known about an interface that is attached, with these services. */
+void warn_about_interface(struct warnings *w, const struct attachment *a, const struct model *m);
+/* What of that follows from the device alone; name: as services call it. In its namespace. */
+void warn_about_device(struct warnings *w, int ifindex, const char *name, bool generic,
+		       const struct model *m);
+/* Two of which one has come above the other since they were attached. */
+void warn_about_twice(struct warnings *w, const struct attachment *a, size_t count);
+/* The interface that --interface names, by its name proper where it is here and has others. */
+int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err *e);
 
 /* ---- the host: cmd_host.c ---- */
 
@@ -237,7 +256,6 @@ int check_cut(struct store *s, const struct model *from, const struct model *to,
  */
 int prune_for_change(struct store *s, const struct model *from, const struct model *to,
 		     struct err *e);
-struct netdev;
 int prune_for_attach(struct store *s, const struct netdev *dev, int devs, struct err *e);
 
 #endif

@@ -124,12 +124,12 @@ static void warn_about_link(struct warnings *w, const struct attachment *a)
 			name);
 }
 
-void warn_about_attachment(struct warnings *w, struct attachment *a)
+void warn_about_attachment(struct warnings *w, struct attachment *a, const struct model *m)
 {
 	a->link = read_link_state(a);
 	warn_about_gone(w, a);
 	warn_about_link(w, a);
-	warn_about_interface(w, a);
+	warn_about_interface(w, a, m);
 }
 
 static bool any_attached(const struct attachment *a, size_t count)

@@ -36,6 +36,8 @@ static int find_devices(const struct cmd *c, struct netdev **out, struct err *e)
 		return fail(e, -ENOMEM, c->name, "looking for interfaces: out of memory");
 	for (int i = 0; i < c->argc && !err; i++)
 		err = netdev_get(c->argv[i], &dev[i], e);
+	if (!err)
+		err = check_devices(dev, c->argc, e);
 	if (err) {
 		free(dev);
 		return err;
@@ -160,15 +162,15 @@ static int forget_gone(struct store *s, const struct attachment *a, size_t count
 
 /* The first of those named, in *first: what concerns the host concerns all of them. */
 static void say_attached(const struct cmd *c, const struct netdev *dev, const bool *changed,
-			 const struct attachment *a, size_t count, struct warnings *w,
-			 const struct attachment **first)
+			 const struct attachment *a, size_t count, const struct model *m,
+			 struct warnings *w, const struct attachment **first)
 {
 	*first = NULL;
 	for (int i = 0; i < c->argc; i++)
 		for (size_t k = 0; k < count; k++)
 			if (is_key(&a[k], netns_inode(), dev[i].ifindex)) {
 				print_attached(&a[k], changed[i]);
-				warn_about_interface(w, &a[k]);
+				warn_about_interface(w, &a[k], m);
 				*first = *first ? *first : &a[k];
 			}
 }
@@ -193,9 +195,10 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 	if (!err)
 		err = store_read(s, &m, false, e);
 	if (!err) {
-		say_attached(c, dev, changed, a, count, &w, &first);
+		say_attached(c, dev, changed, a, count, &m, &w, &first);
 		if (first)
 			warn_about_hosts(&w, &w, s, &m, first, 1);
+		warn_about_twice(&w, a, count);
 		warn_about_services(&w, &m);
 		if (c->json)
 			print_changes(d, any, false, store_generation(s));
@@ -224,7 +227,9 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 		return err;
 	}
 	fresh = store_is_fresh(s);
-	err = load_tables(c, s, wished, &d, e);
+	err = check_twice(s, dev, c->argc, e);
+	if (!err)
+		err = load_tables(c, s, wished, &d, e);
 	if (!err)
 		err = prune_for_attach(s, dev, c->argc, e);
 	if (!err)

@@ -373,47 +373,6 @@ void add_warning(struct warnings *w, const char *fmt, ...)
 	va_end(ap);
 }
 
-void warn_about_interface(struct warnings *w, const struct attachment *a)
-{
-	const char *name = a->iface.name;
-	struct netdev_features f;
-	struct err ignored;
-	int back;
-
-	if (!a->attached)
-		return;
-	if (a->iface.mode == MODE_GENERIC)
-		add_warning(
-			w,
-			"%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
-			name);
-	if (!prog_is_own(&a->iface))
-		add_warning(
-			w,
-			"%s: the program on it is of another build than this mangle-ctl (mangle-ctl upgrade)",
-			name);
-	if (!prog_sessions_ok(&a->key, &a->iface))
-		add_fault(
-			w,
-			"%s: the tc programs are gone, or are those of another network namespace (attach it again)",
-			name);
-	if (netns_enter_inode(a->key.netns, &back))
-		return;
-	if (!netdev_features(name, &f, &ignored)) {
-		if (f.lro == 1)
-			add_warning(
-				w,
-				"%s: LRO is on: frames are merged before mangle sees them (ethtool -K %s lro off)",
-				name, name);
-		if (f.gro_hw == 1)
-			add_warning(
-				w,
-				"%s: hardware GRO is on: frames are merged before mangle sees them (ethtool -K %s rx-gro-hw off)",
-				name, name);
-	}
-	netns_return(back);
-}
-
 void warn_about_services(struct warnings *w, const struct model *m)
 {
 	for (unsigned int i = 0; i < m->service_count; i++) {

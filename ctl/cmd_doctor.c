@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "config.h"
 #include "netdev.h"
+#include "netns.h"
 #include "print.h"
 #include "prog.h"
 
@@ -28,6 +30,15 @@ struct doctor {
 };
 #define KERNEL(major, minor) ((major) << 8 | (minor))
 
+/* Errors and warnings begin with what they are about, which the line has already. */
+static const char *without_name(const char *text, const char *name)
+{
+	size_t length = strlen(name);
+
+	return !strncmp(text, name, length) && !strncmp(text + length, ": ", 2) ? text + length + 2
+										: text;
+}
+
 static void __attribute__((format(printf, 4, 5)))
 say(struct doctor *d, const char *name, enum check_state state, const char *fmt, ...)
 {
@@ -37,7 +48,7 @@ say(struct doctor *d, const char *name, enum check_state state, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	print_check(name, state, text);
+	print_check(name, state, without_name(text, name));
 	d->blocked |= state == CHECK_BAD;
 }
 
@@ -226,6 +237,7 @@ static int check_services(struct doctor *d, struct store *s, struct model *m, st
 static int check_attachments(struct doctor *d, struct store *s, const struct model *m,
 			     struct err *e)
 {
+	struct warnings twice = {0};
 	struct attachment *a;
 	size_t count;
 	int err = read_attachments(s, &a, &count, e);
@@ -241,10 +253,13 @@ static int check_attachments(struct doctor *d, struct store *s, const struct mod
 		else
 			say(d, a[i].iface.name, CHECK_WARN,
 			    "recorded as attached, and gone (attach it anew, or detach it)");
-		warn_about_interface(&w, &a[i]);
+		warn_about_interface(&w, &a[i], m);
 		say_all(d, a[i].iface.name, &w);
 		free_warnings(&w);
 	}
+	warn_about_twice(&twice, a, count);
+	say_all(d, "interfaces", &twice);
+	free_warnings(&twice);
 	check_hosts(d, s, m, a, count);
 	free(a);
 	return 0;
@@ -310,28 +325,100 @@ static void check_offloads(struct doctor *d, const char *name)
 	    f.rx_checksum == 1 ? "on" : "off", f.tx_checksum == 1 ? "on" : "off");
 }
 
-static void check_interface(struct doctor *d, const char *name)
+/* Is mangle attached to it, and with what services is it or would it be? What cannot be read is
+ * told by the check of the tables. */
+static bool look_up(const struct cmd *c, const struct netdev *dev, struct model *m)
 {
+	struct attachment *a = NULL;
+	struct store *s = NULL;
+	struct err ignored;
+	bool attached = false;
+	size_t count = 0;
+
+	if (store_open(&s, STORE_READ, c->wait, &ignored)) {
+		config_load(CONFIG_DEFAULT_FILE, m, &ignored);
+		return false;
+	}
+	store_read(s, m, false, &ignored);
+	if (!read_attachments(s, &a, &count, &ignored))
+		for (size_t i = 0; i < count; i++)
+			attached |= a[i].attached && is_key(&a[i], netns_inode(), dev->ifindex);
+	free(a);
+	store_close(s);
+	return attached;
+}
+
+static void check_mode(struct doctor *d, const char *name, const struct netdev_xdp *xdp)
+{
+	if (!xdp->known)
+		say(d, name, CHECK_INFO,
+		    "whether its driver has native mode shows when it is attached: this kernel does not tell before (Linux 6.3 does)");
+	else if (xdp->native)
+		say(d, name, CHECK_OK, "its driver has native mode");
+	else
+		say(d, name, CHECK_WARN,
+		    "its driver has no native mode: mangle attaches in generic mode, where segmentation offload can make one frame of many datagrams, and one tag decides for all");
+}
+
+static void check_mtu(struct doctor *d, const struct netdev *dev, const struct netdev_xdp *xdp,
+		      bool may_probe)
+{
+	if (dev->mtu <= LINEAR_MTU || !may_probe)
+		say(d, dev->name, CHECK_OK, "MTU %u", dev->mtu);
+	else if (!(d->features.frags && d->features.load_bytes))
+		say(d, dev->name, CHECK_WARN,
+		    "MTU %u: this kernel may refuse native mode, and large frames are not looked into (ip link set %s mtu 1500)",
+		    dev->mtu, dev->name);
+	else if (xdp->native && !xdp->several_buffers)
+		say(d, dev->name, CHECK_WARN,
+		    "MTU %u: its driver takes no frames of several buffers in native mode, and may refuse it (ip link set %s mtu 1500)",
+		    dev->mtu, dev->name);
+	else
+		say(d, dev->name, CHECK_OK, "MTU %u", dev->mtu);
+}
+
+/* Whether mangle can work on it. */
+static bool check_device(struct doctor *d, const struct netdev *dev)
+{
+	struct netdev copy = *dev;
+	struct err why;
+
+	if (!check_devices(&copy, 1, &why))
+		return true;
+	say(d, dev->name, CHECK_BAD, "%s", why.line);
+	return false;
+}
+
+static void check_interface(const struct cmd *c, struct doctor *d, const char *name, bool may_probe)
+{
+	struct warnings w = {0};
+	struct netdev_xdp xdp;
 	struct netdev dev;
+	struct model m;
 	struct err why;
 
 	if (netdev_get(name, &dev, &why)) {
 		say(d, name, CHECK_BAD, "%s", why.line);
 		return;
 	}
+	if (!check_device(d, &dev))
+		return;
 	if (dev.up)
-		say(d, name, CHECK_OK, "up, ifindex %d", dev.ifindex);
+		say(d, dev.name, CHECK_OK, "up, ifindex %d", dev.ifindex);
 	else
-		say(d, name, CHECK_WARN, "down: nothing is received (ip link set %s up)", name);
-	if (dev.mtu > LINEAR_MTU && !(d->features.frags && d->features.load_bytes))
-		say(d, name, CHECK_WARN,
-		    "MTU %u: this kernel may refuse native mode, and large frames are not looked into (ip link set %s mtu 1500)",
-		    dev.mtu, name);
-	else
-		say(d, name, CHECK_OK, "MTU %u", dev.mtu);
-	check_offloads(d, name);
-	say(d, name, CHECK_OK,
-	    "whether its driver has native mode shows when it is attached (status says which mode it became)");
+		say(d, dev.name, CHECK_WARN, "down: nothing is received (ip link set %s up)",
+		    dev.name);
+	xdp = netdev_xdp(dev.ifindex);
+	check_mtu(d, &dev, &xdp, may_probe);
+	check_offloads(d, dev.name);
+	model_init(&m);
+	if (!look_up(c, &dev, &m)) {
+		check_mode(d, dev.name, &xdp);
+		warn_about_device(&w, dev.ifindex, dev.name, xdp.known && !xdp.native, &m);
+		say_all(d, dev.name, &w);
+	}
+	free_warnings(&w);
+	model_free(&m);
 }
 
 int cmd_doctor(const struct cmd *c, struct err *e)
@@ -351,7 +438,7 @@ int cmd_doctor(const struct cmd *c, struct err *e)
 	check_jit(&d);
 	check_tables(c, &d);
 	if (c->argc)
-		check_interface(&d, c->argv[0]);
+		check_interface(c, &d, c->argv[0], may_probe);
 	print_checks_end();
 	return d.blocked ? EXIT_NOT_DONE : 0;
 }

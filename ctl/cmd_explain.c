@@ -408,10 +408,8 @@ static int choose_interface(const struct cmd *c, struct store *s, char name[MANG
 	int err;
 
 	name[0] = '\0';
-	if (given(c, OPT(INTERFACE))) {
-		memcpy(name, c->value[OPT_INTERFACE], strlen(c->value[OPT_INTERFACE]) + 1);
-		return 0;
-	}
+	if (given(c, OPT(INTERFACE)))
+		return option_ifname(c, name, e);
 	err = read_attachments(s, &a, &count, e);
 	if (err)
 		return err;
@@ -468,12 +466,10 @@ int cmd_explain(const struct cmd *c, struct err *e)
 {
 	char ifname[MANGLE_IFNAME_SIZE];
 	struct capture in = {0};
-	struct why why;
-	int err;
+	int err = given(c, OPT(INTERFACE)) ? option_ifname(c, ifname, e) : 0;
 
-	if (given(c, OPT(INTERFACE)) && parse_ifname(c->value[OPT_INTERFACE], ifname, &why))
-		return bad_option(c, OPT_INTERFACE, why.text, e);
-	err = open_source(c, &in, e);
+	if (!err)
+		err = open_source(c, &in, e);
 	if (!err)
 		err = explain(c, &in, e);
 	capture_close(&in);

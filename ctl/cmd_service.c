@@ -62,13 +62,15 @@ static int parse_words(const struct cmd *c, struct service *s, struct err *e)
 static int parse_optional(const struct cmd *c, struct service *s, struct err *e)
 {
 	struct why why;
+	int err = 0;
 
 	if (given(c, OPT(INTERFACE))) {
 		memset(s->ifname, 0, sizeof(s->ifname));
-		if (!clears(c->value[OPT_INTERFACE]) &&
-		    parse_ifname(c->value[OPT_INTERFACE], s->ifname, &why))
-			return bad_option(c, OPT_INTERFACE, why.text, e);
+		if (!clears(c->value[OPT_INTERFACE]))
+			err = option_ifname(c, s->ifname, e);
 	}
+	if (err)
+		return err;
 	if (given(c, OPT(TARGETS))) {
 		s->targets_first = s->targets_last = 0;
 		if (!clears(c->value[OPT_TARGETS]) &&

@@ -121,7 +121,8 @@ static int fill(struct store *s, struct status *st, struct model *m, struct atta
 			w,
 			"no service is loaded: no packet is changed (mangle-ctl service add, or apply)");
 	for (size_t i = 0; i < st->iface_count; i++)
-		warn_about_attachment(w, &all[i]);
+		warn_about_attachment(w, &all[i], m);
+	warn_about_twice(w, all, all_count);
 	warn_about_running(w, m, all, all_count);
 	warn_about_flows(w, st->flows_used, st->flows_size);
 	if (st->iface_count)

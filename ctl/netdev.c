@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/genetlink.h>
+#include <linux/if.h>
 #include <linux/pkt_cls.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
@@ -21,6 +21,52 @@ static int no_netlink(const char *name, int err, struct err *e)
 	return fail(e, -EIO, name, "asking the kernel about it: %s (see doctor)", nl_geterror(err));
 }
 
+static int on_link(struct nl_msg *msg, void *arg)
+{
+	const struct ifinfomsg *link = nlmsg_data(nlmsg_hdr(msg));
+
+	*(int *)arg = link->ifi_index;
+	return NL_OK;
+}
+
+/* The index of the interface with that alternative name, which libnl does not ask for. */
+static int ask_altname(struct nl_sock *sk, const char *name)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	struct ifinfomsg link = {0};
+	int ifindex = 0;
+	int err = msg ? nlmsg_append(msg, &link, sizeof(link), NLMSG_ALIGNTO) : -NLE_NOMEM;
+
+	if (!err)
+		err = nla_put_string(msg, IFLA_ALT_IFNAME, name);
+	if (!err)
+		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_link, &ifindex);
+	if (!err)
+		err = nl_send_auto(sk, msg);
+	if (err >= 0)
+		err = nl_recvmsgs_default(sk);
+	if (err >= 0)
+		err = nl_wait_for_ack(sk); /* what is asked next is not answered by it */
+	if (err >= 0 && !ifindex)
+		err = -NLE_NODEV;
+	nlmsg_free(msg);
+	/* Before Linux 5.5 there are none, and the request is not understood. */
+	return err == -NLE_INVAL || err == -NLE_OPNOTSUPP ? -NLE_NODEV : err < 0 ? err : ifindex;
+}
+
+/* The kernel takes an alternative name as a name, where it is no longer than one. */
+static int ask_link(struct nl_sock *sk, const char *name, struct rtnl_link **link)
+{
+	int ifindex;
+
+	if (!*name || strlen(name) >= ALTIFNAMSIZ)
+		return -NLE_NODEV;
+	if (strlen(name) < IFNAMSIZ)
+		return rtnl_link_get_kernel(sk, 0, name, link);
+	ifindex = ask_altname(sk, name);
+	return ifindex < 0 ? ifindex : rtnl_link_get_kernel(sk, ifindex, NULL, link);
+}
+
 int netdev_get(const char *name, struct netdev *out, struct err *e)
 {
 	struct nl_sock *sk = nl_socket_alloc();
@@ -30,8 +76,7 @@ int netdev_get(const char *name, struct netdev *out, struct err *e)
 	if (sk)
 		err = nl_connect(sk, NETLINK_ROUTE);
 	if (!err)
-		err = *name && strlen(name) < IFNAMSIZ ? rtnl_link_get_kernel(sk, 0, name, &link)
-						       : -NLE_NODEV;
+		err = ask_link(sk, name, &link);
 	nl_socket_free(sk);
 	if (err == -NLE_NODEV || err == -NLE_OBJ_NOTFOUND)
 		return fail(
@@ -64,6 +109,7 @@ static void set_feature(struct netdev_features *f, const char *name, int on)
 		{"tx-checksum-ip-generic", &f->tx_checksum},
 		{"tx-checksum-ipv4", &f->tx_checksum},
 		{"tx-checksum-ipv6", &f->tx_checksum},
+		{"tx-udp-segmentation", &f->udp_segmentation},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -100,46 +146,120 @@ static int on_features(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-static int ask_features(struct nl_sock *sk, const char *name, struct netdev_features *out)
-{
-	struct nl_msg *msg = nlmsg_alloc();
-	struct nlattr *header;
-	int family, err;
+/* A request to a family of generic netlink, and what takes its one answer. */
+struct genl_request {
+	const char *family;
+	uint8_t version, command;
+	int (*fill)(struct nl_msg *msg, const void *device);
+	const void *device;
+	int (*on_answer)(struct nl_msg *msg, void *arg);
+	void *arg;
+};
 
-	if (!msg)
-		return -NLE_NOMEM;
-	err = genl_connect(sk);
-	family = err ? err : genl_ctrl_resolve(sk, ETHTOOL_GENL_NAME);
-	if (family < 0) {
-		nlmsg_free(msg);
+static int send_request(struct nl_sock *sk, struct nl_msg *msg, const struct genl_request *r)
+{
+	int err = genl_connect(sk);
+	int family = err ? err : genl_ctrl_resolve(sk, r->family);
+
+	if (family < 0)
 		return family;
-	}
-	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, 0, ETHTOOL_MSG_FEATURES_GET,
-		    ETHTOOL_GENL_VERSION);
-	header = nla_nest_start(msg, ETHTOOL_A_FEATURES_HEADER | NLA_F_NESTED);
-	NLA_PUT_STRING(msg, ETHTOOL_A_HEADER_DEV_NAME, name);
-	nla_nest_end(msg, header);
+	genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, 0, r->command, r->version);
+	err = r->fill(msg, r->device);
+	if (err)
+		return err;
 	nl_socket_disable_auto_ack(sk);
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_features, out);
+	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, r->on_answer, r->arg);
 	err = nl_send_auto(sk, msg);
-	if (err >= 0)
-		err = nl_recvmsgs_default(sk);
+	return err < 0 ? err : nl_recvmsgs_default(sk);
+}
+
+static int ask_genl(const struct genl_request *r)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_msg *msg = nlmsg_alloc();
+	int err = sk && msg ? send_request(sk, msg, r) : -NLE_NOMEM;
+
 	nlmsg_free(msg);
+	nl_socket_free(sk);
 	return err;
-nla_put_failure:
-	nlmsg_free(msg);
-	return -NLE_MSGSIZE;
+}
+
+static int name_device(struct nl_msg *msg, const void *name)
+{
+	struct nlattr *header = nla_nest_start(msg, ETHTOOL_A_FEATURES_HEADER | NLA_F_NESTED);
+
+	if (!header || nla_put_string(msg, ETHTOOL_A_HEADER_DEV_NAME, name))
+		return -NLE_MSGSIZE;
+	nla_nest_end(msg, header);
+	return 0;
 }
 
 int netdev_features(const char *name, struct netdev_features *out, struct err *e)
 {
-	struct nl_sock *sk = nl_socket_alloc();
 	int err;
 
-	*out = (struct netdev_features){-1, -1, -1, -1, -1};
-	err = sk ? ask_features(sk, name, out) : -NLE_NOMEM;
-	nl_socket_free(sk);
+	*out = (struct netdev_features){-1, -1, -1, -1, -1, -1};
+	err = ask_genl(&(struct genl_request){
+		.family = ETHTOOL_GENL_NAME,
+		.version = ETHTOOL_GENL_VERSION,
+		.command = ETHTOOL_MSG_FEATURES_GET,
+		.fill = name_device,
+		.device = name,
+		.on_answer = on_features,
+		.arg = out,
+	});
 	return err < 0 ? no_netlink(name, err, e) : 0;
+}
+
+/* ---- what XDP its driver has ---- */
+
+/* From Linux' include/uapi/linux/netdev.h (6.3), which older headers do not have. */
+#define NETDEV_FAMILY "netdev"
+#define NETDEV_VERSION 1
+#define NETDEV_GET 1	      /* NETDEV_CMD_DEV_GET */
+#define NETDEV_IFINDEX 1      /* NETDEV_A_DEV_IFINDEX, u32 */
+#define NETDEV_XDP_FEATURES 3 /* NETDEV_A_DEV_XDP_FEATURES, u64 */
+#define XDP_ACT_BASIC 1	      /* NETDEV_XDP_ACT_BASIC: runs programs, and takes their verdicts */
+#define XDP_ACT_RX_SG 32      /* NETDEV_XDP_ACT_RX_SG: frames of several buffers */
+
+static int index_device(struct nl_msg *msg, const void *ifindex)
+{
+	return nla_put_u32(msg, NETDEV_IFINDEX, *(const uint32_t *)ifindex);
+}
+
+static int on_xdp_features(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attr[NETDEV_XDP_FEATURES + 1];
+	struct netdev_xdp *out = arg;
+	uint64_t features;
+
+	if (genlmsg_parse(nlmsg_hdr(msg), 0, attr, NETDEV_XDP_FEATURES, NULL) ||
+	    !attr[NETDEV_XDP_FEATURES])
+		return NL_SKIP;
+	features = nla_get_u64(attr[NETDEV_XDP_FEATURES]);
+	*out = (struct netdev_xdp){
+		.known = true,
+		.native = features & XDP_ACT_BASIC,
+		.several_buffers = features & XDP_ACT_RX_SG,
+	};
+	return NL_OK;
+}
+
+struct netdev_xdp netdev_xdp(int ifindex)
+{
+	const uint32_t index = (uint32_t)ifindex;
+	struct netdev_xdp out = {0};
+
+	ask_genl(&(struct genl_request){
+		.family = NETDEV_FAMILY,
+		.version = NETDEV_VERSION,
+		.command = NETDEV_GET,
+		.fill = index_device,
+		.device = &index,
+		.on_answer = on_xdp_features,
+		.arg = &out,
+	});
+	return out;
 }
 
 /* ---- tc ---- */

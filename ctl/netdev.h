@@ -14,18 +14,30 @@ struct netdev {
 	unsigned int mtu;
 	bool up, carrier;
 };
-/* -ENODEV where there is none of that name in the thread's namespace. */
+/*
+ * name may be an alternative one (`ip link property`); out has the name proper. -ENODEV where there
+ * is none of that name in the thread's namespace.
+ */
 int netdev_get(const char *name, struct netdev *out, struct err *e);
 
 /* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
 struct netdev_features {
-	int lro;	 /* rx-lro */
-	int gro_hw;	 /* rx-gro-hw */
-	int rxvlan;	 /* rx-vlan-hw-parse: strips VLAN tags before XDP */
-	int rx_checksum; /* rx-checksum */
-	int tx_checksum; /* tx-checksum-ip-generic, -ipv4 or -ipv6 */
+	int lro;	      /* rx-lro */
+	int gro_hw;	      /* rx-gro-hw */
+	int rxvlan;	      /* rx-vlan-hw-parse: strips VLAN tags before XDP */
+	int rx_checksum;      /* rx-checksum */
+	int tx_checksum;      /* tx-checksum-ip-generic, -ipv4 or -ipv6 */
+	int udp_segmentation; /* tx-udp-segmentation */
 };
 int netdev_features(const char *name, struct netdev_features *out, struct err *e);
+
+/* What of XDP the interface's driver has; the kernel tells from 6.3 on. */
+struct netdev_xdp {
+	bool known;
+	bool native;
+	bool several_buffers; /* takes frames larger than one buffer in native mode */
+};
+struct netdev_xdp netdev_xdp(int ifindex);
 
 /* What tc has on an interface: a qdisc, or a filter. */
 struct netdev_tc {

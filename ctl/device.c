@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "device.h"
+
+#include <errno.h>
+#include <linux/if_arp.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/vxlan.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- asking the kernel ---- */
+
+static void copy_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+/* VXLAN alone has an attribute of its own for it. */
+static int get_link(struct rtnl_link *link)
+{
+	uint32_t ifindex;
+
+	if (rtnl_link_is_vxlan(link) && !rtnl_link_vxlan_get_link(link, &ifindex))
+		return (int)ifindex;
+	return rtnl_link_get_link(link);
+}
+
+static void read_device(struct device *d, struct rtnl_link *link)
+{
+	const struct nl_addr *address = rtnl_link_get_addr(link);
+	int netnsid;
+
+	memset(d, 0, sizeof(*d));
+	d->ifindex = rtnl_link_get_ifindex(link);
+	copy_text(d->name, sizeof(d->name), rtnl_link_get_name(link));
+	d->type = rtnl_link_get_arptype(link);
+	copy_text(d->kind, sizeof(d->kind), rtnl_link_get_type(link));
+	copy_text(d->port_kind, sizeof(d->port_kind), rtnl_link_get_slave_type(link));
+	d->master = rtnl_link_get_master(link);
+	d->link = get_link(link);
+	d->link_elsewhere = !rtnl_link_get_link_netnsid(link, &netnsid);
+	if (address && nl_addr_get_len(address) == sizeof(d->address))
+		memcpy(d->address, nl_addr_get_binary_addr(address), sizeof(d->address));
+}
+
+static int read_all(struct devices *out)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_cache *cache = NULL;
+	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+
+	if (!err)
+		err = rtnl_link_alloc_cache(sk, AF_UNSPEC, &cache);
+	nl_socket_free(sk);
+	if (err)
+		return err;
+	out->all = calloc((size_t)nl_cache_nitems(cache) + 1, sizeof(*out->all));
+	for (struct nl_object *at = nl_cache_get_first(cache); at && out->all;
+	     at = nl_cache_get_next(at))
+		read_device(&out->all[out->count++], (struct rtnl_link *)at);
+	nl_cache_free(cache);
+	return out->all ? 0 : -NLE_NOMEM;
+}
+
+int devices_read(struct devices *out, struct err *e)
+{
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	err = read_all(out);
+	if (!err)
+		return 0;
+	return fail(e, err == -NLE_NOMEM ? -ENOMEM : -EIO, "interfaces",
+		    "asking the kernel about them: %s (see doctor)", nl_geterror(err));
+}
+
+void devices_free(struct devices *d)
+{
+	free(d->all);
+}
+
+const struct device *devices_find(const struct devices *d, int ifindex)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (d->all[i].ifindex == ifindex)
+			return &d->all[i];
+	return NULL;
+}
+
+/* ---- where mangle cannot work ---- */
+
+/* Those that carry packets without an Ethernet header, and what does the same with one. */
+static const struct {
+	const char *kind, *what, *instead;
+} without_header[] = {
+	{"tun", "a TUN device", "use a TAP device"},
+	{"wireguard", "WireGuard",
+	 "run GRETAP or VXLAN through the tunnel and attach to that, or mangle where the tunnel's packets go on by Ethernet"},
+	{"gre", "a GRE tunnel", "use a GRETAP tunnel"},
+	{"ip6gre", "a GRE tunnel", "use an IP6GRETAP tunnel"},
+	{"ipip", "an IPIP tunnel", "use a GRETAP or VXLAN tunnel"},
+	{"sit", "a SIT tunnel", "use a GRETAP or VXLAN tunnel"},
+	{"ip6tnl", "an IP6TNL tunnel", "use an IP6GRETAP or VXLAN tunnel"},
+	{"ppp", "a PPP device", "mangle where its packets go on by Ethernet"},
+};
+
+static void list_ports(const struct devices *all, int master, char *buf, size_t size)
+{
+	size_t length = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < all->count && length < size; i++)
+		if (all->all[i].master == master)
+			length += (size_t)snprintf(buf + length, size - length, "%s%s",
+						   length ? ", " : "", all->all[i].name);
+}
+
+static void say_no_header(const struct device *d, char *why, size_t size)
+{
+	for (size_t i = 0; i < sizeof(without_header) / sizeof(*without_header); i++)
+		if (!strcmp(d->kind, without_header[i].kind)) {
+			snprintf(why, size, "its packets have no Ethernet header: it is %s (%s)",
+				 without_header[i].what, without_header[i].instead);
+			return;
+		}
+	snprintf(
+		why, size,
+		"its packets have no Ethernet header: its link type is %u%s%s (attach where they come in by Ethernet)",
+		d->type, *d->kind ? ", its kind " : "", d->kind);
+}
+
+bool device_is_unfit(const struct devices *all, const struct device *d, char *why, size_t size)
+{
+	char ports[128];
+
+	if (d->type != ARPHRD_ETHER && d->type != ARPHRD_LOOPBACK) {
+		say_no_header(d, why, size);
+	} else if (!strcmp(d->kind, "vrf")) {
+		list_ports(all, d->ifindex, ports, sizeof(ports));
+		snprintf(
+			why, size,
+			"it is a VRF, which receives no frames itself (attach to its interfaces%s%s)",
+			*ports ? ": " : "", ports);
+	} else if (!strcmp(d->kind, "ifb")) {
+		snprintf(
+			why, size,
+			"it is an IFB, whose packets come by no XDP hook (attach to the interface that they are redirected from)");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ---- devices above and below each other ---- */
+
+bool device_shares_link(const struct device *d)
+{
+	static const char *const kinds[] = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(d->kind, kinds[i]))
+			return true;
+	return false;
+}
+
+/* The link of these two is no device below, but the other end. */
+static bool is_pair(const struct device *d)
+{
+	return !strcmp(d->kind, "veth") || !strcmp(d->kind, "netkit");
+}
+
+/* What a tunnel or MACsec receives is another frame, which was inside of the one received below. */
+static bool is_on(const struct device *upper, const struct device *lower, bool shared)
+{
+	if (lower->master == upper->ifindex)
+		return true;
+	return upper->link == lower->ifindex && !upper->link_elsewhere && !is_pair(upper) &&
+	       (!shared || device_shares_link(upper));
+}
+
+/* The kernel stacks no more than 8 devices; depth bounds the walk where two change meanwhile. */
+static bool is_above(const struct devices *all, const struct device *upper,
+		     const struct device *lower, bool shared, int depth)
+{
+	if (depth == 8)
+		return false;
+	for (size_t i = 0; i < all->count; i++)
+		if (&all->all[i] != lower && is_on(&all->all[i], lower, shared) &&
+		    (&all->all[i] == upper ||
+		     is_above(all, upper, &all->all[i], shared, depth + 1)))
+			return true;
+	return false;
+}
+
+bool device_is_above(const struct devices *all, const struct device *upper,
+		     const struct device *lower, bool shared)
+{
+	return upper != lower && is_above(all, upper, lower, shared, 0);
+}

@@ -1,0 +1,261 @@
+"""Which interfaces can have mangle: those without an Ethernet header cannot, two that packets pass one after the other
+cannot both; and what of it works on those that can. Devices that only other kernels have are tried in guests
+(tests/vm/bare)."""
+
+import contextlib
+import fcntl
+import os
+import re
+import struct
+
+import pytest
+from mangletest import ctl, netns
+
+import live
+from live import SHARED
+
+TUNSETIFF = 0x400454ca
+IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 1, 2, 0x1000, 0x4000
+ENTITIES = {b"ABCD": 6001, b"EFGH": 6002}
+TEXT = live.config(live.service(entities=ENTITIES))
+LONG = "enp131s0f1npf0vf22np0"
+
+
+@contextlib.contextmanager
+def tun(ns, dev, flags):
+    """A device of the tun driver, and its file, by which it sends and receives as a guest does."""
+    with ns.enter():
+        f = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        with ns.enter():
+            fcntl.ioctl(f, TUNSETIFF, struct.pack("16sH22x", dev.encode(), flags | IFF_NO_PI))
+        yield f
+    finally:
+        os.close(f)
+
+
+@pytest.fixture
+def port(lab):
+    """snd:s0 – m0:mid, with m0 a port of the bridge br0, which has its MAC address and the host's IP address."""
+    snd, mid = lab.ns("snd"), lab.ns("mid")
+    lab.veth(snd, "s0", mid, "m0")
+    mid.ip("link add br0 type bridge forward_delay 0", f"link set br0 address {netns.mac_of('m0')}",
+           "link set m0 master br0", "link set br0 up")
+    snd.ip("address add 10.77.1.1/24 dev s0")
+    mid.ip("address add 10.77.1.2/24 dev br0")
+    return snd, mid
+
+
+def arrives(snd, mid, count=20):
+    """On which ports datagrams with the tag ABCD arrive that were sent to the shared port."""
+    with snd.lab.sockets():
+        sockets = {p: mid.udp("10.77.1.2", p) for p in (SHARED, *ENTITIES.values())}
+        s = snd.udp("10.77.1.1", 40000)
+        for _ in range(count):
+            s.sendto(b"ABCD hello", ("10.77.1.2", SHARED))
+        got = live.by_port(sockets, count)
+    return {p: len(v) for p, v in got.items() if v}
+
+
+def doctor_about(what, *levels, argv=("doctor",)):
+    """What doctor says of something: lines, without its name, of these levels."""
+    lines = [row.split(None, 1) for row in ctl.run(*argv).out.splitlines()]
+    lines = [(level, *text.split(": ", 1)) for level, text in lines]
+    return [text for level, name, text in lines if name == what and (not levels or level in levels)]
+
+
+def doctor(ns, dev, *levels):
+    return doctor_about(dev, *levels, argv=("-n", ns.name, "doctor", dev))
+
+
+# --- where it cannot work -------------------------------------------------------------------------
+
+def refused(ns, dev, why, config=None):
+    """Neither attach nor attach beside another takes it, nothing is loaded, and doctor says the same."""
+    options = ["--config", config] if config else []
+    ctl.assert_error(["-n", ns.name, "attach", dev, *options], 1, f"^mangle-ctl: {dev}: .*{why}")
+    ctl.assert_error(["-n", ns.name, "attach", "lo", dev, *options], 1, f"^mangle-ctl: {dev}: .*{why}")
+    assert not ctl.pins() and netns.xdp_on(ns, "lo") is None
+    r = ctl.run("-n", ns.name, "doctor", dev)
+    assert r.status == 1, r
+    said, = doctor(ns, dev, "bad")
+    assert re.search(why, said), said
+
+
+def test_tun_has_no_ethernet_header(lab, mangle):
+    ns = lab.ns("a")
+    with tun(ns, "anyname", IFF_TUN):
+        refused(ns, "anyname", "no Ethernet header: it is a TUN device.*TAP", mangle.file(TEXT))
+
+
+def test_ifb_has_no_hook(lab, mangle):
+    ns = lab.ns("a")
+    ns.ip("link add any0 type ifb")
+    refused(ns, "any0", "IFB.*redirected from", mangle.file(TEXT))
+
+
+def test_tap_is_mangled(lab, mangle):
+    """The same driver with an Ethernet header, in native mode."""
+    ns = lab.ns("a")
+    with tun(ns, "tun0", IFF_TAP) as f:
+        ns.ip("address add 10.77.1.2/24 dev tun0", "link set tun0 up",
+              f"neigh replace 10.77.1.1 lladdr {netns.mac_of('s0')} dev tun0 nud permanent")
+        mac = ns.run("cat", "/sys/class/net/tun0/address").stdout.strip()
+        mangle.attach(ns, "tun0", text=TEXT)
+        frame = netns.craft(b"ABCD hello", src="10.77.1.1", dst="10.77.1.2", sport=40000, dport=SHARED)
+        frame = bytes.fromhex(mac.replace(":", "")) + frame[6:]
+        sockets = {p: ns.udp("10.77.1.2", p) for p in (SHARED, 6001)}
+        os.write(f, frame)
+        assert live.by_port(sockets, 1) == {SHARED: [], 6001: [b"ABCD hello"]}
+
+
+# --- not twice ------------------------------------------------------------------------------------
+
+def test_bridge_and_its_port(port, mangle):
+    """Packets to the host pass both: neither order, by one command or two; and what is attached stays as it is."""
+    snd, mid = port
+    config = mangle.file(TEXT)
+    for named in (("m0", "br0"), ("br0", "m0")):
+        ctl.assert_error(["-n", mid.name, "attach", *named, "--config", config], 1, "(m0|br0), which is named too.*twice")
+        assert not ctl.pins()
+    mangle.attach(mid, "m0", text=TEXT)
+    ctl.assert_error(["-n", mid.name, "attach", "br0"], 1, "br0: .* above m0, which is attached: .*twice")
+    assert arrives(snd, mid) == {6001: 20}
+    ctl.ok("-n", mid.name, "detach", "m0")
+    mangle.attach(mid, "br0", mode="auto")
+    for options in ((), ("--mode", "generic")):
+        ctl.assert_error(["-n", mid.name, "attach", "m0", *options], 1, "m0: .* a port of br0, which is attached: .*twice")
+    ctl.assert_error(["-n", mid.name, "attach", "br0", "m0"], 1, "a port of br0, which is attached")
+    assert arrives(snd, mid) == {6001: 20} and mangle.reasons()["rewritten"] == 40
+
+
+def test_macvlan_and_its_parent(port, mangle):
+    """Over more than one device, too: br0's macvlan gets what its port m0 has received."""
+    snd, mid = port
+    mid.ip("link add mv0 link br0 type macvlan", "link set mv0 up")
+    for lower, how in (("br0", "above"), ("m0", "above")):
+        mangle.attach(mid, lower, mode="auto", text=TEXT)
+        ctl.assert_error(["-n", mid.name, "attach", "mv0"], 1, f"mv0: .* {how} {lower}, which is attached")
+        ctl.ok("detach", "--all", "--purge")
+    mangle.attach(mid, "mv0", mode="auto", text=TEXT)
+    ctl.assert_error(["-n", mid.name, "attach", "m0"], 1, "m0: .* below mv0, which is attached")
+
+
+def test_guard_lets_good_packets_through(port, mangle):
+    """The manual's service on the new ports, which drops what is sent there directly."""
+    snd, mid = port
+    mangle.attach(mid, "br0", mode="auto", text=TEXT)
+    ctl.ok("service", "add", "direct", "--proto", "udp", "--port", "6001,6002", "--tag", "0:1", "--size", "0:65535",
+           "--invalid", "drop", "--unknown", "drop")
+    ctl.assert_error(["-n", mid.name, "attach", "m0"], 1, "twice")
+    assert arrives(snd, mid) == {6001: 20}
+    with snd.lab.sockets():
+        s = mid.udp("10.77.1.2", 6001)
+        snd.udp("10.77.1.1", 40000).sendto(b"ABCD direct", ("10.77.1.2", 6001))
+        assert netns.drain([s], 0, quiet=0.2) == {s: []}
+
+
+def test_enslaved_afterwards_is_said(lab, mangle):
+    """Both were attached before one became the other's port: that is no change of mangle's, but status and doctor say it."""
+    snd, mid = lab.ns("snd"), lab.ns("mid")
+    lab.veth(snd, "s0", mid, "m0")
+    mid.ip("link add br0 type bridge", "link set br0 up")
+    mangle.attach(mid, "m0", "br0", mode="auto", text=TEXT)
+    assert not [w for w in ctl.js("status")["warnings"] if "twice" in w]
+    mid.ip("link set m0 master br0")
+    said = [w for w in ctl.js("status")["warnings"] if "twice" in w]
+    assert said == ["m0: it is a port of br0, which is attached too: packets that pass both are mangled twice "
+                    "(detach one of the two)"]
+    assert said[0] in doctor_about("interfaces", "warn")
+    assert ctl.change("-n", mid.name, "attach", "br0")["changed"] is False  # they are attached
+
+
+def vxlan(line):
+    """A VXLAN device at either end, whose outer packets are m0's; 10.77.3.1 and .2."""
+    for ns, dev, own, peer in ((line.snd, "s0", 1, 2), (line.mid, "m0", 2, 1)):
+        ns.ip(f"link add vx0 type vxlan id 5 dstport 4789 local 10.77.1.{own} remote 10.77.1.{peer} dev {dev}",
+              f"address add 10.77.3.{own}/24 dev vx0", "link set vx0 up")
+
+
+@pytest.mark.parametrize("order", (("vx0", "m0"), ("m0", "vx0")), ids="-".join)
+def test_tunnel_and_the_device_below_it(line, mangle, order):
+    """They receive different frames, so both may be attached, and the kernel wants the lower one first."""
+    vxlan(line)
+    mangle.attach(line.mid, *order, mode="auto", text=TEXT)
+    for net in (1, 3):
+        with line.lab.sockets():
+            source, destination = netns.addresses(net, 4)
+            sockets = {p: line.mid.udp(destination, p) for p in (SHARED, 6001)}
+            line.snd.udp(source, 40000).sendto(b"ABCD hello", (destination, SHARED))
+            assert live.by_port(sockets, 1) == {SHARED: [], 6001: [b"ABCD hello"]}
+
+
+@pytest.mark.parametrize("mode", live.MODES)
+def test_upper_first_says_what_the_kernel_says(line, mangle, mode):
+    """It takes no program below one that has one: that is the reason, and not one on the interface itself."""
+    vxlan(line)
+    mangle.attach(line.mid, "vx0", mode="auto", text=TEXT)
+    said = ctl.assert_error(["-n", line.mid.name, "attach", "m0", "--mode", mode], 1, "vx0, which is above it, has an XDP program")
+    assert "id 0" not in said and "xdp off" not in said
+    assert [i["name"] for i in mangle.attached()] == ["vx0"]
+
+
+def test_upper_program_of_others(port, mangle, build):
+    _, mid = port
+    mid.ip(f"link set dev br0 xdpgeneric obj {build('pass.bpf.c')} sec xdp")
+    theirs = netns.xdp_on(mid, "br0")
+    ctl.assert_error(["-n", mid.name, "attach", "m0", "--config", mangle.file(TEXT)], 1,
+                     rf"br0, which is above it, has an XDP program \(id {theirs}, name \w+\)")
+    assert netns.xdp_on(mid, "br0") == theirs and not ctl.pins()
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ("short", LONG, "x" * 127))
+def test_alternative_names(line, mangle, name):
+    """They mean the interface, whose name proper is what is recorded and shown."""
+    line.mid.ip(f"link property add dev m0 altname {name}")
+    mid = line.mid.name
+    assert mangle.attach(line.mid, name, text=TEXT).out.startswith("m0: attached")
+    assert [i["name"] for i in mangle.attached()] == ["m0"]
+    assert ctl.change("-n", mid, "attach", "m0", name)["changed"] is False
+    assert ctl.run("-n", mid, "status", name).status == 0
+    assert "ok" in ctl.run("-n", mid, "doctor", name).out
+    ctl.ok("-n", mid, "service", "set", "default", "--interface", name)
+    assert [s["interface"] for s in ctl.js("service", "list")] == ["m0"]
+    frame = netns.craft(b"ABCD hello", src="10.77.1.1", dst="10.77.1.2", sport=40000, dport=SHARED).hex()
+    assert ctl.js("-n", mid, "explain", "--hex", frame, "--interface", name)["reason"] == "rewritten"
+    assert ctl.js("-n", mid, "explain", "--hex", frame, "--interface", "m1")["reason"] == "no_service"
+    ctl.ok("-n", mid, "detach", name)
+    assert not mangle.attached() and netns.xdp_on(line.mid, "m0") is None
+
+
+def test_no_such_alternative_name(line, mangle):
+    for name in (LONG, "x" * 127, "x" * 128, "x" * 300):
+        ctl.assert_error(["-n", line.mid.name, "attach", name, "--config", mangle.file(TEXT)], 1, "such name|of that name")
+        ctl.assert_error(["-n", line.mid.name, "service", "add", "a", "--proto", "udp", "--port", "5", "--tag", "0:4", "--size",
+                          "4:9", "--interface", name], 2, "--interface")
+
+
+# --- doctor ---------------------------------------------------------------------------------------
+
+def test_doctor_asks_for_native_mode(port, mangle):
+    """Before attaching the kernel is asked; afterwards it says what the interface runs in, and only that."""
+    _, mid = port
+
+    def said(dev):
+        return [t for t in doctor(mid, dev) if "mode" in t]
+
+    asked = said("m0")
+    if "does not tell" in asked[0]:
+        pytest.skip("a kernel before 6.3")
+    assert asked == ["its driver has native mode"]
+    assert said("br0")[0].startswith("its driver has no native mode") and len(said("br0")) == 1
+    mangle.attach(mid, "m0", text=TEXT)
+    assert said("m0") == ["attached, native mode"]
+
+
+def test_doctor_names_the_interface_once(lab):
+    ns = lab.ns("a")
+    said, = doctor(ns, "nope0", "bad")
+    assert not said.startswith("nope0")
