@@ -21,12 +21,12 @@ static int parse_tag_argument(const struct cmd *c, const char *word, struct tag 
 static int check_length(const struct cmd *c, const char *word, const struct tag *tag,
 			const struct service *s, struct err *e)
 {
+	struct why why;
+
 	if (tag->len == s->tag_len)
 		return 0;
-	return fail(
-		e, -EINVAL, c->name,
-		"TAG %.100s: has %u bytes, and those of service %s have %u (see mangle-ctl service list)",
-		word, tag->len, s->name, s->tag_len);
+	tag_length_why(word, tag->len, s, &why);
+	return fail(e, -EINVAL, c->name, "TAG %.100s: %s", word, why.text);
 }
 
 static int not_there(const char *word, const struct service *s, struct err *e)

@@ -20,6 +20,7 @@
 #define LINE_MAX_BYTES 4096		   /* of a table file */
 #define FILE_MAX_BYTES (UINT64_C(1) << 30) /* an endless input must end */
 #define ECHO "%.64s"			   /* of what the file holds, in an error */
+#define ECHO_BYTES 64
 
 /* ---- files -------------------------------------------------------------------------------- */
 
@@ -28,18 +29,24 @@ static bool is_stdin(const char *file)
 	return !strcmp(file, "-");
 }
 
-/* The caller closes *in with close_input. */
-static int open_input(const char *file, const char *what, FILE **in, struct err *e)
+/* What errors call it. */
+static const char *file_name(const char *file)
+{
+	return is_stdin(file) ? "<stdin>" : file;
+}
+
+/* 0 or negative errno. The caller closes *in with close_input. */
+static int open_input(const char *file, FILE **in)
 {
 	struct stat st;
 
 	*in = is_stdin(file) ? stdin : fopen(file, "re");
 	if (!*in)
-		return fail(e, -errno, file, "%s%s", what, strerror(errno));
+		return -errno;
 	if (!fstat(fileno(*in), &st) && S_ISDIR(st.st_mode)) {
 		if (*in != stdin)
 			fclose(*in);
-		return fail(e, -EISDIR, file, "%sit is a directory", what);
+		return -EISDIR;
 	}
 	return 0;
 }
@@ -50,24 +57,38 @@ static void close_input(FILE *in)
 		fclose(in);
 }
 
-/* Says why, with FILE:LINE as the object. */
-static int __attribute__((format(printf, 4, 5)))
-fail_at(struct err *e, const char *file, uint64_t line, const char *fmt, ...)
+/* Says why, with FILE:LINE as the object, and where the format is told unless it says what to do.
+ */
+static int __attribute__((format(printf, 5, 6)))
+fail_at(struct err *e, const char *file, uint64_t line, const char *page, const char *fmt, ...)
 {
 	char object[PATH_MAX + 24];
 	char text[sizeof(e->line)];
+	size_t len;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(object, sizeof(object), "%s:%" PRIu64, file, line);
+	len = strlen(text);
+	if (page && (!len || text[len - 1] != ')'))
+		snprintf(text + len, sizeof(text) - len, " (see %s)", page);
+	snprintf(object, sizeof(object), "%s:%" PRIu64, file_name(file), line);
 	return fail(e, -EINVAL, object, "%s", text);
+}
+
+#define BOM "\xef\xbb\xbf" /* UTF-8's byte order mark */
+
+static bool is_utf16(const char *start, size_t len)
+{
+	return len >= 2 && (!memcmp(start, "\xff\xfe", 2) || !memcmp(start, "\xfe\xff", 2));
 }
 
 /* ---- table files -------------------------------------------------------------------------- */
 
 #define READING_TABLE "reading entities: "
+#define TABLE_PAGE "TABLE FILES in mangle-ctl(8)"
+#define BAD_LINE(l, ...) fail_at(e, (l)->file, (l)->line, TABLE_PAGE, __VA_ARGS__)
 
 struct lines {
 	FILE *in;
@@ -87,75 +108,112 @@ static int next_line(struct lines *l, struct err *e)
 	l->line++;
 	while ((c = getc_unlocked(l->in)) != EOF && c != '\n') {
 		if (l->len == sizeof(l->text))
-			return fail_at(e, l->file, l->line,
-				       READING_TABLE "the line is longer than %d bytes",
-				       LINE_MAX_BYTES);
+			return BAD_LINE(l, "entity: the line is longer than %d bytes",
+					LINE_MAX_BYTES);
 		l->text[l->len++] = (char)c;
 	}
 	if (ferror(l->in))
-		return fail(e, -errno, l->file, READING_TABLE "%s", strerror(errno));
+		return fail(e, -errno, file_name(l->file), READING_TABLE "%s", strerror(errno));
 	l->bytes += l->len + 1;
 	if (l->bytes > FILE_MAX_BYTES)
-		return fail(e, -EFBIG, l->file, READING_TABLE "it is larger than 1 GiB");
+		return fail(e, -EFBIG, file_name(l->file), READING_TABLE "it is larger than 1 GiB");
 	return c == '\n' || l->len;
+}
+
+/* What editors put in front of the text. */
+static int skip_mark(struct lines *l, struct err *e)
+{
+	size_t len = sizeof(BOM) - 1;
+
+	if (is_utf16(l->text, l->len))
+		return BAD_LINE(l, "entity: this is UTF-16 text (save it as UTF-8)");
+	if (l->len >= len && !memcmp(l->text, BOM, len)) {
+		l->len -= len;
+		memmove(l->text, l->text + len, l->len);
+	}
+	return 0;
+}
+
+static int bad_word(const struct lines *l, const struct bad_word *bad, struct err *e)
+{
+	int len = (int)(bad->len < ECHO_BYTES ? bad->len : ECHO_BYTES);
+
+	if (!bad->text)
+		return BAD_LINE(l, "%s: %s", bad->what, bad->why.text);
+	return BAD_LINE(l, "%s: '%.*s' %s", bad->what, len, bad->text, bad->why.text);
+}
+
+/* Is the row one that the service can have? */
+static int check_row(const struct lines *l, const struct service *like, const struct tag *tag,
+		     const struct entity *en, struct err *e)
+{
+	char text[TAG_TEXT_SIZE];
+	const char *what;
+	struct why why;
+
+	if (tag->len != like->tag_len) {
+		format_tag(tag->bytes, tag->len, text);
+		tag_length_why(text, tag->len, like, &why);
+		return BAD_LINE(l, "tag: '%s' %s", text, why.text);
+	}
+	if (entity_fits(like, en, &what, &why))
+		return BAD_LINE(l, "%s: %s", what, why.text);
+	return 0;
 }
 
 static int read_table_line(struct lines *l, const struct service *like, struct service *to,
 			   struct err *e)
 {
+	struct bad_word bad;
 	struct entity en;
-	const char *what;
 	struct tag tag;
-	struct why why;
-	int ret = parse_table_line(l->text, l->len, &tag, &en, &why);
+	int ret = l->line == 1 ? skip_mark(l, e) : 0;
 
+	if (ret)
+		return ret;
+	ret = parse_table_line(l->text, l->len, &tag, &en, &bad);
 	if (!ret)
 		return 0;
 	if (ret < 0)
-		return fail_at(e, l->file, l->line, READING_TABLE "%s", why.text);
-	if (tag.len != like->tag_len)
-		return fail_at(e, l->file, l->line,
-			       READING_TABLE "the tag has %u bytes, the service's tags have %u",
-			       (unsigned int)tag.len, (unsigned int)like->tag_len);
-	if (entity_fits(like, &en, &what, &why))
-		return fail_at(e, l->file, l->line, READING_TABLE "%s: %s", what, why.text);
+		return bad_word(l, &bad, e);
+	ret = check_row(l, like, &tag, &en, e);
+	if (ret)
+		return ret;
 	en.line = (uint32_t)l->line;
 	return service_add_entity(to, &en, e);
 }
 
 /* Sorted, each tag once, or the error that names both lines. */
-static int sort_read(struct service *s, const char *file, const char *what, struct err *e)
+static int sort_read(struct service *s, const char *file, struct err *e)
 {
 	char tag[TAG_TEXT_SIZE];
 	size_t twice;
 
 	if (!service_sort_entities(s, &twice))
 		return 0;
-	return fail_at(e, file, s->entities[twice].line, "%stag %s: already given in line %u", what,
+	return fail_at(e, file, s->entities[twice].line, NULL,
+		       "tag %s: already given in line %u (leave one out)",
 		       format_tag(s->entities[twice].tag, s->tag_len, tag),
 		       (unsigned int)s->entities[twice - 1].line);
 }
 
 /* The entities of a table file alone, in a service that has nothing else; like: settings. */
-static int read_table(const char *file, const struct service *like, struct service *to,
+static int read_table(FILE *in, const char *file, const struct service *like, struct service *to,
 		      struct err *e)
 {
-	struct lines l = {.file = file};
-	int ret = open_input(file, READING_TABLE, &l.in, e);
+	struct lines l = {.in = in, .file = file};
+	int ret;
 
 	service_defaults(to);
 	memcpy(to->name, like->name, sizeof(to->name));
 	to->tag_len = like->tag_len;
-	if (ret)
-		return ret;
 	while ((ret = next_line(&l, e)) > 0) {
 		ret = read_table_line(&l, like, to, e);
 		if (ret)
 			break;
 	}
-	close_input(l.in);
 	if (!ret)
-		ret = sort_read(to, file, READING_TABLE, e);
+		ret = sort_read(to, file, e);
 	if (ret)
 		service_free(to);
 	return ret;
@@ -183,10 +241,10 @@ static int merge_table(struct service *s, struct service *from, const char *file
 			continue;
 		format_tag(en->tag, s->tag_len, text);
 		if (known)
-			return fail_at(e, file, en->line,
-				       READING_TABLE "tag %s: already given in %s:%u", text, known,
-				       (unsigned int)old->line);
-		return fail_at(e, file, en->line, READING_TABLE "tag %s: already there", text);
+			return fail_at(e, file, en->line, NULL,
+				       "tag %s: already given in %s:%u (leave one out)", text,
+				       file_name(known), (unsigned int)old->line);
+		return fail_at(e, file, en->line, NULL, "tag %s: already there", text);
 	}
 	if (!s->entity_count) {
 		service_move_entities(s, from);
@@ -198,11 +256,14 @@ static int merge_table(struct service *s, struct service *from, const char *file
 	return ret;
 }
 
-static int load_table(const char *file, struct service *s, const char *known, struct err *e)
+/* Closes in. */
+static int load_table(FILE *in, const char *file, struct service *s, const char *known,
+		      struct err *e)
 {
 	struct service table;
-	int ret = read_table(file, s, &table, e);
+	int ret = read_table(in, file, s, &table, e);
 
+	close_input(in);
 	if (!ret)
 		ret = merge_table(s, &table, file, known, e);
 	service_free(&table);
@@ -212,9 +273,13 @@ static int load_table(const char *file, struct service *s, const char *known, st
 int table_load(const char *file, struct service *s, struct err *e)
 {
 	size_t twice;
+	FILE *in;
+	int ret = open_input(file, &in);
 
+	if (ret)
+		return fail(e, ret, file_name(file), READING_TABLE "%s", strerror(-ret));
 	service_sort_entities(s, &twice);
-	return load_table(file, s, NULL, e);
+	return load_table(in, file, s, NULL, e);
 }
 
 void table_save_line(FILE *out, const struct entity *en, unsigned int tag_len)
@@ -231,6 +296,8 @@ void table_save_line(FILE *out, const struct entity *en, unsigned int tag_len)
 
 /* ---- events ------------------------------------------------------------------------------- */
 
+#define INDENTS 256 /* libyaml is a few lines ahead of what it speaks of */
+
 struct reader {
 	const char *file;
 	struct err *e;
@@ -244,6 +311,9 @@ struct reader {
 	int read_error; /* errno */
 	bool too_large;
 	bool has_nul;
+	char start[2];		/* the file's first bytes */
+	size_t indent[INDENTS]; /* blanks that a line begins with, of the last ones, by line */
+	const struct open_map *open;
 };
 
 /*
@@ -253,9 +323,12 @@ struct reader {
 static int give(void *arg, unsigned char *buf, size_t size, size_t *given)
 {
 	struct reader *r = arg;
+	bool begins = r->line_ended || !r->bytes;
 	int c = 0;
 
 	r->line += r->line_ended;
+	if (begins)
+		r->indent[r->line % INDENTS] = 0;
 	for (*given = 0; *given < size && c != '\n';) {
 		c = getc_unlocked(r->in);
 		if (c == EOF)
@@ -264,6 +337,12 @@ static int give(void *arg, unsigned char *buf, size_t size, size_t *given)
 			r->has_nul = true;
 			return 0;
 		}
+		if (r->bytes + *given < sizeof(r->start))
+			r->start[r->bytes + *given] = (char)c;
+		if (begins && c == ' ')
+			r->indent[r->line % INDENTS]++;
+		else
+			begins = false;
 		buf[(*given)++] = (unsigned char)c;
 	}
 	r->line_ended = c == '\n';
@@ -279,24 +358,59 @@ static uint64_t line_of(const struct reader *r)
 	return r->event.start_mark.line + 1;
 }
 
-#define BAD_AT(r, at, ...) fail_at((r)->e, (r)->file, (at), READING __VA_ARGS__)
+#define CONFIG_PAGE "mangle.yaml(5)"
+#define ONE_COLUMN "the keys of one service, and the '-' of one list, begin in one column"
+#define BAD_AT(r, at, ...) fail_at((r)->e, (r)->file, (at), CONFIG_PAGE, __VA_ARGS__)
 #define BAD(r, ...) BAD_AT(r, line_of(r), __VA_ARGS__)
+
+/* Whether the problem is the first thing in its line. */
+static bool begins_line(const struct reader *r)
+{
+	const yaml_mark_t *at = &r->parser.problem_mark;
+
+	return at->column == r->indent[(at->line + 1) % INDENTS];
+}
+
+/* What libyaml says of the commonest mistakes leads elsewhere. */
+static int bad_syntax(struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	const char *problem = p->problem ? p->problem : "no reason given";
+	uint64_t line = p->problem_mark.line + 1;
+
+	if (strstr(problem, "tab character") ||
+	    (strstr(problem, "cannot start any token") && *p->buffer.pointer == '\t'))
+		return BAD_AT(r, line,
+			      "indentation: there is a tab where blanks belong (YAML takes "
+			      "no other indentation)");
+	if (!strcmp(problem, "mapping values are not allowed in this context"))
+		return BAD_AT(r, line,
+			      "indentation: a key cannot stand here (" ONE_COLUMN
+			      "; text that has ': ' in it is quoted)");
+	if (begins_line(r) && (!strcmp(problem, "did not find expected '-' indicator") ||
+			       !strcmp(problem, "did not find expected key")))
+		return BAD_AT(r, line,
+			      "indentation: this line fits nothing above it (" ONE_COLUMN ")");
+	return BAD_AT(r, line, "this is neither YAML nor JSON: %s%s%s", problem,
+		      p->context ? " " : "", p->context ? p->context : "");
+}
 
 static int bad_input(struct reader *r)
 {
 	if (r->read_error)
-		return fail(r->e, -r->read_error, r->file, READING "%s", strerror(r->read_error));
+		return fail(r->e, -r->read_error, file_name(r->file), READING "%s",
+			    strerror(r->read_error));
 	if (r->too_large)
-		return fail(r->e, -EFBIG, r->file, READING "it is larger than 1 GiB");
+		return fail(r->e, -EFBIG, file_name(r->file), READING "it is larger than 1 GiB");
+	if (r->has_nul && is_utf16(r->start, sizeof(r->start)))
+		return BAD_AT(r, r->line, "text: this is UTF-16 (save it as UTF-8)");
 	if (r->has_nul)
-		return BAD_AT(r, r->line, "there is a NUL byte (this is not a text file)");
+		return BAD_AT(r, r->line, "text: there is a NUL byte (this is not a text file)");
 	if (r->parser.error == YAML_MEMORY_ERROR)
-		return fail(r->e, -ENOMEM, r->file, READING "not enough memory");
+		return fail(r->e, -ENOMEM, file_name(r->file), READING "not enough memory");
 	if (r->parser.error == YAML_READER_ERROR)
 		return BAD_AT(r, r->line, "this is not UTF-8 text: %s", r->parser.problem);
-	return BAD_AT(r, r->parser.problem_mark.line + 1, "this is neither YAML nor JSON: %s%s%s",
-		      r->parser.problem ? r->parser.problem : "no reason given",
-		      r->parser.context ? " " : "", r->parser.context ? r->parser.context : "");
+	return bad_syntax(r);
 }
 
 static const char *anchor_of(const yaml_event_t *ev)
@@ -319,19 +433,30 @@ static const char *type_tag_of(const yaml_event_t *ev)
 	}
 }
 
+static bool is_plain(const struct reader *r)
+{
+	return r->event.type == YAML_SCALAR_EVENT &&
+	       r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
 static int next(struct reader *r)
 {
 	yaml_event_delete(&r->event);
 	if (!yaml_parser_parse(&r->parser, &r->event))
 		return bad_input(r);
 	if (r->event.type == YAML_ALIAS_EVENT)
-		return BAD(r, "alias '*" ECHO "' (write it out: aliases are not taken)",
+		return BAD(r, "alias: '*" ECHO "' is not taken (write out what it stands for)",
 			   (const char *)r->event.data.alias.anchor);
 	if (anchor_of(&r->event))
-		return BAD(r, "anchor '&" ECHO "' (anchors and aliases are not taken)",
+		return BAD(r, "anchor: '&" ECHO "' is not taken (leave it out, aliases too)",
 			   anchor_of(&r->event));
 	if (type_tag_of(&r->event))
-		return BAD(r, "YAML type '" ECHO "' (types are not taken)", type_tag_of(&r->event));
+		return BAD(r, "YAML type: '" ECHO "' is not taken (leave it out)",
+			   type_tag_of(&r->event));
+	if (is_plain(r) && r->event.end_mark.line > r->event.start_mark.line)
+		return BAD_AT(r, line_of(r) + 1,
+			      "indentation: this line goes on with the text above it (" ONE_COLUMN
+			      ")");
 	return 0;
 }
 
@@ -344,20 +469,20 @@ static const char *event_name(const struct reader *r)
 	case YAML_MAPPING_START_EVENT: return "a mapping";
 	default: break;
 	}
-	if (r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return "text in quotes";
-	return r->event.data.scalar.length ? "text" : "nothing";
+	return "nothing";
 }
 
 static int wrong_type(struct reader *r, const char *what, const char *wanted)
 {
-	return BAD(r, "%s: this is %s where %s belongs", what, event_name(r), wanted);
-}
+	const char *text = (const char *)r->event.data.scalar.value;
 
-static bool is_plain(const struct reader *r)
-{
-	return r->event.type == YAML_SCALAR_EVENT &&
-	       r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	if (r->event.type != YAML_SCALAR_EVENT || (!*text && is_plain(r)))
+		return BAD(r, "%s: this is %s where %s belongs", what, event_name(r), wanted);
+	if (!is_plain(r))
+		return BAD(r,
+			   "%s: '" ECHO "' is text in quotes where %s belongs (write it without)",
+			   what, text, wanted);
+	return BAD(r, "%s: '" ECHO "' is text where %s belongs", what, text, wanted);
 }
 
 static bool is_null(const struct reader *r, const char *s)
@@ -419,12 +544,12 @@ static int read_u16(struct reader *r, const char *what, uint64_t min, uint16_t *
 static int read_bool(struct reader *r, const char *what, bool *out)
 {
 	const char *s;
+	struct why why;
 
-	if (read_plain(r, what, "true or false", &s))
+	if (read_plain(r, what, "on or off", &s))
 		return -EINVAL;
-	*out = !strcmp(s, "true");
-	if (!*out && strcmp(s, "false"))
-		return bad_value(r, what, s, "is not true or false");
+	if (parse_switch(s, out, &why))
+		return bad_value(r, what, s, why.text);
 	return 0;
 }
 
@@ -463,17 +588,19 @@ struct key {
 	/* Reads the value to `to`; what: the key's name. */
 	int (*read)(struct reader *r, const char *what, void *to);
 	bool required;
+	const char *alias; /* the command line's word for it; NULL: the same */
 };
 
 #define MAX_KEYS 20
 struct mapping {
 	const char *what; /* it is: "service" */
+	const char *form; /* "a mapping", and how it looks */
 	const struct key *keys;
 	unsigned int count;
 };
-#define MAPPING(what, keys) \
+#define MAPPING(what, form, keys) \
 	{ \
-		what, keys, sizeof(keys) / sizeof((keys)[0]) \
+		what, form, keys, sizeof(keys) / sizeof((keys)[0]) \
 	}
 
 static int unknown_key(struct reader *r, const struct mapping *map, const char *name)
@@ -485,7 +612,23 @@ static int unknown_key(struct reader *r, const struct mapping *map, const char *
 	for (i = 0; i < map->count && len < sizeof(known); i++)
 		len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i ? ", " : "",
 					map->keys[i].name);
-	return BAD(r, "unknown key '" ECHO "' (known keys: %s)", name, known);
+	return BAD(r, "%s: unknown key '" ECHO "' (known keys: %s)", map->what, name, known);
+}
+
+static bool is_key(const struct key *key, const char *name)
+{
+	return !strcmp(key->name, name) || (key->alias && !strcmp(key->alias, name));
+}
+
+static bool has_key(const struct mapping *map, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < map->count; i++) {
+		if (is_key(&map->keys[i], name))
+			return true;
+	}
+	return false;
 }
 
 static int find_key(struct reader *r, const struct mapping *map, unsigned int *found)
@@ -498,7 +641,7 @@ static int find_key(struct reader *r, const struct mapping *map, unsigned int *f
 	if (read_text(r, map->what, &name))
 		return -EINVAL;
 	for (i = 0; i < map->count; i++) {
-		if (!strcmp(map->keys[i].name, name)) {
+		if (is_key(&map->keys[i], name)) {
 			*found = i;
 			return 0;
 		}
@@ -513,33 +656,75 @@ static int read_pair(struct reader *r, const struct mapping *map, void *to, uint
 	if (find_key(r, map, &k))
 		return -EINVAL;
 	if (lines[k])
-		return BAD(r, "key '%s' twice: already given in line %" PRIu64, map->keys[k].name,
-			   lines[k]);
+		return BAD(r, "%s: key '%s' twice: already given in line %" PRIu64, map->what,
+			   map->keys[k].name, lines[k]);
 	lines[k] = line_of(r);
 	if (next(r))
 		return -EINVAL;
 	return map->keys[k].read(r, map->keys[k].name, to);
 }
 
+/* The mappings that are being read, the innermost first. */
+struct open_map {
+	const struct mapping *map;
+	const struct open_map *outer;
+};
+
+/*
+ * A key that stands in another column has ended the mapping in libyaml's eyes. So what comes next
+ * is asked: a line that fits nowhere, or a key that is known here and not where it stands.
+ */
+static int missing_key(struct reader *r, const struct open_map *here, uint64_t start,
+		       const char *key)
+{
+	const struct open_map *open = here->outer;
+	const char *name;
+
+	do {
+		if (next(r))
+			return -EINVAL;
+		if (r->event.type == YAML_MAPPING_END_EVENT && open)
+			open = open->outer;
+	} while (r->event.type == YAML_MAPPING_END_EVENT ||
+		 r->event.type == YAML_SEQUENCE_END_EVENT);
+	name = r->event.type == YAML_SCALAR_EVENT ? (const char *)r->event.data.scalar.value : "";
+	if (open && has_key(here->map, name) && !has_key(open->map, name))
+		return BAD(r,
+			   "indentation: key '" ECHO "' of the %s in line %" PRIu64
+			   " stands outside of it (its keys begin in one column)",
+			   name, here->map->what, start);
+	return BAD_AT(r, start, "%s: key '%s' is missing", here->map->what, key);
+}
+
+static int read_pairs(struct reader *r, const struct mapping *map, void *to, uint64_t *lines)
+{
+	int ret;
+
+	while (!(ret = next(r)) && r->event.type != YAML_MAPPING_END_EVENT) {
+		ret = read_pair(r, map, to, lines);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 static int read_mapping(struct reader *r, const char *what, const struct mapping *map, void *to)
 {
+	const struct open_map here = {map, r->open};
 	uint64_t lines[MAX_KEYS] = {0};
 	uint64_t start = line_of(r);
 	unsigned int k;
 	int ret;
 
 	if (r->event.type != YAML_MAPPING_START_EVENT)
-		return wrong_type(r, what, "a mapping");
-	while (!(ret = next(r)) && r->event.type != YAML_MAPPING_END_EVENT) {
-		ret = read_pair(r, map, to, lines);
-		if (ret)
-			return ret;
-	}
+		return wrong_type(r, what, map->form);
+	r->open = &here;
+	ret = read_pairs(r, map, to, lines);
 	for (k = 0; k < map->count && !ret; k++) {
 		if (map->keys[k].required && !lines[k])
-			ret = BAD_AT(r, start, "%s: key '%s' is missing", map->what,
-				     map->keys[k].name);
+			ret = missing_key(r, &here, start, map->keys[k].name);
 	}
+	r->open = here.outer;
 	return ret;
 }
 
@@ -558,6 +743,16 @@ static int read_list(struct reader *r, const char *what,
 	return ret;
 }
 
+/* One value stands for a list of one. */
+static int read_list_or_one(struct reader *r, const char *what,
+			    int (*read_one)(struct reader *r, const char *what, void *to), void *to)
+{
+	if (r->event.type == YAML_SCALAR_EVENT &&
+	    !is_null(r, (const char *)r->event.data.scalar.value))
+		return read_one(r, what, to);
+	return read_list(r, what, read_one, to);
+}
+
 /* ---- entities ----------------------------------------------------------------------------- */
 
 static int read_min(struct reader *r, const char *what, void *to)
@@ -571,10 +766,11 @@ static int read_max(struct reader *r, const char *what, void *to)
 }
 
 static const struct key window_keys[] = {
-	{"min", read_min, true},
-	{"max", read_max, true},
+	{"min", read_min, true, NULL},
+	{"max", read_max, true, NULL},
 };
-static const struct mapping window_map = MAPPING("size", window_keys);
+static const struct mapping window_map = MAPPING("size", "a mapping like { min: 4, max: 1400 }",
+						 window_keys);
 
 static int read_window(struct reader *r, const char *what, struct window *out)
 {
@@ -622,20 +818,23 @@ static int read_entity_size(struct reader *r, const char *what, void *to)
 }
 
 static const struct key entity_keys[] = {
-	{"tag", read_entity_tag, true},
-	{"target", read_entity_target, true},
-	{"size", read_entity_size, false},
+	{"tag", read_entity_tag, true, NULL},
+	{"target", read_entity_target, true, NULL},
+	{"size", read_entity_size, false, NULL},
 };
-static const struct mapping entity_map = MAPPING("entity", entity_keys);
+static const struct mapping entity_map = MAPPING(
+	"entity", "a mapping like { tag: ABCD, target: 6001 }", entity_keys);
 
 /* ---- a service ---------------------------------------------------------------------------- */
 
 struct one_service {
 	struct service service;
-	/* The service's tag may come behind its entities: by tag length, the first line of an
-	 * entity that has it. */
-	uint32_t length_line[MANGLE_MAX_TAG + 1];
-	uint64_t unknown_line;
+	/* The service's tag may come behind its entities: by tag length, the first that has it. */
+	struct {
+		uint32_t line;
+		uint8_t tag[MANGLE_MAX_TAG];
+	} of_length[MANGLE_MAX_TAG + 1];
+	uint64_t unknown_line, table_line;
 	char *table; /* entities-file */
 };
 
@@ -679,7 +878,7 @@ static int read_ports(struct reader *r, const char *what, void *to)
 	struct service *s = &((struct one_service *)to)->service;
 	uint64_t start = line_of(r);
 
-	if (read_list(r, what, read_port, s))
+	if (read_list_or_one(r, what, read_port, s))
 		return -EINVAL;
 	if (!s->port_count)
 		return BAD_AT(r, start, "%s: the list is empty", what);
@@ -717,12 +916,12 @@ static int read_saddr(struct reader *r, const char *what, void *to)
 
 static int read_daddrs(struct reader *r, const char *what, void *to)
 {
-	return read_list(r, what, read_daddr, &((struct one_service *)to)->service);
+	return read_list_or_one(r, what, read_daddr, &((struct one_service *)to)->service);
 }
 
 static int read_saddrs(struct reader *r, const char *what, void *to)
 {
-	return read_list(r, what, read_saddr, &((struct one_service *)to)->service);
+	return read_list_or_one(r, what, read_saddr, &((struct one_service *)to)->service);
 }
 
 static int read_interface(struct reader *r, const char *what, void *to)
@@ -759,10 +958,11 @@ static int read_tag_length(struct reader *r, const char *what, void *to)
 }
 
 static const struct key tag_keys[] = {
-	{"offset", read_tag_offset, true},
-	{"length", read_tag_length, true},
+	{"offset", read_tag_offset, true, NULL},
+	{"length", read_tag_length, true, NULL},
 };
-static const struct mapping tag_map = MAPPING("tag", tag_keys);
+static const struct mapping tag_map = MAPPING("tag", "a mapping like { offset: 0, length: 4 }",
+					      tag_keys);
 
 static int read_tag_place(struct reader *r, const char *what, void *to)
 {
@@ -841,8 +1041,10 @@ static int read_entity(struct reader *r, const char *what, void *to)
 
 	if (read_mapping(r, what, &entity_map, &row))
 		return -EINVAL;
-	if (!one->length_line[row.tag.len])
-		one->length_line[row.tag.len] = row.entity.line;
+	if (!one->of_length[row.tag.len].line) {
+		one->of_length[row.tag.len].line = row.entity.line;
+		memcpy(one->of_length[row.tag.len].tag, row.tag.bytes, sizeof(row.tag.bytes));
+	}
 	return service_add_entity(&one->service, &row.entity, r->e);
 }
 
@@ -876,6 +1078,7 @@ static int read_table_name(struct reader *r, const char *what, void *to)
 		return -EINVAL;
 	if (!*s)
 		return BAD(r, "%s: there is no file name", what);
+	one->table_line = line_of(r);
 	one->table = beside(r->file, s);
 	if (!one->table)
 		return fail(r->e, -ENOMEM, r->file, READING "not enough memory");
@@ -883,39 +1086,64 @@ static int read_table_name(struct reader *r, const char *what, void *to)
 }
 
 static const struct key service_keys[] = {
-	{"name", read_name, true},	    {"protocol", read_protocol, true},
-	{"ports", read_ports, true},	    {"daddr", read_daddrs, false},
-	{"saddr", read_saddrs, false},	    {"interface", read_interface, false},
-	{"tag", read_tag_place, true},	    {"size", read_size, true},
-	{"invalid", read_invalid, false},   {"unknown", read_unknown, false},
-	{"tcp", read_tcp, false},	    {"reply", read_reply, false},
-	{"action", read_action, false},	    {"targets", read_targets, false},
-	{"entities", read_entities, false}, {"entities-file", read_table_name, false},
+	{"name", read_name, true, NULL},	  {"protocol", read_protocol, true, "proto"},
+	{"ports", read_ports, true, "port"},	  {"daddr", read_daddrs, false, NULL},
+	{"saddr", read_saddrs, false, NULL},	  {"interface", read_interface, false, "iface"},
+	{"tag", read_tag_place, true, NULL},	  {"size", read_size, true, NULL},
+	{"invalid", read_invalid, false, NULL},	  {"unknown", read_unknown, false, NULL},
+	{"tcp", read_tcp, false, NULL},		  {"reply", read_reply, false, NULL},
+	{"action", read_action, false, NULL},	  {"targets", read_targets, false, NULL},
+	{"entities", read_entities, false, NULL}, {"entities-file", read_table_name, false, NULL},
 };
-static const struct mapping service_map = MAPPING("service", service_keys);
+static const struct mapping service_map = MAPPING("service", "a mapping", service_keys);
+
+static int finish_tags(struct reader *r, const struct one_service *one)
+{
+	char tag[TAG_TEXT_SIZE];
+	unsigned int len;
+	struct why why;
+
+	for (len = 1; len <= MANGLE_MAX_TAG; len++) {
+		if (len == one->service.tag_len || !one->of_length[len].line)
+			continue;
+		format_tag(one->of_length[len].tag, len, tag);
+		tag_length_why(tag, len, &one->service, &why);
+		return BAD_AT(r, one->of_length[len].line, "tag: '%s' %s", tag, why.text);
+	}
+	return 0;
+}
+
+static int finish_table(struct reader *r, struct one_service *one)
+{
+	FILE *in;
+	int ret;
+
+	if (!one->table)
+		return 0;
+	ret = open_input(one->table, &in);
+	if (ret)
+		return fail_at(r->e, r->file, one->table_line, NULL, "entities-file: %s: %s",
+			       one->table, strerror(-ret));
+	return load_table(in, one->table, &one->service, r->file, r->e);
+}
 
 /* What can only be judged once the whole service is there, but still has a line of its own. */
 static int finish_entities(struct reader *r, struct one_service *one)
 {
 	struct service *s = &one->service;
 	const char *what;
-	unsigned int len;
 	struct why why;
 	size_t i;
 
-	for (len = 1; len <= MANGLE_MAX_TAG; len++) {
-		if (len != s->tag_len && one->length_line[len])
-			return BAD_AT(r, one->length_line[len],
-				      "the tag has %u bytes, the service's tags have %u", len,
-				      (unsigned int)s->tag_len);
-	}
-	if (sort_read(s, r->file, READING, r->e))
+	if (finish_tags(r, one))
+		return -EINVAL;
+	if (sort_read(s, r->file, r->e))
 		return -EINVAL;
 	for (i = 0; i < s->entity_count; i++) {
 		if (entity_fits(s, &s->entities[i], &what, &why))
 			return BAD_AT(r, s->entities[i].line, "%s: %s", what, why.text);
 	}
-	return one->table ? load_table(one->table, s, r->file, r->e) : 0;
+	return finish_table(r, one);
 }
 
 static int finish_service(struct reader *r, struct one_service *one)
@@ -932,7 +1160,7 @@ static int finish_service(struct reader *r, struct one_service *one)
 			      (unsigned int)s->unknown.port, (unsigned int)s->targets_first,
 			      (unsigned int)s->targets_last, s->name);
 	if (r->m->service_count == MANGLE_MAX_SERVICES)
-		return BAD_AT(r, s->line, "there are more than %d services", MANGLE_MAX_SERVICES);
+		return BAD_AT(r, s->line, "services: there are more than %d", MANGLE_MAX_SERVICES);
 	return finish_entities(r, one);
 }
 
@@ -963,7 +1191,8 @@ static int read_version(struct reader *r, const char *what, void *to)
 	if (read_number(r, what, 0, UINT32_MAX, &version))
 		return -EINVAL;
 	if (version != 1)
-		return BAD(r, "version %" PRIu64 " is not known to this mangle (1 is)", version);
+		return BAD(r, "version: %" PRIu64 " is not known to this mangle (write 1)",
+			   version);
 	return 0;
 }
 
@@ -983,22 +1212,23 @@ static int read_flows(struct reader *r, const char *what, void *to)
 }
 
 static const struct key file_keys[] = {
-	{"version", read_version, true},
-	{"flows", read_flows, false},
-	{"services", read_services, true},
+	{"version", read_version, true, NULL},
+	{"flows", read_flows, false, NULL},
+	{"services", read_services, true, NULL},
 };
-static const struct mapping file_map = MAPPING("configuration", file_keys);
+static const struct mapping file_map = MAPPING("configuration", "a mapping", file_keys);
 
 static int read_document(struct reader *r)
 {
 	if (next(r) || next(r)) /* the stream's start, a document's */
 		return -EINVAL;
 	if (r->event.type == YAML_STREAM_END_EVENT)
-		return fail(r->e, -EINVAL, r->file, READING "it is empty");
+		return fail(r->e, -EINVAL, file_name(r->file),
+			    READING "it is empty (see " CONFIG_PAGE ")");
 	if (next(r) || read_mapping(r, file_map.what, &file_map, NULL) || next(r) || next(r))
 		return -EINVAL;
 	if (r->event.type != YAML_STREAM_END_EVENT)
-		return BAD(r, "a second document begins here (one is taken)");
+		return BAD(r, "document: a second one begins here (one is taken)");
 	return 0;
 }
 
@@ -1011,7 +1241,7 @@ static int judge(struct reader *r)
 	if (!ret)
 		return 0;
 	if (!at)
-		return fail(r->e, ret, r->file, READING "%s", why.text);
+		return fail(r->e, ret, file_name(r->file), READING "%s", why.text);
 	return BAD_AT(r, at->line, "service '%s': %s", at->name, why.text);
 }
 
@@ -1054,10 +1284,10 @@ static int read_all(struct reader *r)
 int config_load(const char *file, struct model *m, struct err *e)
 {
 	struct reader r = {.file = file, .e = e, .m = m, .line = 1};
-	int ret = open_input(file, READING, &r.in, e);
+	int ret = open_input(file, &r.in);
 
 	if (ret)
-		return ret;
+		return fail(e, ret, file_name(file), READING "%s", strerror(-ret));
 	ret = read_all(&r);
 	close_input(r.in);
 	return ret;

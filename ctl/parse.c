@@ -313,6 +313,17 @@ int parse_tag(const char *s, struct tag *out, struct why *why)
 	return 0;
 }
 
+void tag_length_why(const char *text, unsigned int len, const struct service *s, struct why *why)
+{
+	int end = snprintf(why->text, sizeof(why->text),
+			   "has %u bytes, those of service %s have %u", len, s->name,
+			   (unsigned int)s->tag_len);
+
+	if (is_hex(text) && strlen(text) == 2 * (size_t)s->tag_len)
+		snprintf(why->text + end, sizeof(why->text) - (size_t)end,
+			 " (hex digits are written 0x%s)", text);
+}
+
 /* ---- words and addresses ------------------------------------------------------------------ */
 
 #define TARGETS "a port (1-65535), drop or pass"
@@ -472,83 +483,102 @@ int parse_prefix(const char *s, struct prefix *out, struct why *why)
 
 /* ---- lines of a table file ---------------------------------------------------------------- */
 
-/* Copies the next field of [*at, end) to buf: 1, 0 where there is none, -E2BIG. */
-static int next_field(const char **at, const char *end, char buf[FIELD_SIZE])
-{
-	const char *from = *at;
-	size_t len;
+#define ROW_WORDS 3
 
-	while (from < end && (*from == ' ' || *from == '\t'))
-		from++;
-	*at = from;
+struct row_word {
+	const char *text;
+	size_t len;
+};
+
+/* The next word of [*at, end), blanks or tabs around it; false where there is none. */
+static bool next_word(const char **at, const char *end, struct row_word *word)
+{
+	while (*at < end && (**at == ' ' || **at == '\t'))
+		++*at;
+	word->text = *at;
 	while (*at < end && **at != ' ' && **at != '\t')
 		++*at;
-	len = (size_t)(*at - from);
-	if (len >= FIELD_SIZE)
-		return -E2BIG;
-	memcpy(buf, from, len);
+	word->len = (size_t)(*at - word->text);
+	return word->len > 0;
+}
+
+/* What is longer than anything that could be right becomes "". */
+static const char *row_text(const struct row_word *word, char buf[FIELD_SIZE])
+{
+	size_t len = word->len < FIELD_SIZE ? word->len : 0;
+
+	memcpy(buf, word->text, len);
 	buf[len] = '\0';
-	return len > 0;
+	return buf;
 }
 
-static int in_field(const char *field, struct why *why)
+static int blame(struct bad_word *bad, const char *what, const struct row_word *word)
 {
-	struct why inner = *why;
-
-	return no(why, "the %s %.120s", field, inner.text);
+	bad->what = what;
+	bad->text = word->text;
+	bad->len = word->len;
+	return -EINVAL;
 }
 
-/* What follows the tag. */
-static int parse_table_rest(const char *at, const char *end, struct entity *out, struct why *why)
+static int parse_row(const struct row_word *words, unsigned int count, struct tag *tag,
+		     struct entity *en, struct bad_word *bad)
 {
-	char field[FIELD_SIZE];
-	int ret = next_field(&at, end, field);
+	char buf[FIELD_SIZE];
 
-	if (!ret)
-		return no(why, "there is no target behind the tag");
-	if (ret < 0)
-		field[0] = '\0';
-	if (parse_target(field, &out->target, why))
-		return in_field("target", why);
-
-	ret = next_field(&at, end, field);
-	if (!ret)
+	if (words[0].len >= FIELD_SIZE) {
+		no(&bad->why, "is longer than %d bytes", MANGLE_MAX_TAG);
+		return blame(bad, "tag", &words[0]);
+	}
+	if (parse_tag(row_text(&words[0], buf), tag, &bad->why))
+		return blame(bad, "tag", &words[0]);
+	if (parse_target(row_text(&words[1], buf), &en->target, &bad->why))
+		return blame(bad, "target", &words[1]);
+	if (count < ROW_WORDS)
 		return 0;
-	if (ret < 0)
-		field[0] = '\0';
-	if (parse_window(field, &out->size, why))
-		return in_field("size", why);
-	out->has_size = true;
-	if (next_field(&at, end, field))
-		return no(why, "there is more than TAG TARGET [MIN:MAX]");
+	if (parse_window(row_text(&words[2], buf), &en->size, &bad->why))
+		return blame(bad, "size", &words[2]);
+	en->has_size = true;
 	return 0;
 }
 
-int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
-		     struct why *why)
+/* As tables of other programs come. */
+static bool has_separator(const struct row_word *word)
 {
-	struct entity en = {0};
-	char field[FIELD_SIZE];
-	const char *comment;
-	const char *end;
-	int ret;
+	return memchr(word->text, ',', word->len) || memchr(word->text, ';', word->len);
+}
 
-	if (memchr(line, '\0', len))
-		return no(why, "there is a NUL byte (this is not a text file)");
+int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
+		     struct bad_word *bad)
+{
+	struct row_word words[ROW_WORDS + 1];
+	struct entity en = {0};
+	const char *comment, *end;
+	unsigned int count = 0;
+
+	if (memchr(line, '\0', len)) {
+		no(&bad->why, "there is a NUL byte (this is not a text file)");
+		return blame(bad, "entity", &(struct row_word){NULL, 0});
+	}
 	if (len && line[len - 1] == '\r')
 		len--;
 	comment = memchr(line, '#', len);
 	end = comment ? comment : line + len;
-
-	ret = next_field(&line, end, field);
-	if (!ret)
+	while (count <= ROW_WORDS && next_word(&line, end, &words[count]))
+		count++;
+	if (!count)
 		return 0;
-	if (ret < 0)
-		return no(why, "the tag is longer than %d bytes", MANGLE_MAX_TAG);
-	if (parse_tag(field, tag, why))
-		return in_field("tag", why);
-	if (parse_table_rest(line, end, &en, why))
+	if (count == 1) {
+		no(&bad->why, has_separator(&words[0])
+				      ? "is one word: TAG and TARGET are separated by blanks"
+				      : "has no target behind it");
+		return blame(bad, "entity", &words[0]);
+	}
+	if (parse_row(words, count, tag, &en, bad))
 		return -EINVAL;
+	if (count > ROW_WORDS) {
+		no(&bad->why, "is more than TAG TARGET [MIN:MAX]");
+		return blame(bad, "entity", &words[ROW_WORDS]);
+	}
 	memcpy(en.tag, tag->bytes, sizeof(en.tag));
 	*out = en;
 	return 1;

@@ -24,6 +24,8 @@ int parse_port(const char *s, uint16_t *out, struct why *why); /* 1..65535 */
  * text, with \xNN and \\ escapes; bytes outside ASCII are an error that names hex:. Text that
  * begins with one of the three in capitals is an error. Length 1..MANGLE_MAX_TAG. */
 int parse_tag(const char *s, struct tag *out, struct why *why);
+/* Why a tag of another length, as it was typed, is none of the service's. */
+void tag_length_why(const char *text, unsigned int len, const struct service *s, struct why *why);
 /* Whether text begins with 0x, hex: or text:, in capitals or not, so that it is no plain text. */
 bool tag_has_prefix(const char *s);
 /* PORT | drop | pass */
@@ -50,10 +52,17 @@ int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct why 
  */
 int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why);
 
+/* What is wrong in a line: "target: 'ssh' is not …". */
+struct bad_word {
+	const char *what; /* "tag", "target", "size", or "entity" */
+	const char *text; /* in the line, len bytes of any value; NULL: why stands for itself */
+	size_t len;
+	struct why why;
+};
 /* One line of a table file without its newline: 1 an entity, 0 nothing on it, -EINVAL.
  * len: bytes in line, which may hold NULs (an error). The tag's length comes out in tag->len. */
 int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
-		     struct why *why);
+		     struct bad_word *bad);
 
 /* Back to text. Each returns buf. */
 #define TAG_TEXT_SIZE (2 + 2 * MANGLE_MAX_TAG + 1)

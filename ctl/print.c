@@ -88,7 +88,9 @@ void print_error(const struct err *e, const char *name)
 	const char *object = e->line[0] == ':' ? "''" : "";
 	size_t len = strlen(e->line);
 
-	if (len && e->line[len - 1] == ')')
+	/* Help is about the command line. What else is wrong says what to do, where that is known.
+	 */
+	if (e->status != EXIT_USAGE || (len && e->line[len - 1] == ')'))
 		out_error("mangle-ctl: %s%s", object, e->line);
 	else
 		out_error("mangle-ctl: %s%s (see mangle-ctl %s%s--help)", object, e->line, name,

@@ -212,6 +212,16 @@ FILES = {
     "half a string": (BASE[:BASE.index('BCD"')], None),
     "half a key": (BASE[:BASE.index("rotocol")], None),
     "tab": (sub("    protocol", "\tprotocol"), None),
+    **{f"key behind {len(blanks)} blanks": (sub("    " + PORTS, blanks + PORTS + " # HERE"), "indentation|column")
+       for blanks in ("", " ", "  ", "   ", "     ")},
+    "tab before a key": (sub("    " + PORTS, "\t" + PORTS + " # HERE"), r"\btab\b"),
+    "tab before an entity": (BASE + "\t- { tag: WXYZ, target: 6002 } # HERE\n", r"\btab\b"),
+    "entity behind too few blanks": (BASE + "     - { tag: WXYZ, target: 6002 } # HERE\n", "indentation"),
+    "target in quotes": (entity('{ tag: WXYZ, target: "6002" } # HERE'), "'6002' is text in quotes"),
+    "port in quotes": (sub(PORTS, 'ports: ["5000"] # HERE'), "'5000' is text in quotes"),
+    "target in capitals": (entity("{ tag: WXYZ, target: DROP } # HERE"), "'DROP' .*write drop"),
+    "hex digits": (entity('{ tag: "41424344", target: 6002 } # HERE'), "'41424344' has 8 bytes.*0x41424344"),
+    "UTF-16": ((BASE.replace("version", "\ufeffversion")).encode("utf-16-le"), "UTF-16"),
     "two documents": (BASE + "---\n" + BASE, None),
     "no version": (sub("version: 1\n", ""), "version"),
     "version 2": (sub("version: 1", "version: 2 # HERE"), "version|2"),
@@ -223,7 +233,8 @@ FILES = {
     "services mapping": ("version: 1\nservices: { a: 1 } # HERE\n", "services"),
     "service text": ("version: 1\nservices:\n  - hello # HERE\n", None),
     "unknown key at the top": (BASE + "servces: [] # HERE\n", "servces"),
-    "unknown key in a service": (sub(PORTS, PORTS + "\n    port: 5000 # HERE"), r"\bport\b"),
+    "unknown key in a service": (sub(PORTS, PORTS + "\n    prt: 5000 # HERE"), r"\bprt\b"),
+    "key twice, once by its short name": (sub(PORTS, PORTS + "\n    port: 5000 # HERE"), "ports.* twice"),
     "unknown key in tag": (sub(TAG, "tag: { offset: 0, len: 4 } # HERE"), "len"),
     "unknown key in size": (sub(SIZE, "size: { min: 4, maximum: 5 } # HERE"), "maximum"),
     "unknown key in an entity": (entity("{ tag: WXYZ, target: 6002, weight: 5 } # HERE"), "weight"),
@@ -317,12 +328,9 @@ FILES = {
 def test_configuration(base, tmp_path, case):
     text, pattern = FILES[case]
     path = tmp_path / "bad.yaml"
-    path.write_bytes(text.encode("latin-1") if case == "binary" else text.encode())
-    lines = [n for n, line in enumerate(text.splitlines(), 1) if "# HERE" in line]
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("latin-1" if case == "binary" else "utf-8"))
+    lines = [] if isinstance(text, bytes) else [n for n, line in enumerate(text.splitlines(), 1) if "# HERE" in line]
     where = re.escape(str(path)) + (rf":{lines[0]}(?!\d)" if lines else "")
-    # a missing file may be named by itself instead of the line that names it
-    if case == "entities-file missing.map":
-        where = r"missing\.map"
     said = assert_error(["apply", path], 1, where)
     if pattern:
         assert re.search(pattern, said.replace(str(path), "")), (pattern, said)
@@ -330,9 +338,16 @@ def test_configuration(base, tmp_path, case):
 
 
 def test_configuration_by_standard_input(base):
-    said = assert_error(["apply", "-"], 1, r"\b5\b", stdin=sub(PORTS, "ports: [70000]"))
+    said = assert_error(["apply", "-"], 1, "^mangle-ctl: <stdin>:5: ", stdin=sub(PORTS, "ports: [70000]"))
     assert "70000" in said
     assert_error(["apply", "-"], 1, None, stdin="")
+
+
+def test_what_to_do_is_said_once(base, tmp_path):
+    said = assert_error(["map", "set", "\u00e4\u00f6", "6001"], 2, "hex:")
+    assert said.count("(") == 1, said
+    assert assert_error(["map", "set", "0xabc", "6001"], 2).endswith(" (see mangle-ctl map set --help)")
+    assert "--help" not in assert_error(["map", "load", tmp_path / "missing.map"], 1, "missing.map: .*: No such file or directory$")
 
 
 def test_more_services_than_fit(base, world):

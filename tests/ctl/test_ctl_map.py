@@ -267,6 +267,14 @@ def test_crlf(one):
         assert table() == {}
 
 
+@pytest.mark.parametrize("verb", ["load", "replace"])
+def test_byte_order_mark(one, verb):
+    ok("map", verb, "-", stdin="\ufeffABCD 6001\r\nEFGH drop\r\n".encode())
+    assert table() == {"0x41424344": (6001, None), "0x45464748": ("drop", None)}
+    assert_error(["map", verb, "-"], 1, "^mangle-ctl: <stdin>:1: .*UTF-16", stdin="ABCD 6001\n".encode("utf-16"))
+    assert_error(["map", verb, "-"], 1, "^mangle-ctl: <stdin>:2: ", stdin="ABCD 6001\n\ufeffEFGH drop\n".encode())
+
+
 # a line that is no row, and what the error must speak of
 BAD_LINES = {
     "no target": ("ABCD", "target"), "target 0": ("ABCD 0", "target"), "target 65536": ("ABCD 65536", "target"),
@@ -277,7 +285,11 @@ BAD_LINES = {
     "bad escape": (r"A\xzzB 6001", "tag"), "cut escape": (r"ABC\x4 6001", "tag"),
     "size reversed": ("ABCD 6001 20:10", "size"), "size one": ("ABCD 6001 20", "size"), "size text": ("ABCD 6001 a:b", "size"),
     "size too large": ("ABCD 6001 0:70000", "size"), "a fourth word": ("ABCD 6001 1:2 more", ""),
-    "two in one": ("ABCD 6001 EFGH 6002", ""), "comma": ("ABCD,6001", "target"), "NUL": ("ABCD 6001\0", ""),
+    "two in one": ("ABCD 6001 EFGH 6002", "EFGH"), "comma": ("ABCD,6001", "'ABCD,6001' is one word"),
+    "capitals": ("ABCD DROP", "'DROP' .*write drop"), "name": ("ABCD ssh", "'ssh' is not a port"),
+    "hex digits": ("41424344 6001", "'41424344' has 8 bytes, .* telemetry .*0x41424344"), "0X": ("0X41424344 6001", "write 0x"),
+    "size elsewhere": ("ABCD 6001 1500:2000", "1500:2000 .*4:1400"),
+     "NUL": ("ABCD 6001\0", ""),
     "NUL in a tag": ("AB\0D 6001", ""), "NUL for a blank": ("ABCD\x006001", ""), "very long": ("A" * 1000000 + " 6001", ""),
     "control character": ("ABCD 6\x1b[31m", ""), "vertical tab": ("ABCD\v6001", "")}
 

@@ -226,12 +226,15 @@ static void try_table_line(const uint8_t *data, size_t size)
 	char text[256], tag_text[TAG_TEXT_SIZE], target[TARGET_TEXT_SIZE];
 	struct entity en, again;
 	struct tag tag, same;
-	struct why why;
-	int ret = parse_table_line((const char *)data, size, &tag, &en, &why);
+	struct bad_word bad;
+	int ret = parse_table_line((const char *)data, size, &tag, &en, &bad);
 
 	CHECK(ret == 0 || ret == 1 || ret < 0);
-	if (ret < 0)
-		check_why(&why);
+	if (ret < 0) {
+		check_why(&bad.why);
+		CHECK(!bad.text || ((const uint8_t *)bad.text >= data &&
+				    (const uint8_t *)bad.text + bad.len <= data + size));
+	}
 	if (ret <= 0)
 		return;
 	CHECK(!memcmp(tag.bytes, en.tag, sizeof(en.tag)));
@@ -240,7 +243,7 @@ static void try_table_line(const uint8_t *data, size_t size)
 		 format_target(&en.target, target));
 	if (en.has_size)
 		sprintf(text + strlen(text), " %u:%u", en.size.min, en.size.max);
-	CHECK(parse_table_line(text, strlen(text), &same, &again, &why) == 1);
+	CHECK(parse_table_line(text, strlen(text), &same, &again, &bad) == 1);
 	CHECK(!memcmp(&same, &tag, sizeof(tag)) && entity_same(&en, &again));
 }
 

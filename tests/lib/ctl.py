@@ -23,8 +23,8 @@ DEFAULT_CONFIG = "/etc/mangle/mangle.yaml"
 LOCK_FILE = "/run/lock/mangle-tests.lock"
 TIMEOUT = 60
 
-# mangle-ctl: OBJECT: what was attempted: why (what to do)
-ERROR_LINE = re.compile(r"mangle-ctl: (?P<object>.+?): (?P<what>.+?): (?P<why>.+) \((?P<todo>.+)\)")
+# mangle-ctl: OBJECT: what was attempted: why (what to do), the last where something is known to help
+ERROR_LINE = re.compile(r"mangle-ctl: (?P<object>.+?): (?P<what>.+?): (?P<why>.+?)( \((?P<todo>[^()]*(\([^()]*\)[^()]*)*)\))?")
 
 
 class Result:
@@ -105,7 +105,11 @@ def check_error_line(r, pattern=None, stdout_empty=True):
     assert r.err.endswith("\n") and r.err.count("\n") == 1, f"not one line on stderr: {r}"
     line = r.err[:-1]
     assert all(c == "\t" or ord(c) >= 0x20 for c in line), f"control character in the line: {r}"
-    assert ERROR_LINE.fullmatch(line), f"not 'mangle-ctl: OBJECT: what: why (what to do)': {r}"
+    parts = ERROR_LINE.fullmatch(line)
+    assert parts, f"not 'mangle-ctl: OBJECT: what: why (what to do)': {r}"
+    in_file = re.search(r":\d+$", parts["object"])
+    assert parts["todo"] or r.status != 2 and (not in_file or parts["what"] == "entities-file"), f"no way out: {r}"
+    assert not (in_file and "--help" in line), f"help is not about files: {r}"
     if pattern is not None:
         assert re.search(pattern, line, re.I), f"the line lacks /{pattern}/: {r}"
     if stdout_empty:

@@ -84,6 +84,7 @@ static void comes_back(const struct model *m)
 #define SIZE "    size: { min: 16, max: 1400 }\n"
 #define HEAD "version: 1\nservices:\n"
 #define NAME_WEB "  - name: web\n    protocol: udp\n    ports: [5000]\n"
+#define SHIFTED(blanks) HEAD "  - name: web\n    protocol: udp\n" blanks "ports: [5000]\n" TAG4 SIZE
 /* 7 lines */
 #define WEB HEAD NAME_WEB TAG4 SIZE
 
@@ -225,6 +226,10 @@ static const char *const same[] = {
 	/* the mark alone, and keys in the first column behind it */
 	"\xef\xbb\xbf" WEB
 	"    entities:\n      - { tag: AB'D, target: 6001 }\n      - { tag: 0x615c6220, target: drop }\n",
+	/* the command line's words, lists of one without brackets, on and off */
+	HEAD
+	"  - name: web\n    proto: udp\n    port: 5000\n    reply: off\n" TAG4 SIZE
+	"    entities:\n    - { tag: AB'D, target: 6001 }\n    - { tag: 0x615c6220, target: drop }\n",
 	/* all that is optional said */
 	WEB
 	"    daddr: []\n    saddr: []\n    invalid: pass\n    unknown: pass\n    tcp: connection\n    reply: false\n"
@@ -260,14 +265,14 @@ static const struct {
 	{"", 0, "it is empty"},
 	{"# only a comment\n", 0, "it is empty"},
 	{"---\n", 2, "configuration: this is nothing where a mapping belongs"},
-	{"hello\n", 1, "this is text where a mapping belongs"},
+	{"hello\n", 1, "configuration: 'hello' is text where a mapping belongs"},
 	{"[]\n", 1, "this is a list where a mapping belongs"},
 	{"services: []\n", 1, "configuration: key 'version' is missing"},
 	{"version: 1\n", 1, "configuration: key 'services' is missing"},
-	{"version: 2\nservices: []\n", 1, "version 2 is not known to this mangle (1 is)"},
-	{"version: 0\nservices: []\n", 1, "version 0 is not known"},
+	{"version: 2\nservices: []\n", 1, "version: 2 is not known to this mangle (write 1)"},
+	{"version: 0\nservices: []\n", 1, "version: 0 is not known"},
 	{"version: '1'\nservices: []\n", 1,
-	 "version: this is text in quotes where a number belongs"},
+	 "version: '1' is text in quotes where a number belongs (write it without)"},
 	{"version: 1.0\nservices: []\n", 1, "version: '1.0' must be a whole number"},
 	{"version:\nservices: []\n", 1, "version: there is no value"},
 	{"version: [1]\nservices: []\n", 1, "version: this is a list where a number belongs"},
@@ -280,20 +285,22 @@ static const struct {
 	{"version: 1\nservices: []\n\"version\\0\": 1\n", 3, "NUL"},
 	{"version: 1\nservices: []\n? [a]\n: 1\n", 3, "this is a list where a key belongs"},
 	{"version: 1\nservices: {}\n", 2, "services: this is a mapping where a list belongs"},
-	{"version: 1\nservices: none\n", 2, "services: this is text where a list belongs"},
+	{"version: 1\nservices: none\n", 2, "services: 'none' is text where a list belongs"},
 	{"version: 1\nservices:\n", 2, "services: this is nothing where a list belongs"},
-	{"version: 1\nservices: [web]\n", 2, "services: this is text where a mapping belongs"},
-	{"version: 1\nservices: []\n---\nversion: 1\n", 3, "a second document begins here"},
-	{"version: 1\nservices: []\n--- \n", 3, "a second document begins here"},
-	{"version: &v 1\nservices: []\n", 1, "anchor '&v'"},
-	{"version: 1\nservices: &s []\n", 2, "anchor '&s'"},
-	{"version: 1\nservices: *s\n", 2, "alias '*s'"},
+	{"version: 1\nservices: [web]\n", 2, "services: 'web' is text where a mapping belongs"},
+	{"version: 1\nservices: []\n---\nversion: 1\n", 3, "document: a second one begins here"},
+	{"version: 1\nservices: []\n--- \n", 3, "document: a second one begins here"},
+	{"version: &v 1\nservices: []\n", 1, "anchor: '&v'"},
+	{"version: 1\nservices: &s []\n", 2, "anchor: '&s'"},
+	{"version: 1\nservices: *s\n", 2, "alias: '*s'"},
 	{"version: !!int 1\nservices: []\n", 1, "YAML type"},
 	{"version: ! 1\nservices: []\n", 1, "YAML type"},
 	{"version: 1\nservices: !x []\n", 2, "YAML type"},
 	{"version: 1\nservices: [\n", 3, "this is neither YAML nor JSON: "},
-	{"version: 1\n\tservices: []\n", 2, "this is neither YAML nor JSON: "},
-	{"version: 1\nservices: []\n}\n", 3, "this is neither YAML nor JSON: "},
+	{"version: 1\n\tservices: []\n", 2, "indentation: there is a tab where blanks belong"},
+	{"version: 1\nservices: []\n}\n", 3, "indentation: this line fits nothing above it"},
+	{"version: 1\nservices: [] x\n", 2, "this is neither YAML nor JSON: "},
+	{"{\n\t\"version\": 1,\n\t@}\n", 3, "this is neither YAML nor JSON: "},
 	{"version: 1\nservices: 'x\n", 3, "this is neither YAML nor JSON: "},
 	{"%YAML 3.0\n---\nversion: 1\n", 1, "this is neither YAML nor JSON: "},
 
@@ -305,7 +312,7 @@ static const struct {
 	{HEAD NAME_WEB SIZE, 3, "service: key 'tag' is missing"},
 	{HEAD NAME_WEB TAG4, 3, "service: key 'size' is missing"},
 	{HEAD "  - name: web\n    prot: udp\n", 4,
-	 "reading configuration: unknown key 'prot' (known keys: name, protocol, ports, daddr, saddr, "
+	 "service: unknown key 'prot' (known keys: name, protocol, ports, daddr, saddr, "
 	 "interface, tag, size, invalid, unknown, tcp, reply, action, targets, entities, "
 	 "entities-file)"},
 	{WEB "    Name: x\n", 8, "unknown key 'Name'"},
@@ -326,14 +333,18 @@ static const struct {
 	{HEAD "  - name: a b\n", 3, "name: 'a b' is not a name"},
 	{HEAD "  - name: \"web\\0\"\n", 3, "name: there is a NUL byte in it"},
 	{HEAD "  - name: web\n    protocol: icmp\n", 4, "protocol: 'icmp' is not udp, tcp or any"},
-	{HEAD "  - name: web\n    ports: 5000\n", 4, "ports: this is text where a list belongs"},
+	{HEAD "  - name: web\n    ports: 5000,5001\n", 4,
+	 "ports: '5000,5001' must be a whole number"},
+	{HEAD "  - name: web\n    ports:\n", 4, "ports: this is nothing where a list belongs"},
+	{HEAD "  - name: web\n    ports: [5000]\n    port: 5001\n", 5,
+	 "service: key 'ports' twice: already given in line 4"},
 	{HEAD "  - name: web\n    ports: []\n", 4, "ports: the list is empty"},
 	{HEAD "  - name: web\n    ports: [0]\n", 4,
 	 "ports: '0' must be a whole number from 1 to 65535"},
 	{HEAD "  - name: web\n    ports:\n      - 1\n      - 65536\n", 6,
 	 "ports: '65536' must be a whole number"},
 	{HEAD "  - name: web\n    ports: ['80']\n", 4,
-	 "ports: this is text in quotes where a number"},
+	 "ports: '80' is text in quotes where a number"},
 	{HEAD "  - name: web\n    ports: [80abc]\n", 4, "ports: '80abc' must be a whole number"},
 	{HEAD "  - name: web\n    ports: [0x50]\n", 4, "ports: '0x50' must be a whole number"},
 	{HEAD "  - name: web\n    ports: [+80]\n", 4, "ports: '+80' must be a whole number"},
@@ -345,7 +356,8 @@ static const struct {
 	{HEAD "  - name: web\n    protocol: udp\n    ports: [80, 80]\n" TAG4 SIZE, 3,
 	 "service 'web': has port 80 twice"},
 
-	{WEB "    daddr: 192.0.2.0/24\n", 8, "daddr: this is text where a list belongs"},
+	{WEB "    daddr: {}\n", 8, "daddr: this is a mapping where a list belongs"},
+	{WEB "    daddr: 192.0.2.1/24\n", 8, "(write 192.0.2.0/24)"},
 	{WEB "    daddr: [192.0.2.1/24]\n", 8, "(write 192.0.2.0/24)"},
 	{WEB "    saddr: [host]\n", 8, "saddr: 'host' is not an IPv4 or IPv6 address"},
 	{WEB "    saddr: [~]\n", 8, "saddr: there is no value"},
@@ -355,7 +367,8 @@ static const struct {
 	{WEB "    interface: any\n", 8, "interface: 'any' is not an interface's name"},
 	{WEB "    interface: eth0/1\n", 8, "interface: 'eth0/1' is not an interface's name"},
 	{WEB "    interface: [eth0]\n", 8, "interface: this is a list where text belongs"},
-	{HEAD NAME_WEB SIZE "    tag: 0:4\n", 7, "tag: this is text where a mapping belongs"},
+	{HEAD NAME_WEB SIZE "    tag: 0:4\n", 7,
+	 "tag: '0:4' is text where a mapping like { offset: 0, length: 4 } belongs"},
 	{HEAD NAME_WEB SIZE "    tag: { offset: 0 }\n", 7, "tag: key 'length' is missing"},
 	{HEAD NAME_WEB SIZE "    tag: { length: 4 }\n", 7, "tag: key 'offset' is missing"},
 	{HEAD NAME_WEB SIZE "    tag: { offset: 0, length: 0 }\n", 7,
@@ -363,25 +376,27 @@ static const struct {
 	{HEAD NAME_WEB SIZE "    tag: { offset: 0, length: 17 }\n", 7,
 	 "length: '17' must be a whole number"},
 	{HEAD NAME_WEB SIZE "    tag: { offset: '0', length: 4 }\n", 7,
-	 "offset: this is text in quotes"},
+	 "offset: '0' is text in quotes"},
 	{HEAD NAME_WEB SIZE "    tag: { offset: -2, length: 4 }\n", 7,
 	 "reaches past the payload's end"},
 	{HEAD NAME_WEB SIZE "    tag: { offset: 65533, length: 4 }\n", 7, "outside any payload"},
 	{HEAD NAME_WEB SIZE "    tag: { offset: 0, length: 4, len: 4 }\n", 7,
 	 "unknown key 'len' (known keys: offset, length)"},
-	{HEAD NAME_WEB TAG4 "    size: 16-1400\n", 7, "size: this is text where a mapping belongs"},
+	{HEAD NAME_WEB TAG4 "    size: 16-1400\n", 7,
+	 "size: '16-1400' is text where a mapping like { min: 4, max: 1400 } belongs"},
 	{HEAD NAME_WEB TAG4 "    size: { min: 5, max: 4 }\n", 7, "size: min 5 is above max 4"},
 	{HEAD NAME_WEB TAG4 "    size: { max: 4 }\n", 7, "size: key 'min' is missing"},
 	{HEAD NAME_WEB TAG4 "    size: { min: 0, max: 65536 }\n", 7,
 	 "max: '65536' must be a whole number"},
 	{WEB "    invalid: 6001\n", 8, "invalid: '6001' is not pass or drop"},
 	{WEB "    unknown: reject\n", 8, "unknown: 'reject' is not a port"},
-	{WEB "    unknown: '6001'\n", 8, "unknown: this is text in quotes where a number"},
+	{WEB "    unknown: '6001'\n", 8, "unknown: '6001' is text in quotes where a number"},
 	{WEB "    unknown: 0\n", 8, "unknown: '0' is not a port"},
 	{WEB "    tcp: off\n", 8, "tcp: 'off' is not connection or segment"},
-	{WEB "    reply: yes\n", 8, "reply: 'yes' is not true or false"},
-	{WEB "    reply: 'true'\n", 8, "reply: this is text in quotes where true or false"},
-	{WEB "    reply: True\n", 8, "reply: 'True' is not true or false"},
+	{WEB "    reply: maybe\n", 8, "reply: 'maybe' must be on or off"},
+	{WEB "    reply: 'true'\n", 8, "reply: 'true' is text in quotes where on or off belongs"},
+	{WEB "    reply: True\n", 8, "reply: 'True' must be on or off"},
+	{WEB "    reply: 1\n", 8, "reply: '1' must be on or off"},
 	{HEAD "  - name: web\n    protocol: tcp\n    ports: [1]\n    reply: true\n" TAG4 SIZE, 3,
 	 "service 'web': has reply, and covers TCP alone: reply is for UDP (leave reply off)"},
 	{HEAD "  - name: web\n    protocol: udp\n    ports: [1, 2]\n    reply: true\n" TAG4 SIZE, 3,
@@ -401,30 +416,52 @@ static const struct {
 	{"version: 1\nflows: 4194305\nservices: []\n", 2,
 	 "flows: '4194305' must be a whole number from"},
 	{"version: 1\nflows: '65536'\nservices: []\n", 2,
-	 "flows: this is text in quotes where a number belongs"},
+	 "flows: '65536' is text in quotes where a number belongs"},
 	{"version: 1\nflows: many\nservices: []\n", 2, "flows: 'many' must be a whole number from"},
 	{"version: 1\nflows: []\nservices: []\n", 2, "flows: this is a list where a number"},
 	{"version: 1\nflows:\nservices: []\n", 2, "flows: there is no value"},
 	{"flows: 2048\nflows: 2048\n", 2, "key 'flows' twice: already given in line 1"},
 
+	/* A line in the wrong column is named itself, and not the service that lacks its key. */
+	{SHIFTED("   "), 5, "indentation: this line fits nothing above it"},
+	{SHIFTED("     "), 5, "indentation: this line goes on with the text above it"},
+	{SHIFTED("  "), 5, "indentation: this line fits nothing above it"},
+	{SHIFTED(" "), 5, "indentation: this line fits nothing above it"},
+	{SHIFTED(""), 5, "indentation: key 'ports' of the service in line 3 stands outside of it"},
+	{SHIFTED("\t"), 5, "indentation: there is a tab where blanks belong"},
+	{SHIFTED("    \t"), 5, "indentation: there is a tab where blanks belong"},
+	{WEB "   action: observe\n", 8, "indentation: this line fits nothing above it"},
+	{WEB "     action: observe\n", 8, "indentation: this line fits nothing above it"},
+	{WEB "action: observe\n", 8, "configuration: unknown key 'action'"},
+	{WEB "    entities:\n    - tag: ABCD\n    target: 1\n", 10,
+	 "indentation: key 'target' of the entity in line 9 stands outside of it"},
+	{WEB "    entities:\n    - tag: ABCD\n        target: 1\n", 10,
+	 "indentation: this line goes on with the text above it"},
+	{WEB "    entities:\n    - tag: ABCD\n\t- tag: EFGH\n", 10, "indentation: there is a tab"},
+	{WEB "    unknown: drop: 1\n", 8, "indentation: a key cannot stand here ("},
+	/* A key that belongs where it stands is none of the entity's. */
+	{HEAD NAME_WEB SIZE "    entities:\n    - target: 1\n    tag: { offset: 0, length: 4 }\n",
+	 8, "entity: key 'tag' is missing"},
+
 	{WEB "    entities: {}\n", 8, "entities: this is a mapping where a list belongs"},
-	{WEB "    entities:\n      - ABCD\n", 9, "entities: this is text where a mapping belongs"},
+	{WEB "    entities:\n      - ABCD\n", 9,
+	 "entities: 'ABCD' is text where a mapping like { tag: ABCD, target: 6001 } belongs"},
 	{WEB "    entities:\n      - { target: 1 }\n", 9, "entity: key 'tag' is missing"},
 	{WEB "    entities:\n      - { tag: ABCD }\n", 9, "entity: key 'target' is missing"},
 	{WEB "    entities:\n      - { tag: ABCD, target: 1, port: 2 }\n", 9,
 	 "unknown key 'port' (known keys: tag, target, size)"},
 	{WEB "    entities:\n      - { tag: ABCD, target: '1' }\n", 9,
-	 "target: this is text in quotes"},
+	 "target: '1' is text in quotes"},
 	{WEB "    entities:\n      - { tag: ABCD, target: block }\n", 9,
 	 "target: 'block' is not a port"},
 	{WEB "    entities:\n      - { tag: ABCD, target: 1, size: 5 }\n", 9,
-	 "size: this is text where a mapping"},
+	 "size: '5' is text where a mapping"},
 	{WEB "    entities:\n      - { tag: ABCD, target: 1, size: { min: 2, max: 1 } }\n", 9,
 	 "size: min 2 is above"},
 	{WEB "    entities:\n      - { tag: ABC, target: 1 }\n", 9,
-	 "the tag has 3 bytes, the service's tags have 4"},
+	 "tag: 'ABC' has 3 bytes, those of service web have 4"},
 	{HEAD NAME_WEB "    entities:\n      - { tag: ABCDE, target: 1 }\n" TAG4 SIZE, 7,
-	 "the tag has 5 bytes, the service's tags have 4"},
+	 "tag: 'ABCDE' has 5 bytes, those of service web have 4"},
 	{WEB "    entities:\n      - { tag: '', target: 1 }\n", 9, "tag: '' has no bytes"},
 	{WEB "    entities:\n      - { tag: null, target: 1 }\n", 9,
 	 "tag: there is no value (leave the key out, or quote"},
@@ -468,7 +505,7 @@ START_TEST(refuses)
 	model_init(&m);
 	ck_assert_msg(config_load("c.yaml", &m, &e) == -EINVAL, "took:\n%s", wrong[_i].text);
 	if (wrong[_i].line)
-		snprintf(want, sizeof(want), "c.yaml:%u: reading configuration: ", wrong[_i].line);
+		snprintf(want, sizeof(want), "c.yaml:%u: ", wrong[_i].line);
 	else
 		snprintf(want, sizeof(want), "c.yaml: reading configuration: ");
 	ck_assert_msg(!strncmp(e.line, want, strlen(want)), "\"%s\" does not begin \"%s\"", e.line,
@@ -496,7 +533,8 @@ static const struct {
 	{BYTES("version: 1\n# \0\nservices: []\n"), 2, "there is a NUL byte"},
 	{BYTES("\0"), 1, "there is a NUL byte"},
 	{BYTES("\177ELF\2\1\1\0\0\0"), 1, ""},
-	{BYTES("\xff\xfev\0e\0r\0s\0i\0o\0n\0"), 1, "NUL"},  /* UTF-16 */
+	{BYTES("\xff\xfev\0e\0r\0s\0i\0o\0n\0"), 1, "text: this is UTF-16 (save it as UTF-8)"},
+	{BYTES("\xfe\xff\0v\0e\0r\0s\0i\0o\0n"), 1, "text: this is UTF-16 (save it as UTF-8)"},
 	{BYTES("version: 1\nservices: []\nx: \xc3"), 3, ""}, /* cut off */
 };
 
@@ -509,7 +547,7 @@ START_TEST(refuses_what_is_no_text)
 	put_file("c.yaml", no_text[_i].bytes, no_text[_i].len);
 	model_init(&m);
 	ck_assert_int_eq(config_load("c.yaml", &m, &e), -EINVAL);
-	snprintf(want, sizeof(want), "c.yaml:%u: reading configuration: ", no_text[_i].line);
+	snprintf(want, sizeof(want), "c.yaml:%u: ", no_text[_i].line);
 	ck_assert_msg(!strncmp(e.line, want, strlen(want)), "\"%s\" does not begin \"%s\"", e.line,
 		      want);
 	ck_assert_msg(strstr(e.line, no_text[_i].why) != NULL, "%s", e.line);
@@ -572,7 +610,7 @@ START_TEST(files_that_cannot_be_read)
 
 	load_fails("missing.yaml", -ENOENT,
 		   "missing.yaml: reading configuration: No such file or directory");
-	load_fails(".", -EISDIR, ".: reading configuration: it is a directory");
+	load_fails(".", -EISDIR, ".: reading configuration: Is a directory");
 	load_fails("", -ENOENT, ": reading configuration: ");
 	put_text("c.yaml", "");
 	load_fails("c.yaml/x", -ENOTDIR, "c.yaml/x: reading configuration: ");
@@ -580,10 +618,10 @@ START_TEST(files_that_cannot_be_read)
 	memset(deep, '[', 200000);
 	deep[200000] = '\0';
 	put_text("c.yaml", deep);
-	load_fails("c.yaml", -EINVAL, "c.yaml:1: reading configuration: ");
+	load_fails("c.yaml", -EINVAL, "c.yaml:1: ");
 	memcpy(deep, "version: ", 9);
 	put_text("c.yaml", deep);
-	load_fails("c.yaml", -EINVAL, "c.yaml:1: reading configuration: ");
+	load_fails("c.yaml", -EINVAL, "c.yaml:1: ");
 	free(deep);
 }
 END_TEST
@@ -622,11 +660,12 @@ START_TEST(standard_input)
 	model_free(&m);
 
 	with_stdin(WEB "    prot: udp\n");
-	load_fails("-", -EINVAL, "-:8: reading configuration: unknown key 'prot'");
+	load_fails("-", -EINVAL, "<stdin>:8: service: unknown key 'prot'");
 	with_stdin("");
-	load_fails("-", -EINVAL, "-: reading configuration: it is empty");
+	load_fails("-", -EINVAL,
+		   "<stdin>: reading configuration: it is empty (see mangle.yaml(5))");
 	ck_assert_ptr_nonnull(freopen(".", "r", stdin));
-	load_fails("-", -EISDIR, "-: reading configuration: it is a directory");
+	load_fails("-", -EISDIR, "<stdin>: reading configuration: Is a directory");
 }
 END_TEST
 
@@ -640,14 +679,12 @@ static const struct {
 	const char *table;
 	const char *line; /* of the error */
 } bad_tables[] = {
-	{"EFGH 6002\nABCD 6003\n",
-	 "t.map:2: reading entities: tag ABCD: already given in c.yaml:11"},
-	{"EFGH 6002\n\n0x45464748 6003\n",
-	 "t.map:3: reading entities: tag EFGH: already given in line 1"},
+	{"EFGH 6002\nABCD 6003\n", "t.map:2: tag ABCD: already given in c.yaml:11"},
+	{"EFGH 6002\n\n0x45464748 6003\n", "t.map:3: tag EFGH: already given in line 1"},
 	{"EFGH 7000\n",
-	 "t.map:1: reading entities: target: 7000 is outside of 6000-6999, the targets of service web"},
-	{"EFG 6000\n", "t.map:1: reading entities: the tag has 3 bytes, the service's tags have 4"},
-	{"# x\n# y\nEFGH 60000x\n", "t.map:3: reading entities: the target is not a port"},
+	 "t.map:1: target: 7000 is outside of 6000-6999, the targets of service web"},
+	{"EFG 6000\n", "t.map:1: tag: 'EFG' has 3 bytes, those of service web have 4"},
+	{"# x\n# y\nEFGH 60000x\n", "t.map:3: target: '60000x' is not a port"},
 };
 
 START_TEST(refuses_tables)
@@ -673,16 +710,16 @@ START_TEST(tables_are_added)
 	model_free(&m);
 
 	unlink("t.map");
-	load_fails("c.yaml", -EINVAL, "t.map: reading entities: No such file or directory");
+	load_fails("c.yaml", -EINVAL, "c.yaml:9: entities-file: t.map: No such file or directory");
 	mkdir("t.map", 0700);
-	load_fails("c.yaml", -EINVAL, "t.map: reading entities: it is a directory");
+	load_fails("c.yaml", -EINVAL, "c.yaml:9: entities-file: t.map: Is a directory");
 	rmdir("t.map");
 
 	/* "-" is a file's name here, and an absolute name stands by itself. */
 	put_text("c.yaml", WEB "    entities-file: '-'\n");
-	load_fails("c.yaml", -EINVAL, "./-: reading entities: No such file");
+	load_fails("c.yaml", -EINVAL, "c.yaml:8: entities-file: ./-: No such file");
 	put_text("c.yaml", WEB "    entities-file: /nonexistent/t.map\n");
-	load_fails("c.yaml", -EINVAL, "/nonexistent/t.map: reading entities: ");
+	load_fails("c.yaml", -EINVAL, "c.yaml:8: entities-file: /nonexistent/t.map: No such file");
 }
 END_TEST
 
@@ -705,6 +742,11 @@ static const struct {
 	{"ABCD 6001", 1},
 	{"ABCD 6001\nABCE 6001\n", 2},
 	{"ABCD 6001\r\nABCE drop\r\n# x\r\n\r\nABCF pass 1:20\r\n", 3},
+	{"\xef\xbb\xbf"
+	 "ABCD 6001\r\nABCE 1\r\n",
+	 2},
+	{"\xef\xbb\xbf# from elsewhere\nABCD 6001\n", 1},
+	{"\xef\xbb\xbf", 0},
 	{"zzzz 1\n0x00000000 2\nAAAA 3 # \xff is fine in a comment\n", 3},
 };
 
@@ -734,18 +776,40 @@ static const struct {
 	size_t len;
 	const char *line;
 } bad_table_files[] = {
-	{BYTES("ABCD 6001\nABCE\n"), "t.map:2: reading entities: there is no target"},
+	{BYTES("ABCD 6001\nABCE\n"),
+	 "t.map:2: entity: 'ABCE' has no target behind it (see TABLE FILES in mangle-ctl(8))"},
 	{BYTES("ABCD 6001\n\nABC 6001\n"),
-	 "t.map:3: reading entities: the tag has 3 bytes, the service's"},
+	 "t.map:3: tag: 'ABC' has 3 bytes, those of service web have 4 (see TABLE FILES"},
 	{BYTES("ABCD 6001\nABCE 1\nABCD 6002\nABCE 1\n"),
-	 "t.map:3: reading entities: tag ABCD: already given in line 1"},
-	{BYTES("a\\x20\\x09b 1\n0x6120096 1\n"), "t.map:2: reading entities: the tag has an odd"},
+	 "t.map:3: tag ABCD: already given in line 1 (leave one out)"},
+	{BYTES("a\\x20\\x09b 1\n0x6120096 1\n"), "t.map:2: tag: '0x6120096' has an odd"},
 	{BYTES("\n\n\xc3\xa9"
 	       "AB 1\n"),
-	 "t.map:3: reading entities: the tag has a character outside ASCII (write the bytes as hex:"},
-	{BYTES("ABCD 6001\0"), "t.map:1: reading entities: there is a NUL byte"},
-	{BYTES("# \0\n"), "t.map:1: reading entities: there is a NUL byte"},
-	{BYTES("ABCD 6001\rABCE 6001\r"), "t.map:1: reading entities: the target is not a port"},
+	 "t.map:3: tag: '\xc3\xa9"
+	 "AB' has a character outside ASCII (write the bytes as hex:"},
+	{BYTES("ABCD 6001\0"), "t.map:1: entity: there is a NUL byte"},
+	{BYTES("# \0\n"), "t.map:1: entity: there is a NUL byte"},
+	{BYTES("\xff\xfe"
+	       "A\0B\0"),
+	 "t.map:1: entity: this is UTF-16 text (save it as UTF-8)"},
+	{BYTES("\xfe\xff\0A\0B"), "t.map:1: entity: this is UTF-16 text (save it as UTF-8)"},
+	/* A mark is only one at the very beginning. */
+	{BYTES("ABCD 1\n\xef\xbb\xbf"
+	       "ABCE 1\n"),
+	 "t.map:2: tag: '\\xef\\xbb\\xbfABCE' has a character"},
+	{BYTES("ABCD,20001\n"),
+	 "t.map:1: entity: 'ABCD,20001' is one word: TAG and TARGET are separated by blanks (see TABLE "
+	 "FILES in mangle-ctl(8))"},
+	{BYTES("41424344 6001\n"),
+	 "t.map:1: tag: '41424344' has 8 bytes, those of service web have 4 (hex digits are written "
+	 "0x41424344)"},
+	{BYTES("ABCD ssh\n"),
+	 "t.map:1: target: 'ssh' is not a port (1-65535), drop or pass (see TABLE"},
+	{BYTES("ABCD DROP\n"),
+	 "t.map:1: target: 'DROP' is not a port (1-65535), drop or pass (write drop)"},
+	{BYTES("ABCD 1 0:3\n"),
+	 "t.map:1: size: 0:3 is too short for the tag at 0:4 of service web"},
+	{BYTES("ABCD 6001\rABCE 6001\r"), "t.map:1: target: '6001"},
 };
 
 static void table_fails(const char *want)
@@ -776,15 +840,15 @@ START_TEST(long_lines)
 	memset(text, '#', 10000);
 	strcpy(text + 4096, "\nABCD x\n");
 	put_text("t.map", text);
-	table_fails("t.map:2: reading entities: the target is not");
+	table_fails("t.map:2: target: 'x' is not");
 	memset(text, '#', 10000);
 	strcpy(text + 4097, "\nABCD 1\n");
 	put_text("t.map", text);
-	table_fails("t.map:1: reading entities: the line is longer than 4096 bytes");
+	table_fails("t.map:1: entity: the line is longer than 4096 bytes");
 	memset(text, 'A', 10000);
 	text[10000] = '\0';
 	put_text("t.map", text);
-	table_fails("t.map:1: reading entities: the line is longer than 4096 bytes");
+	table_fails("t.map:1: entity: the line is longer than 4096 bytes");
 	free(text);
 }
 END_TEST
@@ -807,7 +871,7 @@ START_TEST(tables_add_to_what_is_there)
 	/* A bad file adds nothing. */
 	put_text("t.map", "YYYY 2\nMMMM 3\n");
 	ck_assert_int_eq(table_load("t.map", &s, &e), -EINVAL);
-	ck_assert_str_eq(e.line, "t.map:2: reading entities: tag MMMM: already there");
+	ck_assert_str_eq(e.line, "t.map:2: tag MMMM: already there");
 	ck_assert_uint_eq(s.entity_count, 3);
 	service_free(&s);
 }

@@ -590,6 +590,29 @@ START_TEST(takes_prefixes)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	unsigned int len;
+	const char *why;
+} lengths[] = {
+	{"C3", 2, "has 2 bytes, those of service web have 4"},
+	{"41424344", 8,
+	 "has 8 bytes, those of service web have 4 (hex digits are written 0x41424344)"},
+	{"4142434g", 8, "has 8 bytes, those of service web have 4"},
+	{"414243", 6, "has 6 bytes, those of service web have 4"},
+	{"0x4142434445464748", 8, "has 8 bytes, those of service web have 4"},
+};
+
+START_TEST(says_why_a_length_is_wrong)
+{
+	struct service s = {.name = "web", .tag_len = 4};
+	struct why why;
+
+	tag_length_why(lengths[_i].text, lengths[_i].len, &s, &why);
+	ck_assert_str_eq(why.text, lengths[_i].why);
+}
+END_TEST
+
 START_TEST(takes_words)
 {
 	char out[MANGLE_NAME_SIZE], dev[MANGLE_IFNAME_SIZE];
@@ -671,11 +694,11 @@ START_TEST(takes_table_lines)
 {
 	struct entity en;
 	struct tag out;
-	struct why why;
+	struct bad_word bad;
 
 	memset(&en, 0xaa, sizeof(en));
 	ck_assert_int_eq(
-		parse_table_line(table_lines[_i].line, table_lines[_i].len, &out, &en, &why),
+		parse_table_line(table_lines[_i].line, table_lines[_i].len, &out, &en, &bad),
 		table_lines[_i].want);
 	if (!table_lines[_i].want)
 		return;
@@ -699,27 +722,30 @@ static const struct {
 	size_t len;
 	const char *why;
 } bad_lines[] = {
-	{LINE("ABCD"), "no target"},
-	{LINE("ABCD # 6001"), "no target"},
-	{LINE("AB#CD 6001"), "no target"},
-	{LINE("ABCD 6001 1:2 3"), "more than TAG TARGET"},
+	{LINE("ABCD"), "entity 'ABCD' has no target behind it"},
+	{LINE("ABCD # 6001"), "entity 'ABCD' has no target"},
+	{LINE("AB#CD 6001"), "entity 'AB' has no target"},
+	{LINE("ABCD 6001 1:2 3"), "entity '3' is more than TAG TARGET [MIN:MAX]"},
+	{LINE("ABCD 6001 1:2 3 4 5 6"), "entity '3' is more than"},
 	{LINE("ABCD 6001 1:2 " AAAA_40 AAAA_40 AAAA_40 AAAA_40), "more than TAG TARGET"},
-	{LINE("ABCD 0"), "the target is not a port"},
-	{LINE("ABCD 65536"), "the target is not a port"},
-	{LINE("ABCD Drop"), "the target is not a port"},
-	{LINE("ABCD 6001\r 1:2"), "the target is not a port"},
-	{LINE("ABCD " DIGITS_40 DIGITS_40 DIGITS_40 DIGITS_40), "the target is not a port"},
-	{LINE("ABCD 6001 x"), "the size is not MIN:MAX"},
-	{LINE("ABCD 6001 2:1"), "the size has a minimum above"},
-	{LINE("ABCD 6001 " DIGITS_40 DIGITS_40 DIGITS_40 DIGITS_40), "the size is not MIN:MAX"},
-	{LINE("0x414 6001"), "the tag has an odd number"},
+	{LINE("ABCD 0"), "target '0' is not a port"},
+	{LINE("ABCD 65536"), "target '65536' is not a port"},
+	{LINE("ABCD Drop"), "target 'Drop' is not a port (1-65535), drop or pass (write drop)"},
+	{LINE("ABCD 6001\r 1:2"), "target '6001\r' is not a port"},
+	{LINE("ABCD " DIGITS_40 DIGITS_40 DIGITS_40 DIGITS_40), "' is not a port"},
+	{LINE("ABCD 6001 x"), "size 'x' is not MIN:MAX"},
+	{LINE("ABCD 6001 2:1"), "size '2:1' has a minimum above"},
+	{LINE("ABCD 6001 " DIGITS_40 DIGITS_40 DIGITS_40 DIGITS_40), "' is not MIN:MAX"},
+	{LINE("0x414 6001"), "tag '0x414' has an odd number"},
 	{LINE("\xc3\xa9 6001"), "hex:"},
-	{LINE("A\\ 6001"), "the tag has a \\"},
-	{LINE("A\\\xff 6001"), "the tag has a \\"},
-	{LINE("A\\x2 6001"), "the tag has a \\"},
-	{LINE(AAAA_40 " 6001"), "the tag is longer than 16"},
-	{LINE(AAAA_40 AAAA_40 AAAA_40 AAAA_40 " 6001"), "the tag is longer than 16"},
-	{LINE("ABCD,6001"), "no target"},
+	{LINE("A\\ 6001"), "tag 'A\\' has a \\"},
+	{LINE("A\\\xff 6001"), "' has a \\"},
+	{LINE("A\\x2 6001"), "tag 'A\\x2' has a \\"},
+	{LINE(AAAA_40 " 6001"), "AAA' is longer than 16 bytes (hex digits are written 0x...)"},
+	{LINE(AAAA_40 AAAA_40 AAAA_40 AAAA_40 " 6001"), "AAA' is longer than 16"},
+	{LINE("ABCD,6001"),
+	 "entity 'ABCD,6001' is one word: TAG and TARGET are separated by blanks"},
+	{LINE("0x41424344;6001;1:2"), "is one word"},
 	{LINE("ABCD\v6001"), "no target"},
 	{LINE("\0"), "NUL"},
 	{LINE("ABCD 6001\0"), "NUL"},
@@ -734,14 +760,19 @@ START_TEST(refuses_table_lines)
 {
 	/* Without anything behind it, so that the sanitizer sees a read too far. */
 	char *line = malloc(bad_lines[_i].len);
-	struct why why = {""};
+	struct bad_word bad;
 	struct entity en;
 	struct tag out;
+	char said[512];
 
 	memcpy(line, bad_lines[_i].line, bad_lines[_i].len);
-	ck_assert_int_eq(parse_table_line(line, bad_lines[_i].len, &out, &en, &why), -EINVAL);
-	ck_assert_msg(strstr(why.text, bad_lines[_i].why) != NULL, "'%s': \"%s\" has no \"%s\"",
-		      bad_lines[_i].line, why.text, bad_lines[_i].why);
+	ck_assert_int_eq(parse_table_line(line, bad_lines[_i].len, &out, &en, &bad), -EINVAL);
+	snprintf(said, sizeof(said), "%s '%.*s' %s", bad.what, (int)bad.len,
+		 bad.text ? bad.text : "", bad.why.text);
+	ck_assert_msg(strstr(said, bad_lines[_i].why) != NULL, "'%s': \"%s\" has no \"%s\"",
+		      bad_lines[_i].line, said, bad_lines[_i].why);
+	ck_assert(!bad.text ||
+		  (bad.text >= line && bad.text + bad.len <= line + bad_lines[_i].len));
 	free(line);
 }
 END_TEST
@@ -929,6 +960,7 @@ int main(void)
 	tcase_add_test(tc, takes_target_ranges);
 	tcase_add_loop_test(tc, takes_tag_places, 0, COUNT_OF(places));
 	tcase_add_loop_test(tc, takes_prefixes, 0, COUNT_OF(prefixes));
+	tcase_add_loop_test(tc, says_why_a_length_is_wrong, 0, COUNT_OF(lengths));
 	tcase_add_test(tc, takes_words);
 	tcase_add_loop_test(tc, takes_table_lines, 0, COUNT_OF(table_lines));
 	tcase_add_loop_test(tc, refuses_table_lines, 0, COUNT_OF(bad_lines));
