@@ -14,6 +14,7 @@
 
 #include "caps.h"
 #include "config.h"
+#include "drift.h"
 #include "netdev.h"
 #include "netns.h"
 #include "print.h"
@@ -30,13 +31,12 @@ struct doctor {
 };
 #define KERNEL(major, minor) ((major) << 8 | (minor))
 
-/* Errors and warnings begin with what they are about, which the line has already. */
+/* A text of others may begin with what it is about. */
 static const char *without_name(const char *text, const char *name)
 {
-	size_t length = strlen(name);
+	size_t len = strlen(name);
 
-	return !strncmp(text, name, length) && !strncmp(text + length, ": ", 2) ? text + length + 2
-										: text;
+	return !strncmp(text, name, len) && !strncmp(text + len, ": ", 2) ? text + len + 2 : text;
 }
 
 static void __attribute__((format(printf, 4, 5)))
@@ -68,6 +68,13 @@ static void check_kernel(struct doctor *d)
 		say(d, "kernel", CHECK_OK, "%s", d->uname.release);
 }
 
+/* What to do about a capability that is missing: root has them all, unless they were taken. */
+static const char *more_rights(void)
+{
+	return geteuid() == 0 ? "give this process the capability: see Permissions in mangle-ctl(8)"
+			      : "run as root";
+}
+
 /* Whether programs may be loaded. */
 static bool check_permissions(struct doctor *d)
 {
@@ -90,8 +97,8 @@ static bool check_permissions(struct doctor *d)
 		const char *missing = caps_missing(features[i].caps);
 
 		if (missing)
-			say(d, "permissions", features[i].state, "%s: %s (run as root)", missing,
-			    features[i].may_not);
+			say(d, "permissions", features[i].state, "%s: %s (%s)", missing,
+			    features[i].may_not, more_rights());
 		else
 			say(d, "permissions", CHECK_OK, "%s", features[i].may);
 	}
@@ -153,8 +160,8 @@ static void check_dispatcher(struct doctor *d)
 		globfree(&g);
 	}
 	if (missing)
-		say(d, "dispatcher", CHECK_WARN, "%s: mangle attaches alone (run as root)",
-		    missing);
+		say(d, "dispatcher", CHECK_WARN, "%s: mangle attaches alone (%s)", missing,
+		    more_rights());
 	else if (!d->features.dispatcher)
 		say(d, "dispatcher", CHECK_INFO,
 		    "this kernel does not let programs share an interface: mangle attaches alone, and not where another XDP program is");
@@ -165,9 +172,10 @@ static void check_dispatcher(struct doctor *d)
 		say(d, "dispatcher", CHECK_OK, "other XDP programs can share the interface");
 }
 
-/* Whether it may be mounted here, and the tables be reached, is what check_tables finds out. */
+/* Where it cannot be mounted here check_tables says so. */
 static void check_bpffs(struct doctor *d)
 {
+	const char *missing = caps_missing(CAPS(SYS_ADMIN));
 	struct statfs fs;
 
 	if (!statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
@@ -175,10 +183,15 @@ static void check_bpffs(struct doctor *d)
 	else if (access(BPFFS, F_OK))
 		say(d, "bpffs", CHECK_BAD,
 		    "there is no " BPFFS " (mount sysfs; the kernel needs CONFIG_BPF_SYSCALL)");
+	else if (!store_may_mount())
+		return;
+	else if (missing)
+		say(d, "bpffs", CHECK_BAD,
+		    "not mounted, and mangle-ctl cannot mount it: %s (mount -t bpf bpf " BPFFS ")",
+		    missing);
 	else
 		say(d, "bpffs", CHECK_OK,
-		    "not mounted yet: mangle-ctl mounts it on " BPFFS
-		    " when it is needed, in the initial mount namespace only");
+		    "not mounted yet: mangle-ctl mounts it on " BPFFS " when it is needed");
 }
 
 static void check_jit(struct doctor *d)
@@ -218,73 +231,127 @@ static void check_hosts(struct doctor *d, struct store *s, const struct model *m
 	free_warnings(&w);
 }
 
-static int check_services(struct doctor *d, struct store *s, struct model *m, struct err *e)
+static void check_services(struct doctor *d, struct store *s, const struct model *m,
+			   const struct attachment *a, size_t count)
 {
 	struct warnings w = {0};
-	int err;
 
-	err = store_read(s, m, false, e);
-	if (!err) {
-		say(d, "tables", CHECK_OK, "%u service%s loaded, generation %llu", m->service_count,
-		    m->service_count == 1 ? "" : "s", (unsigned long long)store_generation(s));
-		warn_about_services(&w, m);
-		say_all(d, "services", &w);
-	}
+	say(d, "tables", CHECK_OK, "%u service%s loaded, generation %llu", m->service_count,
+	    m->service_count == 1 ? "" : "s", (unsigned long long)store_generation(s));
+	warn_about_running(&w, m, a, count);
+	say_all(d, "services", &w);
+	free_warnings(&w);
+}
+
+static int check_flows(struct doctor *d, struct store *s, struct err *e)
+{
+	struct warnings w = {0};
+	uint64_t used;
+	int err = read_flows(s, &used, e);
+
+	if (!err)
+		warn_about_flows(&w, used, store_flows_size(s));
+	say_all(d, "flows", &w);
 	free_warnings(&w);
 	return err;
 }
 
-static int check_attachments(struct doctor *d, struct store *s, const struct model *m,
-			     struct err *e)
+static void check_attachments(struct doctor *d, const struct model *m, struct attachment *a,
+			      size_t count)
 {
 	struct warnings twice = {0};
-	struct attachment *a;
-	size_t count;
-	int err = read_attachments(s, &a, &count, e);
+	bool any = false;
 
-	if (err)
-		return err;
 	for (size_t i = 0; i < count; i++) {
 		struct warnings w = {0};
 
+		any |= a[i].attached;
 		if (a[i].attached)
 			say(d, a[i].iface.name, CHECK_OK, "attached, %s mode",
 			    a[i].iface.mode == MODE_GENERIC ? "generic" : "native");
-		else
-			say(d, a[i].iface.name, CHECK_WARN,
-			    "recorded as attached, and gone (attach it anew, or detach it)");
-		warn_about_interface(&w, &a[i], m);
+		warn_about_attachment(&w, &a[i], m);
 		say_all(d, a[i].iface.name, &w);
 		free_warnings(&w);
 	}
 	warn_about_twice(&twice, a, count);
 	say_all(d, "interfaces", &twice);
 	free_warnings(&twice);
-	check_hosts(d, s, m, a, count);
-	free(a);
+	if (!any)
+		say(d, "interfaces", CHECK_WARN,
+		    "nothing is attached: packets go to the shared ports as if mangle was not there (mangle-ctl attach IFACE)");
+}
+
+/* What the next boot loads, and whether it is what runs. s: NULL where nothing does, or nobody can
+ * tell. */
+static int check_config(struct doctor *d, struct store *s, struct err *e)
+{
+	struct drift drift;
+	int err = drift_read_boot(s, &drift, e);
+	const char *file = *drift.file ? drift.file
+				       : "the built-in default (there is no " CONFIG_DEFAULT_FILE
+					 ")";
+
+	if (err)
+		return err;
+	if (drift.state == DRIFT_BROKEN)
+		/* To another user the file may only be hidden. */
+		say(d, "configuration", geteuid() == 0 ? CHECK_BAD : CHECK_WARN,
+		    "%s cannot load it: %s", geteuid() == 0 ? "the next boot" : "this user",
+		    drift.why.line);
+	else if (s && drift.differs)
+		say(d, "configuration", CHECK_WARN,
+		    "%s: what runs differs from it, and goes with a reboot (mangle-ctl apply, or keep what runs: mangle-ctl save)",
+		    file);
+	else
+		say(d, "configuration", CHECK_OK, "%s: %u service%s, %llu entit%s%s", file,
+		    drift.services, drift.services == 1 ? "" : "s",
+		    (unsigned long long)drift.entities, drift.entities == 1 ? "y" : "ies",
+		    s ? ", as it runs" : ", can be loaded");
 	return 0;
+}
+
+static int check_loaded(struct doctor *d, struct store *s, struct err *e)
+{
+	struct attachment *a = NULL;
+	struct model m;
+	size_t count;
+	int err;
+
+	model_init(&m);
+	err = store_read(s, &m, false, e);
+	if (!err)
+		err = read_attachments(s, &a, &count, e);
+	if (!err) {
+		check_services(d, s, &m, a, count);
+		err = check_flows(d, s, e);
+	}
+	if (!err)
+		err = check_config(d, s, e);
+	if (!err) {
+		check_attachments(d, &m, a, count);
+		check_hosts(d, s, &m, a, count);
+	}
+	model_free(&m);
+	free(a);
+	return err;
 }
 
 static void check_tables(const struct cmd *c, struct doctor *d)
 {
 	struct store *s = NULL;
-	struct model m;
-	struct err why;
+	struct err why, ignored;
 	int err = store_open(&s, STORE_READ, c->wait, &why);
 
-	if (err == -ENOENT) {
+	if (err == -ENOENT)
 		say(d, "tables", CHECK_OK, "nothing is loaded");
-		return;
-	}
-	model_init(&m);
-	if (!err)
-		err = check_services(d, s, &m, &why);
-	if (!err)
-		err = check_attachments(d, s, &m, &why);
-	if (err)
+	else if (!err)
+		err = check_loaded(d, s, &why);
+	if (err && err != -ENOENT)
 		say(d, "tables", why.status == EXIT_LOCK_BUSY ? CHECK_WARN : CHECK_BAD, "%s",
 		    why.line);
-	model_free(&m);
+	/* The file can be judged by itself. */
+	if (err)
+		check_config(d, NULL, &ignored);
 	store_close(s);
 }
 

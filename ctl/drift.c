@@ -30,13 +30,15 @@ static void compare(const struct model *running, const struct model *desired, st
 	d->state = d->differs ? DRIFT_DIFFERS : DRIFT_SAME;
 }
 
-/* What the file says, or where there is none the built-in default; whether this kernel can do it
- * matters where it would have to be loaded. */
-static int read_desired(const struct drift *d, bool loaded, struct model *desired, struct err *e)
+/* What the file says, or where there is none the built-in default, as far as this kernel can do it.
+ */
+static int read_desired(const struct drift *d, const struct model *running, struct model *desired,
+			struct err *e)
 {
 	int err = *d->file ? config_load(d->file, desired, e) : model_default(desired, e);
 
-	if (!err && !loaded)
+	/* What it does already it can. */
+	if (!err && !prog_needs(running).in)
 		err = prog_can(desired, e);
 	return err;
 }
@@ -79,7 +81,7 @@ static int read_drift(struct store *s, const char *file, struct drift *out, stru
 	model_init(&desired);
 	err = s ? store_read(s, &running, true, e) : 0;
 	if (!err) {
-		wrong = read_desired(out, s, &desired, &out->why);
+		wrong = read_desired(out, &running, &desired, &out->why);
 		if (wrong == -ENOMEM) { /* says nothing about the file */
 			*e = out->why;
 			err = wrong;

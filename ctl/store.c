@@ -554,6 +554,11 @@ static bool in_initial_mount_ns(void)
 	return own.st_ino <= 0xf0000001UL;
 }
 
+bool store_may_mount(void)
+{
+	return in_initial_mount_ns();
+}
+
 static int need_bpffs(bool mount_it, struct err *e)
 {
 	if (is_bpffs())

@@ -24,6 +24,9 @@ enum store_access {
 /* Does the kernel make maps for this process? 0 or -errno; changes nothing. */
 int store_try(void);
 
+/* Is this a mount namespace in which bpffs is mounted where it is not? What is mounted in another
+ * one goes with it. */
+bool store_may_mount(void);
 /* Mounts bpffs where that is right (see the manual). wait: seconds to wait for the lock. */
 int store_open(struct store **out, enum store_access access, double wait, struct err *e);
 /* Private maps without pins and lock, for tests. */

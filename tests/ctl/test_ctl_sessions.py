@@ -355,6 +355,24 @@ def test_flow_table_comes_with_the_first_service(connections, fresh):
     unchanged()
 
 
+def test_a_full_flow_table_is_said(connections):
+    ok("apply", "-", stdin=document(service("t", protocol="tcp"), flows=1024))
+    number, _ = flow_table()
+
+    def fill(first, last):
+        put_flows([line for i in range(first, last)
+                   for line in flow_lines(number, ("192.0.2.1", 1000 + i), ("192.0.2.9", 7000), LIVE)])
+        return [w for w in js("status")["warnings"] if w.startswith("flows: ")]
+
+    assert fill(0, 900) == []
+    (nearly,) = fill(900, 930)
+    assert "930 of 1024: nearly full" in nearly
+    (full,) = fill(930, 1024)
+    assert "1024 of 1024: full" in full and "flows: 1024 of 1024 FULL\n" in ok("status").out
+    assert any(c["name"] == "flows" and c["state"] == "warn" for c in js("doctor")["checks"])
+    assert run("status", "--exit-code").status in (1, 3)
+
+
 def test_flows_in_the_file(connections):
     t = service("t", protocol="tcp")
     assert change("apply", "-", stdin=document(t))["changed"]

@@ -298,3 +298,64 @@ def test_detach_of_one_in_another_namespace(one, world):
         assert r.err == f"mangle-ctl: warning: same0: it is attached in network namespace {c}, and was not meant (use -n NAME)\n"
         assert run("-q", "-n", other.name, "detach", "same0").out == ""
         ctl.ip("netns", "del", other.name)
+
+
+
+# --- doctor ---------------------------------------------------------------------------------------
+
+def checks(*args, prefix=()):
+    return {(c["name"], c["state"]): c["text"] for c in run("-j", "doctor", *args, prefix=prefix).json()["checks"]}
+
+
+def test_doctor_reads_what_the_next_boot_loads(fresh, etc):
+    def configuration(text):
+        prefix = etc(text)
+        found = {state: text for (name, state), text in checks(prefix=prefix).items() if name == "configuration"}
+        assert len(found) == 1 and ctl.pins() == []
+        assert run("doctor", prefix=prefix).status == ("bad" in found)
+        return found
+
+    assert "2 entities, can be loaded" in configuration(ROWS)["ok"]
+    assert f"(there is no {DEFAULT})" in configuration(None)["ok"]
+    assert f"{DEFAULT}:{len(ROWS.splitlines()) + 1}: " in configuration(ROWS + "\tx: [\n")["bad"]
+    assert "nosuch.map: " in configuration(dump(service(entities_file="nosuch.map")))["bad"]
+
+
+def test_doctor_of_what_runs(load, world, etc):
+    path = load([service(entities=entities(("ABCD", 6001))), service("b", ports=[1], action="observe", interface="eth7")])
+    same, other = etc(path.read_text(encoding="utf-8")), etc(ROWS)
+    assert "as it runs" in checks(prefix=same)["configuration", "ok"]
+    assert "what runs differs from it" in checks(prefix=other)["configuration", "warn"]
+    assert [c["text"] for c in run("-j", "doctor", prefix=same).json()["checks"] if c["name"] == "services"] == [
+        w for w in said(prefix=same) if w.startswith("service b")]
+    with other_end(world, "down"):
+        assert "no carrier" in checks(prefix=same)["veth0", "warn"]
+    ok("-n", world.a, "detach", "--all")
+    assert "as if mangle was not there" in checks(prefix=same)["interfaces", "warn"]
+
+
+def test_doctor_of_a_well_machine_has_nothing_to_say(load, world, etc):
+    path = load(service(entities=entities(("ABCD", 6001))))
+    prefix = etc(path.read_text(encoding="utf-8"))
+    found = run("-j", "doctor", prefix=prefix).json()["checks"]
+    assert {c["state"] for c in found} <= {"ok", "info"}, found
+    assert well(prefix=prefix) == 0
+
+
+def test_doctor_names_nothing_twice():
+    assert not [c for c in run("-j", "doctor", "nosuch0").json()["checks"] if c["text"].startswith(c["name"] + ":")]
+    assert re.search("^bad +nosuch0: looking for the interface: ", run("doctor", "nosuch0").out, re.M)
+
+
+def test_doctor_without_bpffs(fresh, world):
+    """It is missing in this mount namespace: said once, and not that it would be mounted."""
+    prefix = ["unshare", "-m", "sh", "-c", f'umount -l {ctl.BPFFS} && exec "$@"', "sh"]
+    found = [c for c in run("-j", "doctor", prefix=prefix).json()["checks"] if c["name"] in ("bpffs", "tables")]
+    assert [c["state"] for c in found] == ["bad"] and "not mounted in this mount namespace" in found[0]["text"], found
+
+
+def test_doctor_of_root_without_capabilities(fresh, world):
+    prefix = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    found = [c["text"] for c in run("-j", "doctor", "lo", prefix=prefix).json()["checks"]]
+    assert any("CAP_BPF is missing" in text and "Permissions in mangle-ctl(8)" in text for text in found), found
+    assert not any("run as root" in text or "may refuse native mode" in text for text in found), found
