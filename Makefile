@@ -328,13 +328,16 @@ SBINDIR = $(PREFIX)/sbin
 LIBEXECDIR = $(PREFIX)/libexec
 MANDIR = $(PREFIX)/share/man
 UNITDIR ?= /lib/systemd/system
+# Where zsh looks for what comes with Debian's packages, and for what does not.
+ZSHDIR ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALL_STRIP ?= -s
 
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR)/mangle $(DESTDIR)/etc/mangle \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	install -m 755 $(INSTALL_STRIP) $(B)/mangle-ctl $(DESTDIR)$(SBINDIR)/mangle-ctl
 	install -m 755 deploy/unit $(DESTDIR)$(LIBEXECDIR)/mangle/unit
 	# A configuration that is there is the administrator's.
@@ -346,6 +349,8 @@ install: all
 		> $(DESTDIR)$(UNITDIR)/mangle@.service
 	install -m 644 deploy/mangle-ctl.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mangle-ctl
+	install -m 644 deploy/_mangle-ctl $(DESTDIR)$(ZSHDIR)/_mangle-ctl
+	install -m 644 deploy/mangle-ctl.fish $(DESTDIR)$(FISHDIR)/mangle-ctl.fish
 
 # A Debian package, under build/deb/; ARCH=arm64: made in a throw-away Debian, by cross building.
 .PHONY: deb

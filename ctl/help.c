@@ -65,27 +65,9 @@ static void put_row(const char *word, const char *text, const char *otherwise, F
 
 /* ---- options ---- */
 
-/* What the option is to the verb, NULL where it is the same as to others. */
-static const struct option_text *text_of(const struct verb *v, int o)
-{
-	for (const struct option_text *t = v ? v->texts : NULL; t && t->help; t++)
-		if ((int)t->option == o)
-			return t;
-	return NULL;
-}
-
-static const char *value_of(const struct verb *v, int o)
-{
-	const struct option_text *own = text_of(v, o);
-
-	return own && own->value ? own->value : option_rows[o].value;
-}
-
 static void print_option(const struct verb *v, int o, FILE *out)
 {
-	const struct option_text *own = text_of(v, o);
-	const char *value = value_of(v, o), *also = option_aliases[o];
-	bool stays = v && v->stays >> o & 1;
+	const char *value = option_value(v, o), *also = option_aliases[o];
 	char word[64], text[200];
 	int len = 0;
 
@@ -93,9 +75,9 @@ static void print_option(const struct verb *v, int o, FILE *out)
 		len = snprintf(word, sizeof(word), "-%c, ", option_rows[o].letter);
 	snprintf(word + len, sizeof(word) - (size_t)len, "--%s%s%s", option_rows[o].name,
 		 value ? " " : "", value ? value : "");
-	snprintf(text, sizeof(text), "%s%s%s%s", own ? own->help : option_rows[o].help,
-		 also ? "; --" : "", also ? also : "", also ? " is the same" : "");
-	put_row(word, text, stays ? NULL : own ? own->otherwise : option_defaults[o], out);
+	snprintf(text, sizeof(text), "%s%s%s%s", option_help(v, o), also ? "; --" : "",
+		 also ? also : "", also ? " is the same" : "");
+	put_row(word, text, option_default(v, o), out);
 }
 
 static void print_options(const struct verb *v, uint64_t bits, const char *title, FILE *out)
@@ -119,7 +101,7 @@ static void print_synopsis(const struct verb *v, FILE *out)
 	if (v->arguments)
 		put_text(&l, v->arguments);
 	for (int i = 0; i < OPT_COUNT; i++) {
-		const char *value = value_of(v, i);
+		const char *value = option_value(v, i);
 		uint64_t bit = 1ULL << i;
 		bool optional = !(v->required & bit);
 

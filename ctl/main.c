@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* mangle-ctl: words to a verb, the verb to an exit status, an error to its one line. */
+#include <string.h>
+
 #include "netns.h"
 #include "out.h"
 #include "print.h"
@@ -20,8 +22,13 @@ static int start_output(const struct cmd *c, struct err *e)
 
 static int run(int argc, char **argv, struct cmd *c, struct err *e)
 {
-	int err = argv_parse(argc, argv, c, e);
+	int err;
 
+	if (argc > 1 && !strcmp(argv[1], "--complete")) {
+		complete(argc - 2, argv + 2);
+		return 0;
+	}
+	err = argv_parse(argc, argv, c, e);
 	if (err)
 		return err;
 	err = start_output(c, e);

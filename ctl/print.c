@@ -142,6 +142,14 @@ void dump_json_line(json_t *j)
 	out_end_line();
 }
 
+void print_candidate(const char *word, const char *help)
+{
+	out_text("%s", word);
+	if (help)
+		fprintf(out_raw(), "\t%s", help);
+	out_end_line();
+}
+
 void print_version(void)
 {
 	if (as_json)

@@ -16,6 +16,8 @@ int print_finish(struct err *e);
 bool print_broken(void);
 
 void print_version(void);
+/* For the completion of a shell; help: what it is, or NULL. */
+void print_candidate(const char *word, const char *help);
 
 /* The one line; name: the verb's, for a line that does not say what to do. */
 void print_error(const struct err *e, const char *name);

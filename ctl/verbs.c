@@ -289,6 +289,38 @@ const char *option_name(enum option_id o)
 	return option_rows[o].name;
 }
 
+/* NULL where the option is the same as to other verbs. */
+static const struct option_text *text_of(const struct verb *v, int o)
+{
+	for (const struct option_text *t = v ? v->texts : NULL; t && t->help; t++)
+		if ((int)t->option == o)
+			return t;
+	return NULL;
+}
+
+const char *option_value(const struct verb *v, int o)
+{
+	const struct option_text *own = text_of(v, o);
+
+	return own && own->value ? own->value : option_rows[o].value;
+}
+
+const char *option_help(const struct verb *v, int o)
+{
+	const struct option_text *own = text_of(v, o);
+
+	return own ? own->help : option_rows[o].help;
+}
+
+const char *option_default(const struct verb *v, int o)
+{
+	const struct option_text *own = text_of(v, o);
+
+	if (v && v->stays >> o & 1)
+		return NULL;
+	return own ? own->otherwise : option_defaults[o];
+}
+
 bool verb_is_of(const struct verb *v, const char *noun)
 {
 	const char *blank = strchr(v->name, ' ');

@@ -58,6 +58,10 @@ struct option_row {
 extern const struct option_row option_rows[OPT_COUNT];
 extern const char *const option_defaults[OPT_COUNT]; /* NULL: none that has a name */
 const char *option_name(enum option_id o);
+/* The same as they are to one verb; NULL for the verb: to no one in particular. */
+const char *option_value(const struct verb *v, int o);
+const char *option_help(const struct verb *v, int o);
+const char *option_default(const struct verb *v, int o);
 /* The name that an option also goes by, and had before; NULL: it has one only. */
 extern const char *const option_aliases[OPT_COUNT];
 
@@ -77,6 +81,10 @@ const struct verb *find_verb(const char *noun, const char *word);
  * named.
  */
 int argv_parse(int argc, char **argv, struct cmd *c, struct err *e);
+
+/* What may be put in the place of the last of these words, which come behind "mangle-ctl": a line
+ * each, with what it is behind a tab, or ":files" (complete.c). */
+void complete(int words, char **word);
 
 /* The help text for c, to be printed (help.c). */
 void help_print(const struct cmd *c, FILE *out);

@@ -273,7 +273,7 @@ def test_switches(one, words, value):
 def test_values_that_are_wrong(one):
     for argv, pattern in ((["--wait", "0.5", "status"], "0.5: must be a whole number from 0 to 86400"),
                           (["map", "list", "--limit", "1.5"], "1.5: must be a whole number from 0 to"),
-                          (["map", "list", "--sort", "size"], "size: must be tag, packets, bytes or last-seen"),
+                          (["map", "list", "--sort", "size"], "size: must be tag, target, packets, bytes or last-seen"),
                           (["attach", "veth0", "--mode", "offload"], "offload: must be auto, native or generic"),
                           (["service", "set", "telemetry", "--invalid", "no"], "no: must be drop or pass")):
         assert_error(argv, 2, pattern)

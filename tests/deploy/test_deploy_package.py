@@ -11,7 +11,8 @@ from mangletest import ctl, netns
 CONFFILES = {"/etc/mangle/mangle.yaml", "/etc/mangle/unit.conf"}
 FILES = CONFFILES | {
     "/lib/systemd/system/mangle@.service", "/usr/libexec/mangle/unit", "/usr/sbin/mangle-ctl",
-    "/usr/share/bash-completion/completions/mangle-ctl", "/usr/share/doc/mangle/README.md.gz",
+    "/usr/share/bash-completion/completions/mangle-ctl", "/usr/share/zsh/vendor-completions/_mangle-ctl",
+    "/usr/share/fish/vendor_completions.d/mangle-ctl.fish", "/usr/share/doc/mangle/README.md.gz",
     "/usr/share/man/man5/mangle.yaml.5.gz", "/usr/share/man/man8/mangle-ctl.8.gz",
     *(f"/usr/share/doc/mangle/examples/{p.name}" for p in (ctl.REPO / "deploy" / "examples").iterdir())}
 VERSION = re.search(r"^## \[([\d.]+)\]", (ctl.REPO / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
