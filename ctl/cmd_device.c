@@ -320,6 +320,19 @@ void warn_about_device(struct warnings *w, int ifindex, const char *name, bool g
 	devices_free(&all);
 }
 
+static void warn_about_build(struct warnings *w, const struct attachment *a)
+{
+	char text[BUILD_TEXT_SIZE], own_text[BUILD_TEXT_SIZE];
+	uint8_t own[8];
+
+	prog_build(own);
+	add_warning(
+		w,
+		"%s: the program on it is of another build (%s) than this mangle-ctl (%s) (mangle-ctl upgrade)",
+		a->iface.name, prog_build_text(a->iface.build, text),
+		prog_build_text(own, own_text));
+}
+
 /* ---- afterwards ---- */
 
 static void warn_about_program(struct warnings *w, const struct attachment *a)
@@ -332,10 +345,7 @@ static void warn_about_program(struct warnings *w, const struct attachment *a)
 			"%s: generic mode: where segmentation offload makes one frame of many datagrams, one tag decides for all (prefer native mode)",
 			name);
 	if (!prog_is_own(&a->iface))
-		add_warning(
-			w,
-			"%s: the program on it is of another build than this mangle-ctl (mangle-ctl upgrade)",
-			name);
+		warn_about_build(w, a);
 	if (!prog_sessions_ok(&a->key, &a->iface))
 		add_fault(
 			w,

@@ -4,7 +4,24 @@
 #include "print.h"
 #include "prog.h"
 
-static int upgrade(struct store *s, bool *changed, struct err *e)
+/* Attachments as they were recorded. */
+struct records {
+	struct mangle_iface_key *key;
+	struct mangle_iface *iface;
+	size_t count;
+};
+
+/* The build that it had; NULL where it was not recorded like that. */
+static const uint8_t *build_before(const struct records *r, const struct attachment *a)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (is_key(a, r->key[i].netns, (int)r->key[i].ifindex))
+			return r->iface[i].build;
+	return NULL;
+}
+
+/* Programs of this build are put in place anew too: that ends what a killed run has left. */
+static int upgrade(struct store *s, const struct records *before, bool *changed, struct err *e)
 {
 	const struct changes none = {0};
 	const bool migrates = store_is_migrating(s);
@@ -20,10 +37,8 @@ static int upgrade(struct store *s, bool *changed, struct err *e)
 		return err;
 	*changed = migrates;
 	for (size_t i = 0; i < count; i++)
-		if (a[i].attached) {
-			print_upgraded(&a[i]);
-			*changed = true;
-		}
+		if (a[i].attached)
+			*changed |= print_upgraded(&a[i], build_before(before, &a[i]));
 	if (*changed)
 		store_log(s, &none, "upgrade");
 	free(a);
@@ -33,13 +48,18 @@ static int upgrade(struct store *s, bool *changed, struct err *e)
 int cmd_upgrade(const struct cmd *c, struct err *e)
 {
 	const struct changes none = {0};
+	struct records before = {0};
 	bool changed = false;
 	struct store *s;
 	int err = open_loaded(c, STORE_UPGRADE, &s, e);
 
 	if (err)
 		return err;
-	err = upgrade(s, &changed, e);
+	err = store_ifaces(s, &before.key, &before.iface, &before.count, e);
+	if (!err)
+		err = upgrade(s, &before, &changed, e);
+	free(before.key);
+	free(before.iface);
 	if (!err && (c->json || !changed))
 		print_changes(&none, changed, false, store_generation(s));
 	store_close(s);

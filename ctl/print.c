@@ -9,6 +9,7 @@
 #include "config.h"
 #include "out.h"
 #include "print_internal.h"
+#include "prog.h"
 
 #define MAX_ENTITY_LINES 50
 
@@ -294,12 +295,25 @@ void print_stopped(const char *unit)
 		out_line("%s: stopped", unit);
 }
 
-void print_upgraded(const struct attachment *a)
+bool print_upgraded(const struct attachment *a, const uint8_t *from)
 {
-	note_interface("upgraded", a->iface.name);
-	if (!as_json && !quiet)
-		out_line("%s: upgraded (%s, %s, program %u)", a->iface.name,
-			 mode_name(a->iface.mode), way_name(&a->iface), a->iface.prog_id);
+	bool other = !from || memcmp(from, a->iface.build, sizeof(a->iface.build));
+	char to_text[BUILD_TEXT_SIZE], from_text[BUILD_TEXT_SIZE] = "unknown";
+
+	prog_build_text(a->iface.build, to_text);
+	if (from)
+		prog_build_text(from, from_text);
+	if (other)
+		note_interface("upgraded", a->iface.name);
+	if (as_json || quiet)
+		return other;
+	if (other)
+		out_line("%s: upgraded, build %s -> %s (%s, %s, program %u)", a->iface.name,
+			 from_text, to_text, mode_name(a->iface.mode), way_name(&a->iface),
+			 a->iface.prog_id);
+	else
+		out_line("%s: has this build already (%s)", a->iface.name, to_text);
+	return other;
 }
 
 void print_not_attached(const char *name)

@@ -6,6 +6,7 @@
 
 #include "out.h"
 #include "print_internal.h"
+#include "prog.h"
 
 /* Of a column: its width so far, and what is to stand in it. */
 static int wider(int width, const char *text)
@@ -19,13 +20,14 @@ static json_t *json_attachment(const struct attachment *a)
 {
 	static const char *const links[] = {
 		[LINK_UP] = "up", [LINK_NO_CARRIER] = "no_carrier", [LINK_DOWN] = "down"};
+	char build[BUILD_TEXT_SIZE];
 	const struct mangle_iface *i = &a->iface;
 
-	return json_pack("{s:o,s:i,s:o,s:s,s:b,s:i,s:s,s:s?}", "name", json_text(i->name),
+	return json_pack("{s:o,s:i,s:o,s:s,s:b,s:i,s:s,s:s,s:s?}", "name", json_text(i->name),
 			 "ifindex", (int)a->key.ifindex, "netns", json_text_or_null(i->netns_name),
 			 "mode", mode_name(i->mode), "dispatcher", (int)i->dispatcher, "prog_id",
-			 (int)i->prog_id, "state", a->attached ? "attached" : "gone", "link",
-			 links[a->link]);
+			 (int)i->prog_id, "build", prog_build_text(i->build, build), "state",
+			 a->attached ? "attached" : "gone", "link", links[a->link]);
 }
 
 static json_t *json_service_status(const struct service *s, const struct service_status *st)

@@ -202,6 +202,12 @@ void prog_build(uint8_t build[8])
 	memcpy(build, &hash, sizeof(hash));
 }
 
+const char *prog_build_text(const uint8_t build[8], char buf[BUILD_TEXT_SIZE])
+{
+	snprintf(buf, BUILD_TEXT_SIZE, "%02x%02x%02x%02x", build[0], build[1], build[2], build[3]);
+	return buf;
+}
+
 bool prog_is_own(const struct mangle_iface *i)
 {
 	uint8_t build[8];

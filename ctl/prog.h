@@ -55,6 +55,10 @@ int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct 
  * leaves the old ones running, where they can be had back; where they cannot, e says so.
  */
 int prog_upgrade(struct store *s, size_t *count, struct err *e);
+/* What tells this binary's programs from those of others, and the beginning of it as text. */
+void prog_build(uint8_t build[8]);
+#define BUILD_TEXT_SIZE 9
+const char *prog_build_text(const uint8_t build[8], char buf[BUILD_TEXT_SIZE]);
 /* Is the attached program this binary's? */
 bool prog_is_own(const struct mangle_iface *i);
 /* May it be detached, as far as can be told before anything is? */

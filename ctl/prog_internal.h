@@ -33,7 +33,6 @@ struct mangle_bpf *prog_open(const struct store *s, const struct mangle_iface *i
 struct bpf_object *prog_object(const struct mangle_bpf *skel);
 int prog_fd(const struct mangle_bpf *skel);
 void prog_unload(struct mangle_bpf *skel); /* NULL is fine */
-void prog_build(uint8_t build[8]);
 /* Is a program in that mode one for frames of more than one buffer? */
 bool prog_frags(uint32_t mode);
 /* Attaching was refused with err: says who is in the way, or which mode to try. */

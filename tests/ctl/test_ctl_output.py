@@ -116,6 +116,8 @@ def test_a_change_whose_answer_cannot_be_written(load, world, stdout, json):
             (["map", "flush"], "removed 2, generation %"), (["apply", str(config)], "added 1, generation %"),
             (["-n", world.a, "attach", "veth2"], "attached veth2"), (["-n", world.a, "detach", "veth2"], "detached veth2"),
             (["upgrade"], "upgraded veth0"), (["detach", "--all", "--purge"], "detached veth0")):
+        if argv == ["upgrade"]:
+            ctl.of_another_build()
         r = into([*json, *argv], stdout, stdin=b"AAAA 6001\nBBBB 6002\n" if "-" in argv else None)
         assert r.status == 1, r
         assert "standard output: writing: " in ctl.check_error_line(r), r

@@ -2,7 +2,9 @@
 not so. What services and hosts ask for beside that is in test_ctl_sessions.py."""
 
 import contextlib
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -359,3 +361,24 @@ def test_doctor_of_root_without_capabilities(fresh, world):
     found = [c["text"] for c in run("-j", "doctor", "lo", prefix=prefix).json()["checks"]]
     assert any("CAP_BPF is missing" in text and "Permissions in mangle-ctl(8)" in text for text in found), found
     assert not any("run as root" in text or "may refuse native mode" in text for text in found), found
+
+
+# --- builds ---------------------------------------------------------------------------------------
+
+def test_upgrade_says_from_what_to_what(one, world):
+    def build():
+        return js("status")["interfaces"][0]["build"]
+
+    own = build()
+    assert re.fullmatch("[0-9a-f]{8}", own)
+    g = ctl.generation()
+    assert ctl.change("upgrade") == {"changed": False, "added": 0, "removed": 0, "updated": 0, "generation": g}
+    assert ok("upgrade").out == f"veth0: has this build already ({own})\nnothing to change\n"
+    if not shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin"):
+        pytest.skip("wants bpftool")
+    ctl.of_another_build()
+    assert build() == "01010101"
+    assert any(f"of another build (01010101) than this mangle-ctl ({own})" in w for w in said()) and well() == 3
+    assert re.fullmatch(rf"veth0: upgraded, build 01010101 -> {own} \(native, \w+, program \d+\)\n", ok("upgrade").out)
+    ctl.of_another_build()
+    assert ctl.change("upgrade")["changed"] is True and build() == own and well() == 0

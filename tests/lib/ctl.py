@@ -91,6 +91,18 @@ def generation():
     return js("status")["generation"]
 
 
+def of_another_build():
+    """What is attached is recorded as of another build, whose programs an upgrade is to replace."""
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
+    pin = PIN_DIR + "/ifaces"
+    rows = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", pin], check=True, stdout=subprocess.PIPE,
+                          timeout=TIMEOUT, env=path).stdout
+    for row in json.loads(rows):
+        value = row["value"][:-8] + ["0x01"] * 8  # mangle_iface.build is its last field
+        subprocess.run(["bpftool", "map", "update", "pinned", pin, "key", *row["key"], "value", *value], check=True,
+                       timeout=TIMEOUT, env=path)
+
+
 def snapshot():
     """All that a refused command must leave alone."""
     saved = run("save")
