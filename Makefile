@@ -40,12 +40,18 @@ $(B)/%.bpf.o: xdp/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
+# The XDP program for hosts that masquerade, with a stage that calls what older kernels have not.
+$(B)/gateway.bpf.o: xdp/mangle.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DWITH_CONNTRACK -MMD -MP -c $< -o $@
+
 $(B)/layout.bpf.o: maps/layout.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-SKEL := $(B)/mangle.skel.h $(B)/session.skel.h $(B)/layout.skel.h
+SKEL := $(B)/mangle.skel.h $(B)/gateway.skel.h $(B)/session.skel.h $(B)/layout.skel.h
 $(SKEL): $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@

@@ -20,9 +20,10 @@
 struct host_check {
 	struct store *store;
 	struct warnings *warn, *blocks;
-	bool connections, replies; /* what the services want */
-	bool shared[65536];	   /* ports of services in TCP connection mode */
-	const struct service *any; /* one that names no destination */
+	bool connections, replies;		   /* what the services want */
+	bool shared[65536];			   /* ports of services in TCP connection mode */
+	const struct service *any, *any_connected; /* that name no destination */
+	bool asks_conntrack;
 	union {
 		struct host_local_ports local;
 		bool mptcp[65536];
@@ -105,16 +106,32 @@ static void check_local_ports(struct host_check *h, const char *who)
 /* What comes back for the clients of a gateway has the gateway's own address. */
 static void check_gateway(const struct host_check *h, const char *who)
 {
-	int masquerades = h->any && host_forwards() ? host_masquerades() : 0;
+	const struct service *s = h->asks_conntrack ? h->any_connected : h->any;
+	int masquerades = s && host_forwards() ? host_masquerades() : 0;
+	bool can_ask;
 
-	if (masquerades)
-		add_warning(
-			h->warn,
-			"%s: this host forwards and %s: what comes back to port %u for a client behind it is taken for service %s's (give the service daddr, or masquerade to a range of ports without this one; see GATEWAYS in mangle-ctl(8))",
-			who,
-			masquerades > 0 ? "masquerades"
-					: "whether it masquerades cannot be told (see doctor)",
-			h->any->ports[0], h->any->name);
+	if (!masquerades)
+		return;
+	can_ask = prog_probe()->conntrack && !service_has_connections(s);
+	add_warning(
+		h->warn,
+		"%s: this host forwards and %s: what comes back to port %u for a client behind it is taken for service %s's (%sgive the service daddr, or masquerade to a range of ports without this one; see GATEWAYS in mangle-ctl(8))",
+		who,
+		masquerades > 0 ? "masquerades"
+				: "whether it masquerades cannot be told (see doctor)",
+		s->ports[0], s->name,
+		can_ask ? "mangle-ctl upgrade makes it ask conntrack; or " : "");
+}
+
+/* Does the program ask, on every interface of the namespace? */
+static bool ask_conntrack(const struct attachment *a, size_t count, uint64_t netns)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached && a[i].key.netns == netns)
+			all &= a[i].iface.conntrack;
+	return all;
 }
 
 /* In the thread's network namespace. */
@@ -137,6 +154,8 @@ static void note_services(struct host_check *h, const struct model *m)
 		h->replies |= s->reply;
 		if (!h->any && !s->daddr_count)
 			h->any = s;
+		if (!h->any_connected && !s->daddr_count && service_has_connections(s))
+			h->any_connected = s;
 		if (!service_has_connections(s))
 			continue;
 		h->connections = true;
@@ -173,9 +192,11 @@ void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct sto
 		any = true;
 		if (seen_before(a, i) || netns_enter_inode(a[i].key.netns, &back))
 			continue;
+		h->asks_conntrack = ask_conntrack(a, count, a[i].key.netns);
 		check_this_host(h, a[i].iface.name);
 		netns_return(back);
 	}
+	h->asks_conntrack = prog_probe()->conntrack;
 	if (!any)
 		check_this_host(h, "this host");
 	free(h);

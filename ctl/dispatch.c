@@ -42,8 +42,8 @@ static void detach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint
 			    0);
 }
 
-int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
-		  const struct mangle_iface *i, uint64_t epoch, uint32_t *id, struct err *e)
+static int dispatch(const struct store *s, const struct mangle_iface_key *k,
+		    const struct mangle_iface *i, uint64_t epoch, uint32_t *id, struct err *e)
 {
 	struct mangle_bpf *skel = prog_open(s, i, epoch, e);
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, o, .prog_name = "mangle");
@@ -88,6 +88,19 @@ out:
 		xdp_program__close(p);
 	prog_unload(skel);
 	return err;
+}
+
+int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		  uint64_t epoch, uint32_t *id, struct err *e)
+{
+	int err;
+
+	i->conntrack = prog_wants_conntrack();
+	err = dispatch(s, k, i, epoch, id, e);
+	if (err >= 0 || !i->conntrack)
+		return err;
+	i->conntrack = 0;
+	return dispatch(s, k, i, epoch, id, e);
 }
 
 /* Is it one of ours that no record names? A run was killed between attaching and recording. */

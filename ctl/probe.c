@@ -44,17 +44,31 @@ static bool probe_tcx(void)
 	return found;
 }
 
-/* By what the kernel says that it has: some have it in a version earlier than others. */
-static bool probe_connection(void)
+static bool has(const struct btf *btf, const char *name, uint32_t kind)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found;
+	return !libbpf_get_error(btf) && btf__find_by_name_kind(btf, name, kind) > 0;
+}
 
-	if (libbpf_get_error(btf))
-		return false;
-	found = btf__find_by_name_kind(btf, "bpf_sk_assign_tcp_reqsk", BTF_KIND_FUNC) > 0 &&
-		btf__find_by_name_kind(btf, "bpf_tcp_req_attrs", BTF_KIND_STRUCT) > 0;
-	btf__free(btf);
+/* By what the kernel says that it has: some have it in a version earlier than others. */
+static bool probe_connection(const struct btf *kernel)
+{
+	return has(kernel, "bpf_sk_assign_tcp_reqsk", BTF_KIND_FUNC) &&
+	       has(kernel, "bpf_tcp_req_attrs", BTF_KIND_STRUCT);
+}
+
+/* In the kernel, or in a module that is loaded by now; libbpf opens a module's types by their id.
+ */
+static bool probe_conntrack(struct btf *kernel)
+{
+	static const char lookup[] = "bpf_xdp_ct_lookup";
+	struct btf *module;
+	bool found = has(kernel, lookup, BTF_KIND_FUNC);
+
+	if (found || libbpf_get_error(kernel) || !caps_have(CAPS(SYS_ADMIN)))
+		return found;
+	module = btf__load_module_btf("nf_conntrack", kernel);
+	found = has(module, lookup, BTF_KIND_FUNC);
+	btf__free(module);
 	return found;
 }
 
@@ -63,6 +77,7 @@ const struct prog_features *prog_probe(void)
 {
 	static struct prog_features found;
 	static bool probed;
+	struct btf *kernel;
 
 	if (probed)
 		return &found;
@@ -74,7 +89,10 @@ const struct prog_features *prog_probe(void)
 	found.dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
 			   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 	found.tcx = probe_tcx();
-	found.connection = probe_connection();
+	kernel = btf__load_vmlinux_btf();
+	found.connection = probe_connection(kernel);
+	found.conntrack = probe_conntrack(kernel);
+	btf__free(kernel);
 	prog_quiet(); /* what a kernel has not is no warning */
 	probed = true;
 	return &found;

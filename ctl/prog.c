@@ -18,6 +18,8 @@
 
 #include "caps.h"
 #include "device.h"
+#include "gateway.skel.h"
+#include "host.h"
 #include "mangle.skel.h"
 #include "netdev.h"
 #include "netns.h"
@@ -90,28 +92,62 @@ bool prog_frags(uint32_t mode)
 	return prog_probe()->frags && mode != MODE_GENERIC;
 }
 
+/* Is the program to ask conntrack, in the thread's network namespace? In doubt whether it
+ * masquerades it is. */
+bool prog_wants_conntrack(void)
+{
+	return host_forwards() && host_masquerades() && prog_probe()->conntrack;
+}
+
+#define SAME_PLACE(field) \
+	_Static_assert(offsetof(struct gateway_bpf__rodata, field) == \
+			       offsetof(struct mangle_bpf__rodata, field), \
+		       "gateway.bpf.o has all that mangle.bpf.o has")
+SAME_PLACE(have_load_bytes);
+SAME_PLACE(explaining);
+SAME_PLACE(own_ifname);
+SAME_PLACE(gated);
+SAME_PLACE(own_epoch);
+_Static_assert(sizeof(struct gateway_bpf) == sizeof(struct mangle_bpf), "and no more");
+
+/* The skeleton of the one fits the other, which is the same program with one stage more. */
+static struct mangle_bpf *open_object(bool conntrack)
+{
+	struct mangle_bpf *skel = calloc(1, sizeof(*skel));
+	int err = skel ? mangle_bpf__create_skeleton(skel) : -ENOMEM;
+
+	if (!err && conntrack)
+		skel->skeleton->data = gateway_bpf__elf_bytes(&skel->skeleton->data_sz);
+	if (!err)
+		err = bpf_object__open_skeleton(skel->skeleton, NULL);
+	if (!err)
+		return skel;
+	mangle_bpf__destroy(skel);
+	errno = -err;
+	return NULL;
+}
+
 /*
- * Opens an instance on the store's maps; what is left is to load it. epoch: struct mangle_gate; 0:
- * it has no gate.
+ * Opens an instance for that interface on the store's maps; what is left is to load it. epoch:
+ * struct mangle_gate; 0: it has no gate.
  */
-static struct mangle_bpf *open_instance(const struct store *s, const char *ifname, uint32_t mode,
+static struct mangle_bpf *open_instance(const struct store *s, const struct mangle_iface *i,
 					bool explaining, uint64_t epoch, struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
-	struct mangle_bpf *skel = mangle_bpf__open();
+	struct mangle_bpf *skel = open_object(i->conntrack);
 	int err = 0;
 
 	if (!skel) {
-		fail(e, -errno, ifname, "opening the program: %s", prog_why(-errno));
+		fail(e, -errno, i->name, "opening the program: %s", prog_why(-errno));
 		return NULL;
 	}
 	skel->rodata->have_load_bytes = prog_probe()->load_bytes;
 	skel->rodata->explaining = explaining;
 	skel->rodata->gated = epoch != 0;
 	skel->rodata->own_epoch = epoch;
-	memset((void *)skel->rodata->own_ifname, 0, sizeof(skel->rodata->own_ifname));
-	strncpy((char *)skel->rodata->own_ifname, ifname, MANGLE_IFNAME_SIZE - 1);
-	if (prog_frags(mode))
+	memcpy((void *)skel->rodata->own_ifname, i->name, sizeof(skel->rodata->own_ifname));
+	if (prog_frags(i->mode))
 		bpf_program__set_flags(skel->progs.mangle, BPF_F_XDP_HAS_FRAGS);
 	if (!explaining)
 		err = bpf_map__set_autocreate(skel->maps.explained, false);
@@ -124,17 +160,17 @@ static struct mangle_bpf *open_instance(const struct store *s, const char *ifnam
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.gate, fds.gate);
 	if (err) {
-		fail(e, err, ifname, "preparing the program: %s", prog_why(err));
+		fail(e, err, i->name, "preparing the program: %s", prog_why(err));
 		mangle_bpf__destroy(skel);
 		return NULL;
 	}
 	return skel;
 }
 
-static struct mangle_bpf *load_instance(const struct store *s, const char *ifname, uint32_t mode,
+static struct mangle_bpf *load_instance(const struct store *s, const struct mangle_iface *i,
 					bool explaining, struct err *e)
 {
-	struct mangle_bpf *skel = open_instance(s, ifname, mode, explaining, 0, e);
+	struct mangle_bpf *skel = open_instance(s, i, explaining, 0, e);
 	int err;
 
 	if (!skel)
@@ -149,15 +185,32 @@ static struct mangle_bpf *load_instance(const struct store *s, const char *ifnam
 	return skel;
 }
 
-struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i, struct err *e)
+/* One that is attached to nothing. */
+static struct mangle_bpf *load_detached(const struct store *s, const char *ifname, bool explaining,
+					struct err *e)
 {
-	return load_instance(s, i->name, i->mode, false, e);
+	struct mangle_iface i = {.mode = MODE_NATIVE};
+
+	strncpy(i.name, ifname, sizeof(i.name) - 1);
+	return load_instance(s, &i, explaining, e);
+}
+
+struct mangle_bpf *prog_load(const struct store *s, struct mangle_iface *i, struct err *e)
+{
+	struct mangle_bpf *skel;
+
+	i->conntrack = prog_wants_conntrack();
+	skel = load_instance(s, i, false, e);
+	if (skel || !i->conntrack)
+		return skel;
+	i->conntrack = 0;
+	return load_instance(s, i, false, e);
 }
 
 struct mangle_bpf *prog_open(const struct store *s, const struct mangle_iface *i, uint64_t epoch,
 			     struct err *e)
 {
-	return open_instance(s, i->name, i->mode, false, epoch, e);
+	return open_instance(s, i, false, epoch, e);
 }
 
 struct bpf_object *prog_object(const struct mangle_bpf *skel)
@@ -193,11 +246,13 @@ static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
 /* Which programs' text this is: FNV-1a (RFC 9923) of the embedded objects. */
 void prog_build(uint8_t build[8])
 {
-	size_t size, session_size;
+	size_t size, gateway_size, session_size;
 	const void *bytes = mangle_bpf__elf_bytes(&size);
+	const void *gateway = gateway_bpf__elf_bytes(&gateway_size);
 	const void *session = session_elf(&session_size);
 	uint64_t hash = hash_bytes(0xcbf29ce484222325ULL, bytes, size);
 
+	hash = hash_bytes(hash, gateway, gateway_size);
 	hash = hash_bytes(hash, session, session_size);
 	memcpy(build, &hash, sizeof(hash));
 }
@@ -752,7 +807,7 @@ int explainer_open(struct explainer **out, struct store *s, const char *ifname, 
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return fail(e, -ENOMEM, "explain", "loading the program: out of memory");
-	x->skel = load_instance(s, ifname ? ifname : "", MODE_NATIVE, true, e);
+	x->skel = load_detached(s, ifname ? ifname : "", true, e);
 	if (!x->skel) {
 		free(x);
 		return -EIO;
@@ -815,7 +870,7 @@ int runner_open(struct runner **out, struct store *s, const char *ifname, struct
 	if (!r)
 		return fail(e, -ENOMEM, "program", "loading it: out of memory");
 	prog_quiet();
-	r->skel = load_instance(s, ifname, MODE_NATIVE, false, e);
+	r->skel = load_detached(s, ifname, false, e);
 	if (!r->skel) {
 		free(r);
 		return -EIO;

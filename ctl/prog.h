@@ -16,6 +16,7 @@ struct prog_features {
 	bool dispatcher; /* programs can replace functions of libxdp's dispatcher */
 	bool tcx;	 /* links at tc's hooks */
 	bool connection; /* bpf_sk_assign_tcp_reqsk: TCP in connection mode */
+	bool conntrack;	 /* bpf_xdp_ct_lookup: whose packet it is, where conntrack is in use */
 };
 /* Of this run: the first call asks. */
 const struct prog_features *prog_probe(void);

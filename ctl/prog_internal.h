@@ -25,9 +25,12 @@ const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i);
 
 struct bpf_object;
 struct mangle_bpf;
-/* One for that interface, in the mode that it is attached in; not attached. prog_open leaves the
- * loading to libxdp; epoch: struct mangle_gate. */
-struct mangle_bpf *prog_load(const struct store *s, const struct mangle_iface *i, struct err *e);
+/* Is the program to ask conntrack, in the thread's network namespace? Where it cannot be told
+ * whether the host masquerades, it is. */
+bool prog_wants_conntrack(void);
+/* One for that interface, in the mode that it is attached in; not attached. prog_load finds out
+ * i->conntrack. prog_open leaves the loading to libxdp; epoch: struct mangle_gate. */
+struct mangle_bpf *prog_load(const struct store *s, struct mangle_iface *i, struct err *e);
 struct mangle_bpf *prog_open(const struct store *s, const struct mangle_iface *i, uint64_t epoch,
 			     struct err *e);
 struct bpf_object *prog_object(const struct mangle_bpf *skel);
@@ -48,12 +51,12 @@ bool prog_needs_netns(const struct mangle_iface *i);
 
 /*
  * Puts an instance of that epoch into the dispatcher, behind what is there, and *id is its
- * program's. DISPATCHER_UNFIT, with e not set, where libxdp could not use one: then nothing is
- * attached.
+ * program's; finds out i->conntrack. DISPATCHER_UNFIT, with e not set, where libxdp could not use
+ * one: then nothing is attached.
  */
 #define DISPATCHER_UNFIT 1
-int prog_dispatch(const struct store *s, const struct mangle_iface_key *k,
-		  const struct mangle_iface *i, uint64_t epoch, uint32_t *id, struct err *e);
+int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		  uint64_t epoch, uint32_t *id, struct err *e);
 /* Takes one out, which is no error where it is not there. */
 int prog_undispatch(uint32_t ifindex, uint32_t id);
 /* The same for those that no record names: a run was killed before it could. */

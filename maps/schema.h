@@ -377,7 +377,7 @@ struct mangle_iface {
 	__u32 tc_was_in;  /* clsact: program that tc_in took the place of, or was about to */
 	__u32 tc_was_out; /* the same, egress */
 	__u32 tc_netns;	  /* inode of the network namespace that these were loaded for */
-	__u32 pad;
+	__u32 conntrack;  /* 1: the XDP program asks conntrack whose packet it is */
 	__u64 next_epoch; /* next_id's, struct mangle_gate: acts once that is the gate's */
 	__u8 build[8];	  /* hash of the program's object file */
 };

@@ -11,6 +11,9 @@
 #include "gate.h"
 #include "parse.h"
 #include "service.h"
+#ifdef WITH_CONNTRACK
+#include "conntrack.h"
+#endif
 #include "validate.h"
 #include "tag.h"
 #include "lookup.h"
@@ -35,6 +38,10 @@ int mangle(struct xdp_md *ctx)
 	reason = parse(&p);
 	if (reason == REASON_NONE)
 		reason = find_service(&p);
+#ifdef WITH_CONNTRACK /* gateway.bpf.o */
+	if (reason == REASON_NONE)
+		reason = leave_to_client(&p);
+#endif
 	if (reason == REASON_NONE && is_connection(&p)) {
 		if (!explaining)
 			return XDP_PASS; /* session.bpf.c's, behind this hook */

@@ -40,9 +40,9 @@ def running(line, tmp_path):
     """running(text): m0, the outer interface, is attached, and this is what runs."""
     mangle = live.Mangle(tmp_path)
 
-    def call(config):
+    def call(config, mode="native"):
         ctl.purge()
-        return mangle.attach(line.mid, "m0", text=config)
+        return mangle.attach(line.mid, "m0", mode=mode, text=config)
 
     return call
 
@@ -112,40 +112,144 @@ def test_a_masqueraded_clients_datagram_keeps_its_port(line, running):
 
 # --- warnings ---------------------------------------------------------------------------------------
 
-def warned(line):
+def warned(host):
     """Whether status and doctor say what a gateway has to know; they agree."""
     status = any("masquerade" in w for w in ctl.js("status")["warnings"])
-    assert ("masquerade" in ctl.run("-n", line.mid.name, "doctor", "m0").out) == status
+    assert ("masquerade" in ctl.run("-n", host.name, "doctor", "m0").out) == status
     return status
 
 
+def kernel_can_tell():
+    """Whether an XDP program may ask conntrack here (the kernel's types name the function)."""
+    try:
+        with open("/sys/kernel/btf/vmlinux", "rb") as f:
+            return b"bpf_xdp_ct_lookup" in f.read()
+    except OSError:
+        return False
+
+
 def test_a_gateway_is_warned(line, running):
-    """Where it forwards, masquerades, and a service does not say whom it is for."""
-    assert "masquerade" not in running(text()).err and not warned(line)
+    """Where it forwards, masquerades, a service does not say whom it is for, and the program does not ask conntrack:
+    one that was attached before there was anything to be asked does not."""
+    assert "masquerade" not in running(text()).err and not warned(line.mid)
     line.mid.run("nft", "table ip other { chain pre { type nat hook prerouting priority -100; }; }")
     line.lab.stack.callback(line.mid.run, "nft", "delete table ip other")
-    assert not warned(line), "other translations do not change whom an answer is for"
+    assert not warned(line.mid), "other translations do not change whom an answer is for"
     masquerade(line)
-    assert warned(line)
-    r = running(text())
-    assert r.err.startswith("mangle-ctl: warning: m0: this host forwards and masquerades: ") and "5000" in r.err, r
+    assert warned(line.mid)
     ctl.ok("service", "set", "ask", "--daddr", "10.77.1.2")
-    assert not warned(line)
+    assert not warned(line.mid)
     ctl.ok("service", "set", "ask", "--daddr", "any")
     for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
         line.mid.sysctl(key, 0)
         line.lab.stack.callback(line.mid.sysctl, key, 1)
-    assert not warned(line)
+    assert not warned(line.mid)
 
 
-def test_legacy_iptables_masquerades_too(line, running):
+def test_connections_are_warned_about(line, running):
+    """They are bound where nobody asks conntrack."""
+    masquerade(line)
+    r = running(live.config(live.service("shop", protocol="tcp", ports=(7000,))))
+    assert r.err.startswith("mangle-ctl: warning: m0: this host forwards and masquerades: "), r
+    assert "7000" in r.err and "shop" in r.err and "upgrade" not in r.err and warned(line.mid), r
+
+
+def test_legacy_iptables_masquerades_too(tmp_path):
+    """In a namespace of its own, which keeps its table once it was used."""
     if netns.have("iptables-legacy"):
         pytest.skip("iptables-legacy is not installed")
-    rule = "POSTROUTING", "-o", "m0", "-j", "MASQUERADE"
-    if line.mid.run("iptables-legacy", "-t", "nat", "-A", *rule, check=False).returncode:
-        pytest.skip("no legacy iptables here")
-    line.lab.stack.callback(line.mid.run, "iptables-legacy", "-t", "nat", "-D", *rule)
-    assert "masquerades" in running(text()).err and warned(line)
+    with netns.Lab() as lab, contextlib.ExitStack() as stack:
+        host, outside = lab.ns("legacy"), lab.ns("outside")
+        lab.veth(host, "m0", outside, "s0")
+        host.sysctl("ipv4/ip_forward", 1)
+        ctl.purge()
+        live.Mangle(tmp_path).attach(host, "m0", text=live.config(live.service(protocol="tcp", tcp="segment")))
+        stack.callback(ctl.purge)
+        assert not warned(host)
+        if host.run("iptables-legacy", "-t", "nat", "-A", "POSTROUTING", "-j", "MASQUERADE", check=False).returncode:
+            pytest.skip("no legacy iptables here")
+        assert warned(host)
+
+
+# --- what comes back ---------------------------------------------------------------------------------
+
+def masquerade6(line):
+    line.mid.run("nft", "table ip6 gateway { chain post { type nat hook postrouting priority 100; "
+                        "oifname m0 masquerade; }; }")
+    line.lab.stack.callback(line.mid.run, "nft", "delete table ip6 gateway")
+
+
+def answer_for_a_client(line, version):
+    """What a client behind the gateway hears that asks a server outside from the shared port; None: nothing."""
+    outside, (_, client) = netns.addresses(1, version)[0], netns.addresses(2, version)
+    with line.lab.sockets():
+        ask, server = line.far.udp(client, SHARED), line.snd.udp(outside, 53)
+        ask.sendto(b"question", (outside, 53))
+        ready, _, _ = select.select([server], [], [], 2)
+        assert ready, "the question did not come"
+        data, peer = server.recvfrom(100)
+        assert peer[:2] == (netns.addresses(1, version)[1], SHARED), "the gateway's address, the client's port"
+        server.sendto(b"ABCD " + data, peer[:2])
+        ready, _, _ = select.select([ask], [], [], 0.5)
+        return ask.recv(100) if ready else None
+
+
+@pytest.fixture
+def asking(line, running):
+    """asking(version, …): a gateway of that version, whose kernel can tell whose packet it is."""
+    if not kernel_can_tell():
+        pytest.skip("this kernel has no bpf_xdp_ct_lookup")
+
+    def call(version, mode="native", **settings):
+        (masquerade if version == 4 else masquerade6)(line)
+        return running(text(**settings), mode)
+
+    return call
+
+
+@pytest.mark.parametrize("mode", live.MODES)
+@version_param
+def test_an_answer_for_a_client(line, asking, version, mode):
+    """It comes back to the shared port, and has a known tag; conntrack knows that it is for the client."""
+    r = asking(version, mode, unknown="drop")
+    assert "masquerade" not in r.err and not warned(line.mid), r
+    before = ctl.js("stats")["reasons"]
+    assert answer_for_a_client(line, version) == b"ABCD question"
+    after = ctl.js("stats")["reasons"]
+    assert after["no_service"]["packets"] == before["no_service"]["packets"] + 1
+    assert after["rewritten"] == before["rewritten"]
+    # what comes for the service is the service's: from another, and from the same server's other port
+    outside, here = netns.addresses(1, version)
+    for sport in (53000, 54):
+        with line.lab.sockets():
+            entity = line.mid.udp(here, TARGET)
+            line.snd.udp(outside, sport).sendto(b"ABCD!", (here, SHARED))
+            assert receive(entity) == (b"ABCD!", sport)
+
+
+@version_param
+def test_an_answer_for_this_host_is_the_services(line, asking, version):
+    """A socket of this host that speaks from the shared port has no translation."""
+    asking(version)
+    outside, here = netns.addresses(1, version)
+    own, server, entity = line.mid.udp(here, SHARED), line.snd.udp(outside, 55), line.mid.udp(here, TARGET)
+    own.sendto(b"question", (outside, 55))
+    assert receive(server) == (b"question", SHARED)
+    server.sendto(b"ABCD answer", (here, SHARED))
+    assert receive(entity) == (b"ABCD answer", 55)
+
+
+def test_upgrade_makes_it_ask(line, running):
+    """What was attached before the gateway was one; and none is lost to the client any more."""
+    if not kernel_can_tell():
+        pytest.skip("this kernel has no bpf_xdp_ct_lookup")
+    running(text(unknown="drop"))
+    masquerade(line)
+    assert answer_for_a_client(line, 4) is None, "this shows nothing: it was the client's all along"
+    assert any("mangle-ctl upgrade" in w for w in ctl.js("status")["warnings"])
+    ctl.ok("upgrade")
+    assert answer_for_a_client(line, 4) == b"ABCD question"
+    assert not warned(line.mid)
 
 
 # --- errors -----------------------------------------------------------------------------------------

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * On a gateway that masquerades, what comes back for a client behind it has the gateway's own
+ * address, and the port that the client's datagram left from. Where that is a service's port, only
+ * conntrack can tell. This stage is in gateway.bpf.o alone: older kernels refuse a program that
+ * calls conntrack, and it costs a lookup.
+ */
+#ifndef XDP_CONNTRACK_H
+#define XDP_CONNTRACK_H
+
+#include "pkt.h"
+#include "service.h"
+
+#include <linux/in.h>
+#include <bpf/bpf_core_read.h>
+
+/* The kernel's, which no header for programs has. Later ones are longer, and take this too. */
+struct bpf_ct_opts {
+	__s32 netns_id;
+	__s32 error;
+	__u8 l4proto;
+	__u8 dir; /* the packet's in its connection, which the kernel fills in */
+	__u8 reserved[2];
+};
+#define CT_DIR_REPLY 1
+
+struct nf_conn {
+	unsigned long status;
+} __attribute__((preserve_access_index));
+#define CT_SRC_NAT (1UL << 4)
+
+extern struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *ctx, struct bpf_sock_tuple *tuple,
+					 __u32 tuple_size, struct bpf_ct_opts *opts,
+					 __u32 opts_size) __ksym;
+extern void bpf_ct_release(struct nf_conn *ct) __ksym;
+
+struct ct_notes {
+	struct bpf_sock_tuple tuple;
+	struct bpf_ct_opts opts;
+};
+
+/* The connection that the packet belongs to, to be released; NULL: of none. */
+static __always_inline struct nf_conn *find_conntrack(const struct pkt *p, struct ct_notes *own)
+{
+	__be32 buf[8], *addr;
+
+	__builtin_memset(&own->opts, 0, sizeof(own->opts));
+	own->opts.netns_id = BPF_F_CURRENT_NETNS;
+	own->opts.l4proto = p->ip_proto;
+	if (p->family == 4) {
+		addr = pkt_at(p, p->addr_off, 8, buf);
+		if (!addr)
+			return NULL;
+		own->tuple.ipv4.saddr = addr[0];
+		own->tuple.ipv4.daddr = addr[1];
+		own->tuple.ipv4.sport = bpf_htons(p->src_port);
+		own->tuple.ipv4.dport = bpf_htons(p->old_port);
+		return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv4), &own->opts,
+					 sizeof(own->opts));
+	}
+	addr = pkt_at(p, p->addr_off, 32, buf);
+	if (!addr)
+		return NULL;
+	for (int i = 0; i < 4; i++) {
+		own->tuple.ipv6.saddr[i] = addr[i];
+		own->tuple.ipv6.daddr[i] = addr[4 + i];
+	}
+	own->tuple.ipv6.sport = bpf_htons(p->src_port);
+	own->tuple.ipv6.dport = bpf_htons(p->old_port);
+	return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv6), &own->opts,
+				 sizeof(own->opts));
+}
+
+/*
+ * Does the packet answer one whose source this host has translated? A socket of this host that
+ * speaks from the service's port itself has no translation: its answers stay the service's.
+ */
+static __always_inline bool is_for_client(const struct pkt *p)
+{
+	/* In a map, not on the stack: the verifier takes what it knows of the stack to outlast the
+	 * call. */
+	struct mangle_notes *notes_of_cpu = pkt_notes();
+	struct ct_notes *own = notes_of_cpu ? (void *)notes_of_cpu->bytes : NULL;
+	struct nf_conn *ct = own ? find_conntrack(p, own) : NULL;
+	bool translated;
+
+	if (!ct)
+		return false;
+	translated = ct->status & CT_SRC_NAT && own->opts.dir == CT_DIR_REPLY;
+	bpf_ct_release(ct);
+	return translated;
+}
+
+static __always_inline enum mangle_reason leave_to_client(struct pkt *p)
+{
+	if (is_connection(p) || !is_for_client(p))
+		return REASON_NONE;
+	p->service = NULL;
+	p->service_index = 0;
+	return REASON_NO_SERVICE;
+}
+
+#endif
