@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "holder.h"
 #include "store_internal.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -619,6 +620,18 @@ static int take_in_turn(int dir, bool write, uint64_t until)
 	return err;
 }
 
+static int say_locked(int dir, double wait, struct err *e)
+{
+	char holder[HOLDER_TEXT_SIZE] = "another mangle-ctl";
+
+	holder_text(dir, holder);
+	fail(e, -EBUSY, STORE_DIR,
+	     "taking the lock: held for more than %g s by %s (try again, or wait longer: --wait SECONDS)",
+	     wait, holder);
+	e->status = EXIT_LOCK_BUSY;
+	return -EBUSY;
+}
+
 /* The lock is on the directory; it counts only if the directory is still there once it is held. */
 static int lock_dir(struct store *s, enum store_access access, double wait, struct err *e)
 {
@@ -641,13 +654,8 @@ static int lock_dir(struct store *s, enum store_access access, double wait, stru
 			return fail(e, -errno, STORE_DIR, "opening it: %s%s", strerror(errno),
 				    errno == EACCES ? " (root is needed)" : "");
 		err = take_in_turn(s->dir, access != STORE_READ, until);
-		if (err == -EBUSY) {
-			fail(e, err, STORE_DIR,
-			     "taking the lock: another mangle-ctl holds it for more than %g s (try again, or wait longer: --wait SECONDS)",
-			     wait);
-			e->status = EXIT_LOCK_BUSY;
-			return err;
-		}
+		if (err == -EBUSY)
+			return say_locked(s->dir, wait, e);
 		if (err)
 			return fail(e, err, STORE_DIR, "taking the lock: %s", strerror(-err));
 		if (fstat(s->dir, &held))

@@ -49,6 +49,19 @@ def test_busy(load, world, argv):
     assert ctl.snapshot() == before
 
 
+def test_who_has_the_lock(one):
+    """The command and its process; of several the lock's own, not those that wait."""
+    with subprocess.Popen(["flock", "-x", ctl.PIN_DIR, "sleep", "60"]) as holder:
+        deadline = time.monotonic() + 5
+        while run("status", "--wait", "0").status == 0 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with subprocess.Popen(["flock", "-s", ctl.PIN_DIR, "true"]) as waiting:
+            line = assert_error(["map", "set", "ABCD", "6001", "--wait", "1"], 4, unchanged=False)
+            assert f"held for more than 1 s by flock -x {ctl.PIN_DIR} sleep 60 (pid {holder.pid}" in line, line
+            subprocess.run(["pkill", "-P", str(holder.pid)], check=False)
+            assert waiting.wait(10) == 0
+
+
 def test_waits_as_long_as_told(one):
     with Held():
         start = time.monotonic()
