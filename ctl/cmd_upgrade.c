@@ -11,12 +11,12 @@ struct records {
 	size_t count;
 };
 
-/* The build that it had; NULL where it was not recorded like that. */
-static const uint8_t *build_before(const struct records *r, const struct attachment *a)
+/* NULL where it was not recorded like that. */
+static const struct mangle_iface *record_before(const struct records *r, const struct attachment *a)
 {
 	for (size_t i = 0; i < r->count; i++)
 		if (is_key(a, r->key[i].netns, (int)r->key[i].ifindex))
-			return r->iface[i].build;
+			return &r->iface[i];
 	return NULL;
 }
 
@@ -38,7 +38,7 @@ static int upgrade(struct store *s, const struct records *before, bool *changed,
 	*changed = migrates;
 	for (size_t i = 0; i < count; i++)
 		if (a[i].attached)
-			*changed |= print_upgraded(&a[i], build_before(before, &a[i]));
+			*changed |= print_upgraded(&a[i], record_before(before, &a[i]));
 	if (*changed)
 		store_log(s, &none, "upgrade");
 	free(a);

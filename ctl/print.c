@@ -295,25 +295,29 @@ void print_stopped(const char *unit)
 		out_line("%s: stopped", unit);
 }
 
-bool print_upgraded(const struct attachment *a, const uint8_t *from)
+bool print_upgraded(const struct attachment *a, const struct mangle_iface *before)
 {
-	bool other = !from || memcmp(from, a->iface.build, sizeof(a->iface.build));
+	bool other = !before || memcmp(before->build, a->iface.build, sizeof(a->iface.build));
+	bool asks = before && before->conntrack != a->iface.conntrack;
 	char to_text[BUILD_TEXT_SIZE], from_text[BUILD_TEXT_SIZE] = "unknown";
 
 	prog_build_text(a->iface.build, to_text);
-	if (from)
-		prog_build_text(from, from_text);
-	if (other)
+	if (before)
+		prog_build_text(before->build, from_text);
+	if (other || asks)
 		note_interface("upgraded", a->iface.name);
 	if (as_json || quiet)
-		return other;
+		return other || asks;
 	if (other)
 		out_line("%s: upgraded, build %s -> %s (%s, %s, program %u)", a->iface.name,
 			 from_text, to_text, mode_name(a->iface.mode), way_name(&a->iface),
 			 a->iface.prog_id);
+	else if (asks)
+		out_line("%s: %s conntrack now", a->iface.name,
+			 a->iface.conntrack ? "asks" : "does not ask");
 	else
 		out_line("%s: has this build already (%s)", a->iface.name, to_text);
-	return other;
+	return other || asks;
 }
 
 void print_not_attached(const char *name)

@@ -37,8 +37,8 @@ void print_change_lines_end(const struct change_lines *l);
 void print_attached(const struct attachment *a, bool changed);
 void print_detached(const char *name);
 void print_stopped(const char *unit);
-/* from: the build that it had; NULL where nobody knows. Whether it was another one. */
-bool print_upgraded(const struct attachment *a, const uint8_t *from);
+/* before: its record then; NULL where nobody knows. Whether it has another program now. */
+bool print_upgraded(const struct attachment *a, const struct mangle_iface *before);
 
 struct service_status {
 	uint64_t entities, bytes;

@@ -247,7 +247,7 @@ def test_upgrade_makes_it_ask(line, running):
     masquerade(line)
     assert answer_for_a_client(line, 4) is None, "this shows nothing: it was the client's all along"
     assert any("mangle-ctl upgrade" in w for w in ctl.js("status")["warnings"])
-    ctl.ok("upgrade")
+    assert ctl.ok("upgrade").out == "m0: asks conntrack now\n"
     assert answer_for_a_client(line, 4) == b"ABCD question"
     assert not warned(line.mid)
 
