@@ -588,7 +588,7 @@ int prog_can(const struct model *m, struct err *e)
 			return 0;
 		return fail(
 			e, -EOPNOTSUPP, m->services[i].name,
-			"tcp connection mode: the kernel has no bpf_sk_assign_tcp_reqsk (needs Linux 6.9 or later; or use tcp mode segment)");
+			"tcp connection mode: the kernel has no bpf_sk_assign_tcp_reqsk (needs Linux 6.9 or later; for Debian 12 from bookworm-backports)");
 	}
 	return 0;
 }

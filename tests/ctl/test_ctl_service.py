@@ -217,3 +217,14 @@ def test_sixteen_ports_and_eight_prefixes(one):
     s = listed("wide")
     assert len(s["ports"]) == 16 and len(s["daddr"]) == 8 and len(s["saddr"]) == 8
     ok("apply", "-", "--check", "--exit-code", stdin=ok("save").out)
+
+
+def test_segment_mode_warns(one):
+    """It breaks the connections of whoever takes it for the way to serve TCP."""
+    tcp = ["service", "add", "stream", "--protocol", "tcp", "--ports", "7000", "--tag", "0:4", "--size", "4:100"]
+    r = ok(*tcp, "--tcp", "segment")
+    assert "service stream: TCP in segment mode breaks connections" in r.err and r.out.startswith("added 1"), r
+    r = ok("service", "set", "stream", "--action", "observe")
+    assert "segment mode breaks" in r.err, r
+    assert not ok("-q", "service", "set", "stream", "--action", "enforce").err
+    assert not ok("service", "add", "plain", *PLAIN).err
