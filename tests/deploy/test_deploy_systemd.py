@@ -1,8 +1,10 @@
 """The unit where a systemd runs: a whole Debian as processes of its own, with devices, bpffs and cgroups of its own. What
 takes a boot from a disk, or a kernel of Debian's, is in tests/vm/system."""
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -111,7 +113,8 @@ class Machine:
         return re.search(r"^ *Status: \"(.*)\"$", self.status(unit), re.M)[1]
 
     def attached(self):
-        return re.findall(r"^  (\S+) .* attached", self.ok("mangle-ctl status"), re.M)
+        status = json.loads(self.ok("mangle-ctl -q -j status"))
+        return [i["name"] for i in status["interfaces"] if i["state"] == "attached"]
 
     def targets(self):
         return re.findall(r"^ABCD\s+(\d+)", self.ok("mangle-ctl map save"), re.M)
@@ -121,13 +124,15 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def running(make_debian, tmp_path_factory):
+def running(make_debian, deb, tmp_path_factory):
     made = Machine(make_debian(tmp_path_factory.mktemp("systemd"))).boot()
     try:
         assert made.sh("systemctl is-system-running --wait").stdout.strip() == "running", made.sh("systemctl --failed").stdout
+        shutil.copy(deb, made.root / "mangle.deb")
         yield made
     finally:
         made.halt()
+        shutil.rmtree(made.root)
 
 
 @pytest.fixture
@@ -260,3 +265,42 @@ def test_stop(machine):
     machine.ok("echo MANGLE_ON_STOP=keep >>/etc/mangle/unit.conf && systemctl start mangle@eth0 && systemctl stop mangle@eth0")
     machine.ok("sed -i '/^MANGLE_ON_STOP/d' /etc/mangle/unit.conf")
     assert machine.attached() == ["eth0"] and machine.says("mangle@eth0") == "eth0: stays attached (MANGLE_ON_STOP=keep)"
+
+
+def test_what_is_enabled_starts_when_the_package_comes_again(machine):
+    """But an upgrade starts nothing that somebody has stopped."""
+    machine.ok("systemctl enable --now mangle@eth0; systemctl enable mangle@eth9")
+    assert "packets reach the shared ports" in machine.ok("dpkg -r mangle")
+    assert machine.state("mangle@eth0") == "inactive" and "xdp" not in machine.ok("ip link show eth0")
+    said = machine.ok("dpkg -i /mangle.deb")
+    assert machine.state("mangle@eth0") == "active" and machine.attached() == ["eth0"], said
+    assert machine.state("mangle@eth9") == "inactive"
+    machine.ok("systemctl stop mangle@eth0 && dpkg -i /mangle.deb")
+    assert machine.state("mangle@eth0") == "inactive" and machine.attached() == []
+
+
+def test_a_boot_is_not_held_up(machine):
+    """By a device that does not come; one that comes late is attached before the network is online where that waits for
+    it."""
+    machine.ok("systemctl enable mangle@late mangle@never")
+    (machine.root / "etc/systemd/system/late.service").write_text("""[Unit]
+Before=network-online.target
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=sh -c 'sleep 5; ip link add late type veth peer name late-s; udevadm settle'
+[Install]
+WantedBy=network-online.target
+""", encoding="utf-8")
+    machine.ok("systemctl enable late.service && systemctl add-wants multi-user.target network-online.target")
+    machine.halt()
+    machine.boot()
+    try:
+        assert machine.sh("systemctl is-system-running --wait").stdout.strip() == "running", machine.sh("systemctl --failed")
+        since = {unit: int(machine.ok(f"systemctl show -p ActiveEnterTimestampMonotonic --value {unit}"))
+                 for unit in ("mangle@late.service", "network-online.target", "basic.target")}
+        assert machine.attached() == ["late"] and machine.state("mangle@never") == "inactive"
+        assert since["mangle@late.service"] < since["network-online.target"] < since["basic.target"] + 30e6, since
+        assert "never: attaching: no such interface yet; the unit starts when it appears" in machine.status("mangle@never")
+    finally:
+        machine.ok("systemctl disable late.service; rm /etc/systemd/system/*.wants/network-online.target")

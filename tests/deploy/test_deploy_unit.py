@@ -133,21 +133,24 @@ def test_stop(tmp_path, system, job, setting, status, called):
     assert did == ("--wait 30 detach --force -- br-lan\n" if called else None)
 
 
-@pytest.mark.parametrize("system, device, interface, status, level", [
-    ("running", 500, "lo", 0, None),
-    ("starting", 500, "lo", 0, None),
-    ("running", 500, "eth9", 255, 3),  # it may have gone just now
-    ("running", 0, "eth9", 255, 3),
-    ("running", 0, "lo", 255, 3),
-    ("starting", 0, "eth9", 1, 5),  # its device starts it
-    ("initializing", 0, "eth9", 1, 5),
+@pytest.mark.parametrize("act, system, device, interface, status, level", [
+    ("check", "running", 500, "lo", 0, None),
+    ("check", "starting", 500, "lo", 0, None),
+    ("check", "running", 500, "eth9", 1, 3),  # it may have gone just now
+    ("check", "running", 0, "eth9", 1, 3),
+    ("check", "running", 0, "lo", 1, 3),
+    ("wait", "running", 500, "eth9", 0, None),
+    ("wait", "running", 0, "eth9", 0, None),
+    ("wait", "starting", 500, "lo", 0, None),
+    ("wait", "starting", 0, "eth9", 1, 5),  # its device starts it
+    ("wait", "initializing", 0, "eth9", 1, 5),
 ])
-def test_check(tmp_path, system, device, interface, status, level):
+def test_check(tmp_path, act, system, device, interface, status, level):
     write_programs(tmp_path, system, "start", device)
     (tmp_path / "mangle.yaml").touch()
     script = (DEPLOY / "unit").read_text(encoding="utf-8").replace("boot_wait=15", "boot_wait=1")
     script = script.replace("/etc/mangle/mangle.yaml", str(tmp_path / "mangle.yaml"))
-    r = subprocess.run(["sh", "-c", script, "unit", "check", f"mangle@{interface}.service", interface], text=True, check=False,
+    r = subprocess.run(["sh", "-c", script, "unit", act, f"mangle@{interface}.service", interface], text=True, check=False,
                        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert r.returncode == status and not r.stdout, r
     assert re.findall(r"^<(\d)>mangle: (\S+): ", r.stderr, re.M) == [(str(level), interface)] * (level is not None), r
