@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# mangle: make | check | proof | fuzz | mutate | demo | lint | bench | bench-quick | deb | vm | vm-smoke | install | clean.
-# V=1 shows commands.
+# make help says what there is; those lines begin with #: here.
+#:
+#: V=1 shows the commands. Targets marked * install the Debian packages that they need and miss.
+#:
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 # Objects on the way to a program are kept, and make says nothing of removing them.
@@ -32,21 +34,37 @@ CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
 # Everything but main, for tests.
 LIB_OBJ := $(filter-out $(B)/ctl/main.o,$(CTL_OBJ))
 
+.PHONY: help
+help:
+	@sed -n 's/^#: \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+#: make               builds build/mangle-ctl (packages: deploy/packages-build, deploy/packages-run)
 .PHONY: all
 all: $(B)/mangle-ctl
 
-$(B)/%.bpf.o: xdp/%.bpf.c
+# Says what is missing, instead of the first compiler that is.
+.PHONY: tools
+tools:
+	$(Q)for tool in $(firstword $(CC)) $(CLANG) $(BPFTOOL) $(PKG_CONFIG); do command -v $$tool >/dev/null || { \
+		echo "make: $$tool is not installed (deploy/install-packages deploy/packages-build deploy/packages-run)" >&2; \
+		exit 1; }; done
+	$(Q)$(PKG_CONFIG) --exists --print-errors libbpf libxdp libelf zlib yaml-0.1 jansson libpcap libnl-3.0 \
+		libnl-genl-3.0 libnl-route-3.0 || { \
+		echo "make: development files are missing (deploy/install-packages deploy/packages-build deploy/packages-run)" >&2; \
+		exit 1; }
+
+$(B)/%.bpf.o: xdp/%.bpf.c | tools
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
 # The XDP program for hosts that masquerade, with a stage that calls what older kernels have not.
-$(B)/gateway.bpf.o: xdp/mangle.bpf.c
+$(B)/gateway.bpf.o: xdp/mangle.bpf.c | tools
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DWITH_CONNTRACK -MMD -MP -c $< -o $@
 
-$(B)/layout.bpf.o: maps/layout.bpf.c
+$(B)/layout.bpf.o: maps/layout.bpf.c | tools
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
@@ -143,15 +161,16 @@ build-tests: $(B)/tests/storm
 .PHONY: build-tests check run-check
 build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(B)/tests/diff $(OTHER_BUILDS)
 
-# Installs what is missing, builds, runs everything.
+#: make check       *  all tests; PART="unit net": these parts
 check:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test deploy/packages-deb
 	$(Q)$(MAKE) --no-print-directory run-check
 
+#: make run-check      the same without installing anything
 run-check: build-tests
 	$(Q)BUILD=$(B) tests/run $(PART)
 
-# The long form of what RELIABILITY.md claims; figures at the end.
+#: make proof       *  the long form of what RELIABILITY.md claims, figures at the end
 .PHONY: proof run-proof
 proof:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
@@ -204,7 +223,7 @@ record: $(REPLAY)
 	done
 
 .PHONY: fuzz run-fuzz
-# A minute each, or FUZZ_SECONDS; TARGET="config packet": only these.
+#: make fuzz        *  parsers and packet path under a fuzzer, a minute each; FUZZ_SECONDS=600, TARGET="config packet"
 fuzz:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
 	$(Q)$(MAKE) --no-print-directory run-fuzz
@@ -212,7 +231,7 @@ fuzz:
 run-fuzz: $(FUZZ)
 	$(Q)BUILD=$(B) tests/fuzz/run $(or $(TARGET),$(FUZZ_TARGETS))
 
-# Do the tests notice when a check in the programs is wrong? SUITE=session, LIVE=1, SAMPLE=40, JOBS=1, ONLY="xdp/tag.h".
+#: make mutate      *  do tests notice a wrong check in the programs? SUITE=session, LIVE=1, SAMPLE=40, JOBS=1, ONLY="xdp/tag.h"
 .PHONY: mutate run-mutate
 mutate:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
@@ -223,6 +242,7 @@ run-mutate: vectors
 		$(addprefix --jobs ,$(JOBS)) $(if $(LIVE),--live) $(ONLY)
 
 .PHONY: demo run-demo
+#: make demo        *  one source, one port, many entities: in namespaces of its own, gone again afterwards
 demo:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-demo
 	$(Q)$(MAKE) --no-print-directory run-demo
@@ -231,21 +251,22 @@ run-demo: all
 	$(Q)MANGLE_CTL=$(B)/mangle-ctl tests/demo/demo
 
 .PHONY: vm vm-smoke fresh
-# Under every kernel of Debian's, in emulated machines: what the program and mangle-ctl do, and a whole Debian from
-# package to boot. VM="bookworm system": only guests whose names have one of these words.
+# What the program and mangle-ctl do, and a whole Debian from package to boot.
+#: make vm          *  under Debian's kernels, in emulated machines; VM="bookworm system": guests with such a word in their name
 vm:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test deploy/packages-deb \
 		tests/vm/packages
 	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS) deb
 	$(Q)BUILD=$(B) tests/vm/run $(VM)
 
-# Only the former, only of this architecture.
+#: make vm-smoke    *  the part of it without systemd
 vm-smoke:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test \
 		tests/vm/packages
 	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS)
 	$(Q)BUILD=$(B) tests/vm/run $(or $(VM),amd64-bare)
 
+#: make fresh       *  what README says, in a bare Debian of its own
 fresh:
 	$(Q)tests/fresh/fresh
 
@@ -275,6 +296,7 @@ $(B)/bench/generate: bench/generate.c $(BENCH_GENERATOR) $(wildcard bench/*.h) $
 	$(Q)$(BENCH_CC) -o $@ bench/generate.c $(BENCH_GENERATOR) -lbpf -lm
 
 .PHONY: bench-quick run-bench-quick
+#: make bench-quick *  the cost of a packet
 bench-quick:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
 	$(Q)$(MAKE) --no-print-directory run-bench-quick
@@ -291,7 +313,7 @@ $(B)/bench/pingpong $(B)/bench/stream $(B)/bench/connections: $(B)/bench/%: benc
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Ibench -o $@ $< bench/station.c
 
 .PHONY: bench run-bench
-# SECTIONS="paths latency": only these. KEEP=NAME: keeps the figures as bench/results/NAME.json.
+#: make bench       *  all of BENCHMARKS.md; SECTIONS="paths latency", KEEP=NAME keeps the figures as bench/results/NAME.json
 bench:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-bench
 	$(Q)$(MAKE) --no-print-directory run-bench
@@ -305,6 +327,7 @@ C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch]
 SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tests/* tests/*/* bench/* 2>/dev/null | grep -v "\.md$$" | sort -u)
 
 .PHONY: lint run-lint
+#: make lint        *  formatting, includes, static analysis, whether manual, completion and --help agree
 lint:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
 	$(Q)$(MAKE) --no-print-directory run-lint
@@ -339,7 +362,15 @@ ZSHDIR ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,s
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALL_STRIP ?= -s
 
-.PHONY: install
+# What it puts there but for /etc/mangle, with directories of its own.
+INSTALLED = $(SBINDIR)/mangle-ctl $(LIBEXECDIR)/mangle $(MANDIR)/man8/mangle-ctl.8 $(MAN_ALIASES:%=$(MANDIR)/man8/%) \
+	$(MANDIR)/man5/mangle.yaml.5 $(UNITDIR)/mangle@.service $(PREFIX)/share/bash-completion/completions/mangle-ctl \
+	$(ZSHDIR)/_mangle-ctl $(FISHDIR)/mangle-ctl.fish
+# `man mangle`, and what somebody types who has seen the unit.
+MAN_ALIASES := mangle.8 mangle@.8 mangle@.service.8
+
+.PHONY: install uninstall
+#: make install        on this host, under PREFIX=/usr; DESTDIR=
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR)/mangle $(DESTDIR)/etc/mangle \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
@@ -350,6 +381,7 @@ install: all
 	for file in mangle.yaml unit.conf; do test -e $(DESTDIR)/etc/mangle/$$file || \
 		install -m 644 deploy/$$file $(DESTDIR)/etc/mangle/$$file || exit; done
 	install -m 644 deploy/mangle-ctl.8 $(DESTDIR)$(MANDIR)/man8/mangle-ctl.8
+	for alias in $(MAN_ALIASES); do ln -sf mangle-ctl.8 $(DESTDIR)$(MANDIR)/man8/$$alias || exit; done
 	install -m 644 deploy/mangle.yaml.5 $(DESTDIR)$(MANDIR)/man5/mangle.yaml.5
 	sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' deploy/mangle@.service \
 		> $(DESTDIR)$(UNITDIR)/mangle@.service
@@ -358,13 +390,24 @@ install: all
 	install -m 644 deploy/_mangle-ctl $(DESTDIR)$(ZSHDIR)/_mangle-ctl
 	install -m 644 deploy/mangle-ctl.fish $(DESTDIR)$(FISHDIR)/mangle-ctl.fish
 
-# A Debian package, under build/deb/; ARCH=arm64: made in a throw-away Debian, by cross building.
+#: make uninstall      removes that again, but for /etc/mangle where it was edited, and what is attached
+uninstall:
+	$(Q)for file in mangle.yaml unit.conf; do \
+		kept=$(DESTDIR)/etc/mangle/$$file; \
+		if cmp -s deploy/$$file $$kept; then rm $$kept; elif [ -e $$kept ]; then echo "kept: $$kept (edited)"; fi; done
+	$(Q)rm -rf $(addprefix $(DESTDIR),$(INSTALLED))
+	$(Q)! rmdir $(DESTDIR)/etc/mangle 2>/dev/null || true
+	$(Q)[ -n "$(DESTDIR)" ] || [ ! -e /sys/fs/bpf/mangle ] || \
+		echo "tables and programs stay until a reboot (build/mangle-ctl detach --all --purge)"
+
+#: make deb         *  a Debian package in build/deb/; ARCH=arm64: by cross building
 .PHONY: deb
 deb:
 	$(Q)deploy/install-packages deploy/packages-build deploy/packages-deb
 	$(Q)BUILD=$(B) deploy/deb $(ARCH)
 
 .PHONY: clean
+#: make clean          removes build/
 clean:
 	$(Q)rm -rf $(B)
 

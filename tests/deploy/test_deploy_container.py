@@ -149,6 +149,7 @@ class Crun(Runtime):
 
     def __init__(self, tmp, root):
         super().__init__(tmp)
+        self.need(f"mkdir {tmp}/spec && cd {tmp}/spec && crun spec")  # it looks at cgroups already
         self.prepare(replaced(block("crun spec"), {
             "/etc/mangle ": "", "/var/lib/mangle": f"{tmp}/bundle", "mangle.tar": str(root)}))
         self.command = replaced(block("crun run"), {

@@ -1,19 +1,23 @@
 """The Debian package: built, installed into a throw-away Debian, upgraded, removed, purged. What wants a running
 systemd is in tests/vm/system."""
 
+import gzip
 import os
 import re
+import shutil
 
 import pytest
 from conftest import command
 from mangletest import ctl, netns
 
 CONFFILES = {"/etc/mangle/mangle.yaml", "/etc/mangle/unit.conf"}
+MAN = "/usr/share/man/man8"
 FILES = CONFFILES | {
     "/lib/systemd/system/mangle@.service", "/usr/libexec/mangle/unit", "/usr/sbin/mangle-ctl",
     "/usr/share/bash-completion/completions/mangle-ctl", "/usr/share/zsh/vendor-completions/_mangle-ctl",
     "/usr/share/fish/vendor_completions.d/mangle-ctl.fish", "/usr/share/doc/mangle/README.md.gz",
-    "/usr/share/man/man5/mangle.yaml.5.gz", "/usr/share/man/man8/mangle-ctl.8.gz",
+    "/usr/share/man/man5/mangle.yaml.5.gz", f"{MAN}/mangle-ctl.8.gz", f"{MAN}/mangle.8.gz", f"{MAN}/mangle@.8.gz",
+    f"{MAN}/mangle@.service.8.gz",
     *(f"/usr/share/doc/mangle/examples/{p.name}" for p in (ctl.REPO / "deploy" / "examples").iterdir())}
 VERSION = re.search(r"^## \[([\d.]+)\]", (ctl.REPO / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
 
@@ -21,7 +25,9 @@ VERSION = re.search(r"^## \[([\d.]+)\]", (ctl.REPO / "CHANGELOG.md").read_text(e
 @pytest.fixture(scope="module")
 def debian(make_debian, tmp_path_factory):
     """A Debian of this machine's release, where mangle and what it wants has been installed."""
-    return make_debian(tmp_path_factory.mktemp("package"))
+    root = make_debian(tmp_path_factory.mktemp("package"))
+    yield root
+    shutil.rmtree(root)
 
 
 def inside(debian, *argv):
@@ -43,6 +49,13 @@ def test_installed(debian):
     assert inside(debian, "dpkg-query", "-W", "-f", "${Status}", "mangle") == "install ok installed"
     assert not re.search("not found", inside(debian, "ldd", "/usr/sbin/mangle-ctl"))
     assert (debian / "usr/lib" / f"{os.uname().machine}-linux-gnu" / "bpf/xdp-dispatcher.o").exists(), "libxdp's"
+
+
+def test_readme_points_to_what_is_there(debian):
+    text = gzip.decompress((debian / "usr/share/doc/mangle/README.md.gz").read_bytes()).decode("utf-8")
+    for link in re.findall(r"\]\(([^)]*)\)", text):
+        assert (debian / "usr/share/doc/mangle" / link).exists(), link
+    assert "make check" not in text and "## Install" in text
 
 
 def test_hardened(debian):

@@ -182,6 +182,7 @@ def exclusive(netns_prefix=None, wait=900):
     mangle here. Afterwards everything is gone again: attachments, pins, namespaces whose names
     begin with `netns_prefix`, and the mount of bpffs if there was none before (the value is whether
     there was)."""
+    os.makedirs(os.path.dirname(LOCK_FILE), exist_ok=True)  # a bare system has none
     with open(LOCK_FILE, "w", encoding="utf-8") as lock:
         deadline = time.monotonic() + wait
         while True:

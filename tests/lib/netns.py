@@ -87,7 +87,10 @@ class Namespace:
     def ip(self, *lines, check=True):
         """Runs lines of `ip -batch` here."""
         argv = ["ip", "-n", self.name, "-batch", "-"]
-        return command(*argv, stdin="".join(line + "\n" for line in lines), check=check).stdout
+        done = command(*argv, stdin="".join(line + "\n" for line in lines), check=False)
+        if check and done.returncode:  # in one line, as reasons of skipped tests are shown
+            raise RuntimeError(f"ip -n {self.name}: {'; '.join(lines)}: {' '.join(done.stdout.split())}")
+        return done.stdout
 
     def run(self, *argv, check=True, **kw):
         return command("ip", "netns", "exec", self.name, *argv, check=check, **kw)
