@@ -63,7 +63,8 @@
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
 	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
-	X(WATCH, 0, "watch", NULL, "again every second, until interrupted") \
+	X(VERBOSE, 'v', "verbose", NULL, "reasons too") \
+	X(WATCH, 0, "watch", NULL, "what comes in a second, every second, until interrupted") \
 	X(HEX, 0, "hex", "BYTES", "one frame from the Ethernet header on, as hex digits") \
 	X(OUT, 0, "out", "OUT.pcap", "write there the frames that would go on")
 

@@ -410,26 +410,27 @@ static int check_purge(const struct cmd *c, const struct attachment *a, size_t c
 	return 0;
 }
 
-static uint64_t count_loaded(struct store *s, struct err *e)
+/* What goes with the tables. */
+static struct changes count_loaded(struct store *s, struct err *e)
 {
-	uint64_t sum = 0;
+	struct changes d = {0};
 	struct model m;
 
 	model_init(&m);
 	if (!store_read(s, &m, false, e)) {
-		sum = m.service_count;
+		d.removed = d.services.removed = m.service_count;
 		for (unsigned int i = 0; i < m.service_count; i++)
-			sum += store_entity_count(s, m.services[i].name);
+			d.removed += store_entity_count(s, m.services[i].name);
 	}
 	model_free(&m);
-	return sum;
+	return d;
 }
 
 static int detach(const struct cmd *c, struct store *s, struct attachment *a, size_t count,
 		  bool *chosen, struct err *e)
 {
 	bool purge = given(c, OPT(PURGE));
-	struct changes d = {.removed = purge ? count_loaded(s, e) : 0};
+	const struct changes none = {0}, d = purge ? count_loaded(s, e) : none;
 	uint64_t generation;
 	bool changed = purge;
 	int err = choose(c, a, count, chosen, e);

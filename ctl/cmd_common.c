@@ -114,7 +114,7 @@ int pick_service(const struct cmd *c, const struct model *m, struct service **ou
 		return fail(e, -EINVAL, c->name,
 			    "choosing a service: there are %u: %s (--service NAME%s)",
 			    m->service_count, name_services(m, names, sizeof(names)),
-			    c->verb->options & OPT(ALL) ? ", or --all" : "");
+			    c->verb->run == cmd_map_flush ? ", or --all" : "");
 	if (!m->service_count)
 		return fail(
 			e, -ENOENT, c->name,
@@ -223,9 +223,9 @@ static bool any_change(const struct changes *d)
 	return d->added || d->removed || d->updated;
 }
 
-static void print_lines(const struct model *from, const struct model *to)
+static void print_lines(const struct cmd *c, const struct model *from, const struct model *to)
 {
-	struct change_lines lines = {0};
+	struct change_lines lines = {.all = given(c, OPT(ALL))};
 	struct changes ignored;
 
 	model_diff(from, to, &ignored, print_change_line, &lines);
@@ -252,7 +252,7 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 		return err;
 	if (given(c, OPT(CHECK))) {
 		model_diff(from, to, &d, NULL, NULL);
-		print_lines(from, to);
+		print_lines(c, from, to);
 		print_changes(&d, any_change(&d), true, before);
 		return given(c, OPT(EXIT_CODE)) && any_change(&d) ? EXIT_ANSWER_NO : 0;
 	}
@@ -271,7 +271,7 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 	/* One that stays on finds nothing to do, and the next change takes it off. */
 	prog_sessions(s, are, &ignored);
 	if (lines)
-		print_lines(from, to);
+		print_lines(c, from, to);
 	print_changes(&d, store_generation(s) != before, false, store_generation(s));
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "print.h"
@@ -14,68 +15,165 @@ static void on_interrupt(int sig)
 	interrupted = 1;
 }
 
+/* Counters at one time. */
+struct snapshot {
+	struct stats all;
+	struct service_stats *by;
+	size_t count;
+	double clock; /* seconds, which no one sets back */
+};
+
+static double seconds_of(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* The model's services, or the one that --service names. */
-static int read_stats(const struct cmd *c, struct store *s, const struct model *m,
-		      struct stats *all, struct service_stats *by, size_t *count, struct err *e)
+static int read_counters(const struct cmd *c, struct store *s, const struct model *m,
+			 struct snapshot *now, struct err *e)
 {
 	struct service *picked = NULL;
-	int err = store_stats(s, NULL, all, e);
+	int err = store_stats(s, NULL, &now->all, e);
 
 	if (!err && given(c, OPT(SERVICE)))
 		err = pick_service(c, m, &picked, e);
 	for (unsigned int i = 0; i < m->service_count && !err; i++) {
+		struct service_stats *by = &now->by[now->count];
+
 		if (picked && picked != &m->services[i])
 			continue;
-		by[*count].name = m->services[i].name;
-		err = store_stats(s, by[*count].name, &by[*count].stats, e);
-		(*count)++;
+		memcpy(by->name, m->services[i].name, sizeof(by->name));
+		by->takes_unknown = m->services[i].unknown.action == ACTION_PORT;
+		err = store_stats(s, by->name, &by->stats, e);
+		now->count++;
 	}
+	now->clock = seconds_of(CLOCK_MONOTONIC);
 	return err;
 }
 
-static int stats_once(const struct cmd *c, struct err *e)
+static int take_snapshot(const struct cmd *c, struct snapshot *now, struct err *e)
 {
-	struct service_stats *by = NULL;
-	struct stats all;
 	struct model m;
 	struct store *s;
-	size_t count = 0;
 	int err = open_loaded(c, STORE_READ, &s, e);
 
+	*now = (struct snapshot){.by = NULL};
 	if (err)
 		return err;
 	model_init(&m);
 	err = store_read(s, &m, false, e);
 	if (!err) {
-		by = calloc(m.service_count + 1, sizeof(*by));
-		err = by ? read_stats(c, s, &m, &all, by, &count, e)
-			 : fail(e, -ENOMEM, "counters", "reading them: out of memory");
+		now->by = calloc(m.service_count + 1, sizeof(*now->by));
+		err = now->by ? read_counters(c, s, &m, now, e)
+			      : fail(e, -ENOMEM, "counters", "reading them: out of memory");
 	}
 	store_close(s); /* nobody waits for the lock while we write or sleep */
-	if (!err)
-		print_stats(&all, !given(c, OPT(SERVICE)), by, count);
-	free(by);
 	model_free(&m);
+	return err;
+}
+
+/* Counters of a service that was made anew meanwhile began at 0 again. */
+static uint64_t since(uint64_t before, uint64_t now)
+{
+	return now >= before ? now - before : now;
+}
+
+static struct stats stats_since(const struct stats *before, const struct stats *now)
+{
+	struct stats d;
+
+	for (int i = 0; i < MANGLE_REASON_COUNT; i++) {
+		d.packets[i] = since(before->packets[i], now->packets[i]);
+		d.bytes[i] = since(before->bytes[i], now->bytes[i]);
+	}
+	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++) {
+		d.verdict[i] = since(before->verdict[i], now->verdict[i]);
+		d.would[i] = since(before->would[i], now->would[i]);
+	}
+	return d;
+}
+
+static const struct stats *find_stats(const struct snapshot *in, const char *name)
+{
+	static const struct stats none;
+
+	for (size_t i = 0; i < in->count; i++)
+		if (!strcmp(in->by[i].name, name))
+			return &in->by[i].stats;
+	return &none;
+}
+
+/* *now as it is, or in text what was counted since `before`. */
+static void report(const struct cmd *c, const struct snapshot *before, const struct snapshot *now)
+{
+	struct stats_report r = {
+		.all = now->all,
+		.services = now->by,
+		.count = now->count,
+		.show_all = !given(c, OPT(SERVICE)),
+		.reasons = given(c, OPT(VERBOSE) | OPT(SERVICE)),
+		.exact = given(c, OPT(EXACT)),
+		.watch = given(c, OPT(WATCH)),
+		.time = seconds_of(CLOCK_REALTIME),
+	};
+	struct service_stats *by = NULL;
+
+	if (before->by && !c->json)
+		by = calloc(now->count + 1, sizeof(*by));
+	if (by) {
+		r.seconds = now->clock - before->clock;
+		r.all = stats_since(&before->all, &now->all);
+		for (size_t i = 0; i < now->count; i++) {
+			by[i] = now->by[i];
+			by[i].stats = stats_since(find_stats(before, by[i].name),
+						  &now->by[i].stats);
+		}
+		r.services = by;
+	}
+	print_stats(&r);
+	free(by);
+}
+
+static int watch(const struct cmd *c, struct err *e)
+{
+	const struct timespec second = {.tv_sec = 1};
+	struct snapshot before = {.by = NULL}, now;
+	int err = 0;
+
+	while (!interrupted) {
+		err = take_snapshot(c, &now, e);
+		if (!err && before.by)
+			print_stats_again();
+		if (!err)
+			report(c, &before, &now);
+		free(before.by);
+		before = now;
+		if (err || print_broken())
+			break;
+		nanosleep(&second, NULL);
+	}
+	free(before.by);
 	return err;
 }
 
 int cmd_stats(const struct cmd *c, struct err *e)
 {
 	const struct sigaction on_signal = {.sa_handler = on_interrupt};
-	const struct timespec second = {.tv_sec = 1};
+	const struct snapshot none = {.by = NULL};
+	struct snapshot now;
 	int err;
 
-	if (!given(c, OPT(WATCH)))
-		return stats_once(c, e);
-	sigaction(SIGINT, &on_signal, NULL);
-	sigaction(SIGTERM, &on_signal, NULL);
-	do {
-		err = stats_once(c, e);
-		if (err || print_broken())
-			return err;
-		nanosleep(&second, NULL);
-		if (!interrupted)
-			print_stats_again();
-	} while (!interrupted);
-	return 0;
+	if (given(c, OPT(WATCH))) {
+		sigaction(SIGINT, &on_signal, NULL);
+		sigaction(SIGTERM, &on_signal, NULL);
+		return watch(c, e);
+	}
+	err = take_snapshot(c, &now, e);
+	if (!err)
+		report(c, &none, &now);
+	free(now.by);
+	return err;
 }

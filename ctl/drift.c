@@ -8,24 +8,20 @@
 #include "config.h"
 #include "prog.h"
 
-static void count_change(void *arg, enum change_kind kind, const struct service *service,
-			 const struct entity *entity)
+static size_t sum(const struct counts *n)
 {
-	struct drift *d = arg;
-
-	(void)kind;
-	(void)service;
-	if (entity)
-		d->entity_changes++;
-	else
-		d->service_changes++;
+	return (size_t)(n->added + n->removed + n->updated);
 }
 
 static void compare(const struct model *running, const struct model *desired, struct drift *d)
 {
-	struct changes ignored;
+	struct counts entities;
+	struct changes c;
 
-	model_diff(running, desired, &ignored, count_change, d);
+	model_diff(running, desired, &c, NULL, NULL);
+	entities = changed_entities(&c);
+	d->entity_changes = sum(&entities);
+	d->service_changes = sum(&c.services) + c.flows;
 	d->differs = d->service_changes || d->entity_changes;
 	d->state = d->differs ? DRIFT_DIFFERS : DRIFT_SAME;
 }

@@ -862,31 +862,62 @@ struct diff {
 	void *arg;
 };
 
-static void count_change(struct diff *d, enum change_kind kind, const struct service *s,
-			 const struct entity *en)
+static void count(struct counts *c, enum change_kind kind)
 {
 	switch (kind) {
-	case CHANGE_ADDED: d->c->added++; break;
-	case CHANGE_REMOVED: d->c->removed++; break;
-	case CHANGE_UPDATED: d->c->updated++; break;
+	case CHANGE_ADDED: c->added++; break;
+	case CHANGE_REMOVED: c->removed++; break;
+	case CHANGE_UPDATED: c->updated++; break;
 	}
-	if (d->each)
-		d->each(d->arg, kind, s, en);
 }
 
-static void diff_all(struct diff *d, enum change_kind kind, const struct service *s)
+static void tell(struct diff *d, struct changed old, struct changed new)
 {
+	const struct change change = {
+		.kind = old.service   ? new.service ? CHANGE_UPDATED : CHANGE_REMOVED
+			: new.service ? CHANGE_ADDED
+				      : CHANGE_UPDATED,
+		.old = old,
+		.new = new,
+	};
+	struct counts all = {d->c->added, d->c->removed, d->c->updated};
+
+	count(&all, change.kind);
+	d->c->added = all.added;
+	d->c->removed = all.removed;
+	d->c->updated = all.updated;
+	if ((old.service || new.service) && !old.entity && !new.entity)
+		count(&d->c->services, change.kind);
+	if (d->each)
+		d->each(d->arg, &change);
+}
+
+struct counts changed_entities(const struct changes *c)
+{
+	return (struct counts){
+		.added = c->added - c->services.added,
+		.removed = c->removed - c->services.removed,
+		.updated = c->updated - c->services.updated - c->flows,
+	};
+}
+
+/* One of the two is NULL. */
+static void diff_all(struct diff *d, const struct service *old, const struct service *new)
+{
+	const struct service *s = old ? old : new;
 	size_t i;
 
-	count_change(d, kind, s, NULL);
+	tell(d, (struct changed){.service = old}, (struct changed){.service = new});
 	for (i = 0; i < s->entity_count; i++)
-		count_change(d, kind, s, &s->entities[i]);
+		tell(d, (struct changed){.service = old, .entity = old ? &s->entities[i] : NULL},
+		     (struct changed){.service = new, .entity = new ? &s->entities[i] : NULL});
 }
 
 static void diff_entities(struct diff *d, const struct service *from, const struct service *to)
 {
 	/* Tags of another length are other tags, also where the bytes behind them are 0. */
 	bool other_tags = from->tag_len != to->tag_len;
+	const struct changed none = {.service = NULL};
 	size_t i = 0, j = 0;
 
 	while (i < from->entity_count || j < to->entity_count) {
@@ -897,11 +928,12 @@ static void diff_entities(struct diff *d, const struct service *from, const stru
 		if (!order && other_tags)
 			order = -1;
 		if (order < 0)
-			count_change(d, CHANGE_REMOVED, from, old);
+			tell(d, (struct changed){.service = from, .entity = old}, none);
 		else if (order > 0)
-			count_change(d, CHANGE_ADDED, to, new);
+			tell(d, none, (struct changed){.service = to, .entity = new});
 		else if (!entity_same(old, new))
-			count_change(d, CHANGE_UPDATED, to, new);
+			tell(d, (struct changed){.service = from, .entity = old},
+			     (struct changed){.service = to, .entity = new});
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -910,7 +942,7 @@ static void diff_entities(struct diff *d, const struct service *from, const stru
 static void diff_service(struct diff *d, const struct service *from, const struct service *to)
 {
 	if (!service_same_settings(from, to))
-		count_change(d, CHANGE_UPDATED, to, NULL);
+		tell(d, (struct changed){.service = from}, (struct changed){.service = to});
 	if (!from->keep_entities && !to->keep_entities)
 		diff_entities(d, from, to);
 }
@@ -922,17 +954,19 @@ void model_diff(const struct model *from, const struct model *to, struct changes
 	unsigned int i = 0, j = 0;
 
 	memset(c, 0, sizeof(*c));
-	if (model_flows(from) != model_flows(to))
-		count_change(&d, CHANGE_UPDATED, NULL, NULL);
+	c->flows = model_flows(from) != model_flows(to);
+	if (c->flows)
+		tell(&d, (struct changed){.flows = model_flows(from)},
+		     (struct changed){.flows = model_flows(to)});
 	while (i < from->service_count || j < to->service_count) {
 		const struct service *old = i < from->service_count ? &from->services[i] : NULL;
 		const struct service *new = j < to->service_count ? &to->services[j] : NULL;
 		int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
 
 		if (order < 0)
-			diff_all(&d, CHANGE_REMOVED, old);
+			diff_all(&d, old, NULL);
 		else if (order > 0)
-			diff_all(&d, CHANGE_ADDED, new);
+			diff_all(&d, NULL, new);
 		else
 			diff_service(&d, old, new);
 		i += order <= 0;

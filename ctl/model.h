@@ -80,9 +80,16 @@ struct model {
 
 /* What a change did or would do, counted in entities and services together; another size of the
  * flow table is one more. */
-struct changes {
+struct counts {
 	uint64_t added, removed, updated;
 };
+struct changes {
+	uint64_t added, removed, updated; /* services and entities alike */
+	struct counts services;		  /* of these */
+	bool flows;			  /* the flow table's size too, counted as updated */
+};
+/* What is left of them. */
+struct counts changed_entities(const struct changes *c);
 
 void model_init(struct model *m);
 void model_free(struct model *m);
@@ -147,12 +154,22 @@ bool entity_same(const struct entity *a, const struct entity *b);
  * Counts what differs, a service like an entity: in `to` only: added; in `from` only: removed;
  * in both, other settings / target or window: updated. A service that goes takes its entities with
  * it, each counted. each (may be NULL) is called for every difference, in order of service name,
- * the service before its entities; entity is NULL where the service itself is meant, service too
- * where it is the flow table's size.
+ * the service before its entities.
  */
 enum change_kind { CHANGE_ADDED, CHANGE_REMOVED, CHANGE_UPDATED };
-typedef void (*change_fn)(void *arg, enum change_kind kind, const struct service *service,
-			  const struct entity *entity);
+/* One side of a difference. entity: NULL where the service itself is meant, service too where it is
+ * the flow table's size. */
+struct changed {
+	const struct service *service;
+	const struct entity *entity;
+	uint32_t flows;
+};
+/* Where something was added there is no old one, where it was removed no new one. */
+struct change {
+	enum change_kind kind;
+	struct changed old, new;
+};
+typedef void (*change_fn)(void *arg, const struct change *change);
 void model_diff(const struct model *from, const struct model *to, struct changes *c, change_fn each,
 		void *arg);
 

@@ -29,9 +29,9 @@ void print_changes(const struct changes *c, bool changed, bool planned, uint64_t
 /* A line for one difference, see change_fn; arg: the lines already printed. */
 struct change_lines {
 	uint64_t entities;
+	bool all; /* else the first ones of entities, and how many more there are */
 };
-void print_change_line(void *arg, enum change_kind kind, const struct service *service,
-		       const struct entity *entity);
+void print_change_line(void *arg, const struct change *change);
 void print_change_lines_end(const struct change_lines *l);
 
 void print_attached(const struct attachment *a, bool changed);
@@ -98,12 +98,21 @@ void print_table_line(const struct service *s, const struct entity *en);
 void print_config(const struct model *m);
 
 struct service_stats {
-	const char *name;
+	char name[MANGLE_NAME_SIZE];
+	bool takes_unknown; /* unknown tags are given a port, not refused */
 	struct stats stats;
 };
-/* show_all: the text too is of all packets, not of the services only. */
-void print_stats(const struct stats *all, bool show_all, const struct service_stats *services,
-		 size_t count);
+struct stats_report {
+	struct stats all;
+	const struct service_stats *services;
+	size_t count;
+	bool show_all; /* the text too is of all packets, not of the services only */
+	bool reasons, exact;
+	bool watch;	/* one of many */
+	double time;	/* seconds since 1970 */
+	double seconds; /* 0: all of the counters; else what was counted in that time */
+};
+void print_stats(const struct stats_report *r);
 void print_stats_again(void);
 
 /* What became of one packet. */

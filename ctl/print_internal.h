@@ -7,6 +7,9 @@
 
 #include "print.h"
 
+/* Three digits, and a letter for thousands of thousands: 5.17k, 51.7k, 517k, 5.17M. */
+void format_brief(uint64_t n, char *text, size_t size);
+
 bool print_is_json(void);
 bool print_is_quiet(void);
 
@@ -21,7 +24,7 @@ const char *reason_meaning(enum mangle_reason r);
 
 /* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
 json_t *json_text(const char *s);
-json_t *json_text_or_null(const char *s);
+json_t *json_text_or_null(const char *s); /* null where empty */
 json_t *json_ports(const struct service *s);
 json_t *json_target(const struct target *t);
 json_t *json_window(const struct window *w);
@@ -33,5 +36,13 @@ void dump_json_line(json_t *j);
 void json_list_begin(void);
 void json_list_row(json_t *j);
 void json_list_end(void);
+
+/* The configuration file's keys; what is not set is null. */
+json_t *json_service(const struct service *s);
+/* " action enforce -> observe, size 16:1400 -> 20:1300" */
+void print_setting_changes(const struct service *old, const struct service *new);
+
+/* Says that this run has changed something, and what, unless it is said already. */
+void print_made(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -64,15 +64,14 @@ static json_t *json_row(const struct service *s, const struct row *r)
 
 /* ---- cells ---- */
 
-/* Three digits, and a letter for thousands of thousands: 5.17k, 51.7k, 517k, 5.17M. */
-static void format_brief(uint64_t n, char cell[CELL_SIZE])
+void format_brief(uint64_t n, char *text, size_t size)
 {
 	static const char units[] = "kMGTPE";
 	uint64_t step = 1000;
 	size_t unit = 0;
 
 	if (n < 1000) {
-		snprintf(cell, CELL_SIZE, "%" PRIu64, n);
+		snprintf(text, size, "%" PRIu64, n);
 		return;
 	}
 	while (n / step >= 1000) {
@@ -81,19 +80,19 @@ static void format_brief(uint64_t n, char cell[CELL_SIZE])
 	}
 	/* Cut and not rounded, so that 999,999 is not 1,000 thousands. */
 	if (n / step >= 100)
-		snprintf(cell, CELL_SIZE, "%" PRIu64 "%c", n / step, units[unit]);
+		snprintf(text, size, "%" PRIu64 "%c", n / step, units[unit]);
 	else if (n / step >= 10)
-		snprintf(cell, CELL_SIZE, "%" PRIu64 ".%" PRIu64 "%c", n / step,
-			 n % step / (step / 10), units[unit]);
+		snprintf(text, size, "%" PRIu64 ".%" PRIu64 "%c", n / step, n % step / (step / 10),
+			 units[unit]);
 	else
-		snprintf(cell, CELL_SIZE, "%" PRIu64 ".%02" PRIu64 "%c", n / step,
+		snprintf(text, size, "%" PRIu64 ".%02" PRIu64 "%c", n / step,
 			 n % step / (step / 100), units[unit]);
 }
 
 static void format_count(const struct layout *l, uint64_t n, char cell[CELL_SIZE])
 {
 	if (l->brief)
-		format_brief(n, cell);
+		format_brief(n, cell, CELL_SIZE);
 	else
 		snprintf(cell, CELL_SIZE, "%" PRIu64, n);
 }

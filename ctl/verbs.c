@@ -7,7 +7,7 @@
 	(OPT(PROTOCOL) | OPT(PORTS) | OPT(TAG) | OPT(SIZE) | OPT(DADDR) | OPT(SADDR) | \
 	 OPT(INTERFACE) | OPT(INVALID) | OPT(UNKNOWN) | OPT(TCP) | OPT(REPLY) | OPT(ACTION) | \
 	 OPT(TARGETS))
-#define CHECKING (OPT(CHECK) | OPT(EXIT_CODE))
+#define CHECKING (OPT(CHECK) | OPT(EXIT_CODE) | OPT(ALL))
 
 /* ---- words ---- */
 
@@ -224,7 +224,7 @@ const struct verb verbs[] = {
 	 .examples = "mangle-ctl save >running.yaml"},
 	{.name = "stats",
 	 .help = "print verdicts and reasons, in all and by service",
-	 .options = OPT(SERVICE) | OPT(WATCH),
+	 .options = OPT(SERVICE) | OPT(VERBOSE) | OPT(WATCH) | OPT(EXACT),
 	 .run = cmd_stats,
 	 .texts = all_services_texts,
 	 .examples = "mangle-ctl stats\n"

@@ -91,7 +91,7 @@ def test_every_verdict_counts(clean):
     assert {k: (e["packets"], e["bytes"]) for k, e in got.items()} == {
         "ABCD": (11, 8 * (42 + 6) + 3 * (62 + 11)), "EFGH": (2, 42 + 6 + 42 + 7), "IJKL": (2, 2 * 48),
         "MNOP": (2, 42 + 10 + 42 + 9)}, "an entity counts every frame whose verdict it gave"
-    text = ok("stats").out
+    text = ok("stats", "-v").out
     for word in ("telemetry", "other", "entity_drop", "unknown_tag", "too_long"):
         assert word in text, word
     one = js("stats", "--service", "other")

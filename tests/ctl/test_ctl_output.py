@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ import time
 
 import pytest
 from conftest import PREFIX, dump, entities, service
-from mangletest import ctl, frames
+from mangletest import ctl, frames, netns
 from mangletest.ctl import assert_error, js, ok, run
 
 # ESC [ 31 m, CSI of C1 as UTF-8 and as a byte, DEL, right-to-left override
@@ -73,7 +74,7 @@ def test_names_of_others_are_escaped(evil):
     for argv in (["attach", EVIL], ["detach", EVIL], ["status", EVIL], ["doctor", EVIL], ["-n", EVIL, "status"], ["map", "get", EVIL],
                  ["map", "set", "ABCD", EVIL], ["map", "del", EVIL], ["map", EVIL], [EVIL], ["--" + "x" * 9, EVIL], [b"--" + EVIL],
                  ["map", "list", "--service", EVIL], ["map", "list", "--sort", EVIL], ["map", "load", bad], ["map", "replace", bad],
-                 ["apply", bad], ["explain", bad], ["explain", "--hex", EVIL], ["service", "add", EVIL, *lines[-5][3:]],
+                 ["apply", bad], ["explain", bad], ["explain", "--hex", EVIL], ["service", "add", EVIL, *NEW[3:]],
                  ["service", "del", EVIL], ["stats", "--service", EVIL], ["map", "save", "--service", EVIL], ["upgrade", EVIL],
                  ["save", EVIL], ["service", "set", "telemetry", "--daddr", EVIL],
                  ["service", "set", "telemetry", "--iface", EVIL], ["explain", pcap, "--iface", EVIL], ["map", "flush", "--service", EVIL],
@@ -295,3 +296,177 @@ def test_a_pager_that_stalls_keeps_nobody_out(one):
     with Terminal("map", "list", PAGER="sleep 4"):
         time.sleep(1)
         ok("map", "set", "0x00000001", "6002", "--wait", "2")
+
+
+# --- what changes ------------------------------------------------------------------------------------
+
+
+def test_a_plan_tells_services_from_entities(fresh, tmp_path):
+    path = tmp_path / "m.yaml"
+    rows = [(f"{i:04d}", 6001) for i in range(60)]
+    path.write_text(dump([service("a", entities=entities(*rows)), service("b", ports=[5001])]), encoding="ascii")
+    said = ok("apply", path, "--check").out.splitlines()
+    assert said[-2:] == ["... and 10 more (--all shows them)", "would add 2 services and 60 entities"]
+    said = ok("apply", path, "--check", "--all").out.splitlines()
+    assert len(said) == 63 and said[1:61] == [f"+ a {i:04d} 6001" for i in range(60)]
+    r = js("apply", path, "--check")
+    assert (r["added"], r["services"]["added"], r["entities"]["added"]) == (62, 2, 60) and r["changed"]
+    assert ok("apply", path, "--all").out.splitlines()[-1] == "added 62, removed 0, updated 0, generation 1"
+    path.write_text("version: 1\nflows: 2048\n" + dump([service("a", size={"min": 4, "max": 99}, entities=entities(
+        *rows[:-2], ("0058", 6002)))]).split("\n", 1)[1], encoding="ascii")
+    assert ok("apply", path, "--check").out.splitlines() == [
+        "~ flows  65536 -> 2048", "~ service a  size 4:1400 -> 4:99", "~ a 0058  6001 -> 6002", "- a 0059 6001", "- service b",
+        "would remove 1 service and 1 entity, update 1 service and 1 entity and the flow table's size"]
+    r = js("apply", path)
+    assert (r["updated"], r["services"], r["entities"]) == (
+        3, {"added": 0, "removed": 1, "updated": 1}, {"added": 0, "removed": 1, "updated": 1})
+    assert ok("apply", path, "--check").out == "nothing to change\n"
+    assert ok("map", "load", "-", "--check", "--all", "--service", "a", stdin="AAAA 6001\n").out.splitlines() == [
+        "+ a AAAA 6001", "would add 1 entity"]
+
+
+def test_old_and_new_of_what_changes(load, tmp_path):
+    load(service(entities=entities(("ABCD", 6001, 20, 100), ("EFGH", 6002), ("KEEP", 6003))))
+    new = service(protocol="any", ports=[5000, 5002], daddr=["192.0.2.0/24", "198.51.100.0/24"], saddr=["10.0.0.0/8"],
+                  interface="veth0", tag={"offset": 2, "length": 4}, size={"min": 20, "max": 1300}, invalid="drop", unknown=6100, tcp="segment",
+                  action="observe", targets="6000-6999", entities=entities(("ABCD", "drop"), ("EFGH", 6002, 30, 40), ("KEEP", 6003)))
+    path = tmp_path / "new.yaml"
+    lines = [
+        "~ service telemetry  protocol udp -> any, ports 5000 -> 5000,5002, daddr any -> 192.0.2.0/24,198.51.100.0/24, "
+        "saddr any -> 10.0.0.0/8, interface any -> veth0, tag 0:4 -> 2:4, size 4:1400 -> 20:1300, invalid pass -> drop, "
+        "unknown pass -> 6100, tcp connection -> segment, action enforce -> observe, targets any -> 6000-6999",
+        "~ telemetry ABCD  6001 20:100 -> drop", "~ telemetry EFGH  6002 -> 6002 30:40"]
+    path.write_text(dump(new), encoding="ascii")
+    assert ok("apply", path, "--check").out.splitlines() == [*lines, "would update 1 service and 2 entities"]
+    assert ok("apply", path).out.splitlines()[:-1] == lines
+    ok("service", "set", "telemetry", "--protocol", "udp", "--ports", "5000", "--tcp", "connection", "--reply", "on")
+    new.update(protocol="udp", ports=[5000])
+    del new["tcp"], new["targets"]
+    path.write_text(dump(new), encoding="ascii")
+    assert ok("apply", path, "--check").out.splitlines() == [
+        "~ service telemetry  reply on -> off, targets 6000-6999 -> any", "would update 1 service"]
+
+
+def test_service_list_is_what_service_add_takes(load, world):
+    """Each line behind `mangle-ctl service add`, as a shell reads it, makes the same service again."""
+    services = [
+        service("plain"),
+        service("full", protocol="any", ports=[5001, 5002], daddr=["192.0.2.0/24", "198.51.100.0/24"], saddr=["10.0.0.0/8"],
+                interface="o'x$(id)", tag={"offset": -8, "length": 8}, size={"min": 16, "max": 1300}, invalid="drop", unknown=6100,
+                tcp="segment", action="observe", targets="6000-6999"),
+        service("reply", ports=[5003], reply=True, unknown="drop")]
+    load(services)
+    ok("map", "set", "ABCD", "6001", "--service", "plain")
+    settings = js("service", "list")
+    lines = ok("service", "list").out.splitlines()
+    assert [li.split()[0] for li in lines] == ["full", "plain", "reply"]
+    assert lines[1] == ("plain --protocol udp --ports 5000 --tag 0:4 --size 4:1400 --invalid pass --unknown pass --action enforce"
+                        " # entities: 1")
+    ok("map", "flush", "--service", "plain")
+    for line in lines:
+        ok("service", "del", line.split()[0])
+        subprocess.run(["bash", "-c", f"{ctl.BIN} service add {line}"], check=True, stdout=subprocess.DEVNULL)
+    assert [{**s, "count": 0} for s in settings] == js("service", "list")
+    assert tty("service", "list").splitlines()[2] == lines[2]
+
+
+# --- stats -------------------------------------------------------------------------------------------
+
+NUMBERS = ("SEEN", "REWRITTEN", "PASSED", "DROPPED", "ANSWERED")
+
+
+def table(text):
+    """Lines of `stats` by the name in front: its numbers, and the share refused where there is one."""
+    head, *lines = [li for li in text.splitlines() if not re.match(r"\d{4}-", li)]
+    assert head.split() == ["SERVICE", *NUMBERS, "REFUSED"], head
+    rows = {}
+    for line in lines:
+        got = re.fullmatch(r"(\S.*?|  if enforced) +" + r" +".join([r"([\d.]+[kMG]?)"] * 5) + r"(?: +(-|<?\d+%))?", line)
+        if got:
+            rows.setdefault(got[1], []).append(got.groups()[1:])
+    return rows
+
+
+@pytest.fixture
+def counted(fresh, load, world):  # pylint: disable=unused-argument
+    load([service("telemetry", unknown="drop", entities=entities(("ABCD", 6001))),
+          service("trial", ports=[5001], action="observe", unknown="drop", entities=entities(("ABCD", 6002)))])
+    world.send(*["ABCD" * 4] * 12, listen=6001)
+    world.send(*["WXYZ"] * 3, "ABCD", port=5001, listen=5001)
+    ok("service", "set", "telemetry", "--unknown", "pass")
+    world.send("no such tag", "no such tag", "abc", port=5000)
+    world.send("x", port=4999)
+
+
+def test_stats_are_a_line_a_service(counted):
+    text = ok("stats").out
+    rows = table(text)
+    assert len(text.splitlines()) == 5, "no reasons"
+    assert rows["telemetry"] == [("15", "12", "3", "0", "0", "20%")]
+    assert rows["trial"] == [("4", "0", "4", "0", "0", "75%")]
+    assert rows["  if enforced"] == [("4", "1", "0", "3", "0", None)]
+    assert rows["all packets"][0][1::4] == ("12", None)
+    ok("service", "set", "telemetry", "--unknown", "6100")
+    assert table(ok("stats").out)["telemetry"][0][5] == "6%", "an unknown tag that is given a port is not refused"
+    ok("service", "set", "telemetry", "--unknown", "pass")
+    one = ok("stats", "--service", "telemetry").out
+    assert re.search(r"\n  REASON +PACKETS +BYTES  MEANING\n", one) and re.search(r"\n  rewritten +12 +696  the entity", one), one
+    assert "trial" not in one and "all packets" not in one and "no_service" not in one
+    every = ok("stats", "-v").out
+    assert every == ok("stats", "--verbose").out and every.count("REASON") == 3 and re.search(r"  no_service +\d+ ", every)
+
+
+def test_stats_on_a_terminal(counted):
+    for argv in (["stats"], ["stats", "-v"]):
+        text = tty(*argv)
+        assert max(map(len, text.splitlines())) <= 80, text
+        assert table(text)["telemetry"] == [("15", "12", "3", "0", "0", "20%")]
+    assert tty("stats", "-v", PAGER="sed s/^/P:/").startswith("P:SERVICE")
+
+
+def test_stats_drops_are_red(fresh, load, world):  # pylint: disable=unused-argument
+    load(service(unknown="drop", entities=entities(("ABCD", 6001))))
+    with world.lab.sockets():
+        world.ns_b.udp(netns.addresses(1, 4)[1], 0).sendto(b"WXYZ", (netns.addresses(1, 4)[0], 5000))
+        deadline = time.monotonic() + 5
+        while not js("stats")["packets"]["dropped"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert tty("stats").count("\x1b[31m") == 2
+    assert "\x1b" not in tty("stats", NO_COLOR="1") + ok("stats").out
+
+
+def watch(*options, stdin=None, seconds=2.5, **kw):
+    with subprocess.Popen([ctl.BIN, "stats", "--watch", *options], stdout=subprocess.PIPE, **kw) as p:
+        time.sleep(seconds)
+        p.terminate()
+        return p.communicate()[0].decode()
+
+
+def test_watch_has_rates_and_the_time(counted, world):
+    first, *more = watch(seconds=0.5).split("\n\n")
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  packets so far", first) and table(first)["telemetry"][0][0] == "15"
+    with subprocess.Popen([ctl.BIN, "stats", "--watch"], stdout=subprocess.PIPE) as p:
+        time.sleep(0.5)
+        world.send(*["ABCD"] * 100, listen=6001)
+        time.sleep(2.2)
+        p.terminate()
+        _, second, third = p.communicate()[0].decode().split("\n\n")[:3]
+    assert "packets a second" in second and "packets a second" in third
+    assert 80 <= int(table(second)["telemetry"][0][1]) <= 100 and table(third)["telemetry"][0][1] == "0"
+    times = [r["time"] for r in map(json.loads, watch("-j").splitlines())]
+    assert abs(times[0] - time.time()) < 60 and all(0.9 < b - a < 5 for a, b in zip(times, times[1:])) and len(times) >= 2
+    assert isinstance(js("stats")["time"], float)
+
+
+def test_watch_stays_on_the_terminal(load):
+    """With more services than it has lines the head is there, and what is left out is said."""
+    load([service(f"s{i:02d}", ports=[7000 + i]) for i in range(40)])
+    with Terminal("stats", "--watch", lines=24) as t:
+        time.sleep(1.8)
+        t.process.terminate()
+        screens = t.read().split("\x1b[H\x1b[J")
+    assert len(screens) >= 2
+    for screen in screens:
+        lines = screen.splitlines()
+        assert len(lines) <= 23 and lines[1].startswith("SERVICE"), screen
+        assert lines[-1] == "... and 21 more lines (--service NAME)", screen

@@ -125,8 +125,8 @@ def test_rows_of_a_service_with_reply(load):
     load(service(reply=True, entities=entities(("ABCD", 6001, 10, 20))))
     g = ctl.generation()
     assert change("map", "set", "ABCD", "6001")["changed"] is False
-    assert change("map", "set", "ABCD", "6002") == {
-        "changed": True, "added": 0, "removed": 0, "updated": 1, "generation": g + 1}
+    assert change("map", "set", "ABCD", "6002").items() >= {
+        "changed": True, "added": 0, "removed": 0, "updated": 1, "generation": g + 1}.items()
     assert js("map", "get", "ABCD")["size"] == {"min": 10, "max": 20}
     ok("map", "set", "ABCD", "6002", "--size", "none")
     assert js("map", "get", "ABCD")["size"] is None
@@ -382,8 +382,8 @@ def test_flows_in_the_file(connections):
     assert change("apply", "-", "--check", stdin=document(t, flows=1024))["updated"] == 1
     assert "~ flows" in ok("apply", "-", "--check", stdin=document(t, flows=1024)).out
     assert flows()["size"] == 65536
-    assert change("apply", "-", stdin=document(t, flows=1024)) == {
-        "changed": True, "added": 0, "removed": 0, "updated": 1, "generation": g + 1}
+    assert change("apply", "-", stdin=document(t, flows=1024)).items() >= {
+        "changed": True, "added": 0, "removed": 0, "updated": 1, "generation": g + 1}.items()
     assert flows()["size"] == 1024
     unchanged()
     assert change("service", "set", "t", "--unknown", "7000")["updated"] == 1

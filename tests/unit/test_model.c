@@ -1015,17 +1015,26 @@ struct story {
 	char text[1024];
 };
 
-static void tell(void *arg, enum change_kind kind, const struct service *s, const struct entity *en)
+static void tell(void *arg, const struct change *c)
 {
 	static const char sign[] = {
 		[CHANGE_ADDED] = '+', [CHANGE_REMOVED] = '-', [CHANGE_UPDATED] = '*'};
+	const struct changed *what = c->kind == CHANGE_REMOVED ? &c->old : &c->new;
+	const struct service *s = what->service;
+	const struct entity *en = what->entity;
 	struct story *story = arg;
 	size_t len = strlen(story->text);
 	char tag[TAG_TEXT_SIZE] = "";
 
+	/* What was there before, and what is there now. */
+	ck_assert_int_eq(s && c->kind != CHANGE_ADDED, !!c->old.service);
+	ck_assert_int_eq(s && c->kind != CHANGE_REMOVED, !!c->new.service);
+	ck_assert_int_eq(en && c->kind != CHANGE_ADDED, !!c->old.entity);
+	ck_assert_int_eq(en && c->kind != CHANGE_REMOVED, !!c->new.entity);
+	ck_assert_int_eq(!s, c->old.flows != c->new.flows);
 	if (en)
 		format_tag(en->tag, s->tag_len, tag);
-	snprintf(story->text + len, sizeof(story->text) - len, "%c%s%s%s ", sign[kind],
+	snprintf(story->text + len, sizeof(story->text) - len, "%c%s%s%s ", sign[c->kind],
 		 s ? s->name : "=", en ? "/" : "", tag);
 }
 
@@ -1034,7 +1043,7 @@ static void differs(const struct model *from, const struct model *to, const char
 	struct story story = {""};
 	struct changes c, again;
 	const char *at;
-	uint64_t counted[3] = {0};
+	uint64_t counted[3] = {0}, entities = 0;
 
 	model_diff(from, to, &c, tell, &story);
 	ck_assert_str_eq(story.text, want);
@@ -1042,7 +1051,13 @@ static void differs(const struct model *from, const struct model *to, const char
 		counted[0] += *at == '+';
 		counted[1] += *at == '-';
 		counted[2] += *at == '*';
+		entities += *at == '/';
 	}
+	ck_assert_uint_eq(changed_entities(&c).added + changed_entities(&c).removed +
+				  changed_entities(&c).updated,
+			  entities);
+	ck_assert_uint_eq(c.services.added + c.services.removed + c.services.updated + c.flows,
+			  counted[0] + counted[1] + counted[2] - entities);
 	ck_assert_uint_eq(c.added, counted[0]);
 	ck_assert_uint_eq(c.removed, counted[1]);
 	ck_assert_uint_eq(c.updated, counted[2]);
