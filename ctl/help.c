@@ -137,10 +137,14 @@ static void print_examples(const char *lines, FILE *out)
 
 static void print_verb_help(const struct verb *v, FILE *out)
 {
-	char word[VERB_WORD_SIZE];
+	struct lines l = {.out = out};
+	char word[VERB_WORD_SIZE], sentence[120];
 
 	print_synopsis(v, out);
-	fprintf(out, "\n%c%s.\n", v->help[0] - 'a' + 'A', v->help + 1);
+	snprintf(sentence, sizeof(sentence), "%c%s.", v->help[0] - 'a' + 'A', v->help + 1);
+	fputc('\n', out);
+	put_text(&l, sentence);
+	fputc('\n', out);
 	for (unsigned int i = 1; verb_word(v, i, word); i++)
 		fprintf(out, "%s%s", i > 1 ? ", " : "Other names of the command: ", word);
 	if (v->aliases)

@@ -15,8 +15,8 @@ from mangletest.ctl import assert_error, change, js, ok, run
 
 VERBS = ["attach", "detach", "status", "service add", "service set", "service del", "service list",
          "service show", "map set", "map get", "map del", "map flush", "map list", "map show",
-         "map load", "map replace", "map save", "apply", "save", "stats", "explain", "doctor",
-         "help", "version"]
+         "map load", "map replace", "map save", "apply", "save", "stats", "explain", "upgrade",
+         "doctor", "help", "version"]
 LEVELS = ["", "map", "service", *VERBS]
 
 
@@ -119,7 +119,8 @@ def test_help_of_an_option_is_the_verbs_own():
 def test_help_has_one_name_of_an_option():
     """The other one is mentioned, once."""
     text = ok("service", "add", "--help").out
-    for name, other in (("protocol", "proto"), ("ports", "port"), ("interface", "iface"), ("entities-file", "entities")):
+    for name, other in (("protocol", "proto"), ("ports", "port"), ("interface", "iface"),
+                        ("entities-file", "entities")):
         assert f"--{name} " in text.split("\n\n")[0] and f"--{other} is the same" in row(f"--{name}", "service", "add")
         assert len(re.findall(rf"--{other}(?![-\w])", text)) == 1
 
@@ -244,7 +245,8 @@ def test_lists_and_flags_may_be_repeated(two):
 def test_an_option_goes_by_the_names_of_both(one):
     """The configuration file's key, and the name it had before."""
     base = ["--tag", "0:4", "--size", "4:100"]
-    ok("service", "add", "old", "--proto", "udp", "--port", "6001", "--iface", "veth9", "--entities", "/dev/null", *base)
+    ok("service", "add", "old", "--proto", "udp", "--port", "6001", "--iface", "veth9", "--entities", "/dev/null",
+       *base)
     ok("service", "add", "new", "--protocol", "udp", "--ports=6002", "--interface", "veth9", "--entities-file",
        "/dev/null", *base)
     old, new = (next(s for s in js("service", "list") if s["name"] == n) for n in ("old", "new"))
@@ -312,7 +314,8 @@ def test_the_services_to_choose_from_are_named(two, argv):
 
 def test_many_services_to_choose_from(load):
     load([service(f"service-with-a-long-name-{i:04}", ports=[i]) for i in range(1, 301)])
-    line = assert_error(["map", "get", "ABCD"], 1, "there are 300: service-with-a-long-name-0001, .*, \\.\\.\\. \\(--service NAME\\)")
+    line = assert_error(["map", "get", "ABCD"], 1,
+                        r"there are 300: service-with-a-long-name-0001, .*, \.\.\. \(--service NAME\)")
     assert len(line) < 400, line
 
 

@@ -16,6 +16,7 @@ from mangletest import ctl
 from mangletest.ctl import ok
 
 DEPLOY = ctl.REPO / "deploy"
+PATH = f"{os.path.dirname(ctl.BIN)}:{os.environ['PATH']}"
 EVERYWHERE = {"--json", "--quiet", "--netns", "--wait", "--color", "--no-pager", "--help", "--version"}
 
 
@@ -97,7 +98,8 @@ def test_older_names_of_options():
     ("attach --mode", ["auto", "native", "generic"]), ("service add --protocol", ["udp", "tcp", "any"]),
     ("service add --invalid", ["drop", "pass"]), ("service set x --unknown", ["pass", "drop"]),
     ("service add --tcp", ["connection", "segment"]), ("service add --reply", ["on", "off"]),
-    ("service add --action", ["enforce", "observe"]), ("service set x --daddr", ["any"]), ("map set A 1 --size", ["none"]),
+    ("service add --action", ["enforce", "observe"]), ("service set x --daddr", ["any"]),
+    ("map set A 1 --size", ["none"]),
     ("map list --target", ["drop", "pass"]), ("map list --sort", ["tag", "target", "packets", "bytes", "last-seen"]),
     ("service add --ports", []), ("map list --limit", []), ("--wait", []), ("explain --hex", [])])
 def test_values(words, values):
@@ -139,7 +141,8 @@ def test_tags(loaded):
     assert offered("map", "get", "--service", "left", "0x00") == ["0x00010203"]
     assert offered("map", "del", "--service", "left", "ABCD", "AB") == ["ABXY"]
     assert offered("map", "get", "--service", "left", "ABCD", "") == []
-    assert offered("map", "get", "--service", "right", "") == [] and offered("map", "get", "--service", "nosuch", "") == []
+    for name in ("right", "nosuch"):
+        assert offered("map", "get", "--service", name, "") == []
     assert offered("map", "get", "A") == [] and offered("map", "get", "") == ["--service"]  # among several
 
 
@@ -245,8 +248,7 @@ class Shell:
         self.pid, self.fd = pty.fork()
         if not self.pid:
             os.chdir(directory)
-            os.environ.update(PATH=f"{os.path.dirname(ctl.BIN)}:{os.environ['PATH']}", TERM="dumb", HISTFILE=f"{directory}/history",
-                              HOME=str(directory))
+            os.environ.update(PATH=PATH, TERM="dumb", HISTFILE=f"{directory}/history", HOME=str(directory))
             with contextlib.suppress(OSError):
                 os.execvp(argv[0], argv)
             os._exit(127)
@@ -290,9 +292,11 @@ def shell(request, tmp_path):
 
 
 COMPLETED = [
-    ("doc", "doctor "), ("map fl", "map flush "), ("service li", "service list "), ("map list --lim", "map list --limit "),
+    ("doc", "doctor "), ("map fl", "map flush "), ("service li", "service list "),
+    ("map list --lim", "map list --limit "),
     ("map list --sort=las", "map list --sort=last-seen "), ("attach --mode gen", "attach --mode generic "),
-    ("map get --service rig", "map get --service right "), ("map get --service left WX", "map get --service left WXYZ "),
+    ("map get --service rig", "map get --service right "),
+    ("map get --service left WX", "map get --service left WXYZ "),
     ("map get --service many CUST", "map get --service many CUST0"), ("map load some-t", "map load some-table.map "),
     ("attach --config=some-t", "attach --config=some-table.map "), ("map set AB:1 dr", "map set AB:1 drop "),
     ("-n mglc-a attach --mode native veth", "-n mglc-a attach --mode native veth"), ("nosuch ma", "nosuch ma")]
@@ -306,7 +310,7 @@ def test_shells(loaded, shell):
 def fish(line, directory):
     done = subprocess.run(["fish", "--no-config", "-c", f"source {DEPLOY}/mangle-ctl.fish; complete -C '{line}'"],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=directory,
-                          env={**os.environ, "PATH": f"{os.path.dirname(ctl.BIN)}:{os.environ['PATH']}", "HOME": str(directory)})
+                          env={**os.environ, "PATH": PATH, "HOME": str(directory)})
     assert done.returncode == 0, done
     return [c.split("\t")[0] for c in done.stdout.splitlines()]
 
@@ -331,9 +335,10 @@ def test_without_the_tool(name, tmp_path):
         pytest.skip(f"wants {program}")
     if os.path.exists("/usr/sbin/mangle-ctl"):
         pytest.skip("one is installed")
-    script = {"bash": f". {DEPLOY}/{name}; COMP_LINE='mangle-ctl m' COMP_POINT=12; _mangle_ctl mangle-ctl; echo ${{#COMPREPLY[@]}}",
+    script = {"bash": f". {DEPLOY}/{name}; COMP_LINE='mangle-ctl m' COMP_POINT=12; _mangle_ctl mangle-ctl; "
+                      "echo ${#COMPREPLY[@]}",
               "zsh": f"words=(mangle-ctl m) CURRENT=2 PREFIX=m; _describe() {{ }}; . {DEPLOY}/{name}; echo 0",
               "fish": f"source {DEPLOY}/{name}; complete -C 'mangle-ctl m' | count"}[program]
-    done = subprocess.run([program, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                          cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+    done = subprocess.run([program, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
     assert done.stdout.strip() == "0", done
