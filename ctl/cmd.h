@@ -199,6 +199,10 @@ const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
 /* "-n NAME ", for a command that is to find the interface; "" where that needs none or has no name.
  */
 const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
+/* One of that name in another network namespace, which is not what the name means here; NULL: none.
+ */
+const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
+					    const char *name);
 /* Why it is not attached any more. With a program that somebody took off the interface is there. */
 enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
 enum gone attachment_gone(const struct attachment *a);

@@ -149,6 +149,16 @@ void warn_about_nothing_attached(struct warnings *w, const struct attachment *a,
 		"nothing is attached: packets go to the shared ports as if mangle was not there (mangle-ctl attach IFACE)");
 }
 
+const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
+					    const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached && a[i].key.netns != netns_inode() &&
+		    !strcmp(a[i].iface.name, name))
+			return &a[i];
+	return NULL;
+}
+
 /* ---- services ---- */
 
 /* Names of services for one line: "service a", "services a, b, c and 5 more". */

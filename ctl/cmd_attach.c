@@ -272,10 +272,10 @@ int cmd_attach(const struct cmd *c, struct err *e)
 /* ---- detach ---- */
 
 /* By its present name, or by the recorded one where the device is gone. */
-static struct attachment *find_attachment(struct attachment *a, size_t count, const char *name,
-					  const struct netdev *dev)
+static const struct attachment *find_attachment(const struct attachment *a, size_t count,
+						const char *name, const struct netdev *dev)
 {
-	struct attachment *gone = NULL;
+	const struct attachment *gone = NULL;
 
 	/* One that moved may have come to the index of one that has gone. */
 	for (size_t i = 0; dev && i < count; i++) {
@@ -289,17 +289,6 @@ static struct attachment *find_attachment(struct attachment *a, size_t count, co
 		return gone;
 	for (size_t i = 0; i < count; i++)
 		if (!a[i].attached && a[i].key.netns == netns_inode() &&
-		    !strcmp(a[i].iface.name, name))
-			return &a[i];
-	return NULL;
-}
-
-/* One of that name in another network namespace, which is not what the name means here. */
-static const struct attachment *find_elsewhere(const struct attachment *a, size_t count,
-					       const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (a[i].attached && a[i].key.netns != netns_inode() &&
 		    !strcmp(a[i].iface.name, name))
 			return &a[i];
 	return NULL;
@@ -355,9 +344,9 @@ static int choose(const struct cmd *c, struct attachment *a, size_t count, bool 
 	if (given(c, OPT(ALL)))
 		memset(chosen, true, count * sizeof(*chosen));
 	for (int i = 0; i < c->argc; i++) {
-		const struct attachment *elsewhere = find_elsewhere(a, count, c->argv[i]);
+		const struct attachment *elsewhere = attached_elsewhere(a, count, c->argv[i]);
 		struct netdev dev;
-		struct attachment *found;
+		const struct attachment *found;
 		int err = netdev_get(c->argv[i], &dev, e);
 
 		found = find_attachment(a, count, c->argv[i], err ? NULL : &dev);
@@ -371,23 +360,29 @@ static int choose(const struct cmd *c, struct attachment *a, size_t count, bool 
 	return 0;
 }
 
+/* By whatever name of the device. */
+static bool is_recorded(const struct attachment *a, size_t count, const char *name)
+{
+	struct netdev dev;
+	struct err ignored;
+	bool here = !netdev_get(name, &dev, &ignored);
+
+	return find_attachment(a, count, name, here ? &dev : NULL);
+}
+
 /* What was named, is here, and was not attached. */
-static void say_not_attached(const struct cmd *c, const struct attachment *a, size_t count,
-			     const bool *chosen)
+static void say_not_attached(const struct cmd *c, const struct attachment *a, size_t count)
 {
 	struct warnings w = {0};
 	char text[NETNS_TEXT_SIZE];
 
 	for (int i = 0; i < c->argc && !given(c, OPT(GONE)); i++) {
-		const struct attachment *elsewhere = find_elsewhere(a, count, c->argv[i]);
-		bool was_attached = false;
+		const struct attachment *elsewhere = attached_elsewhere(a, count, c->argv[i]);
 
-		for (size_t k = 0; k < count; k++)
-			was_attached |= chosen[k] && !strcmp(a[k].iface.name, c->argv[i]);
-		if (was_attached)
+		if (is_recorded(a, count, c->argv[i]))
 			continue;
 		if (!c->quiet)
-			print_not_attached(c->argv[i]);
+			print_not_attached(c->argv[i], NULL);
 		if (elsewhere)
 			add_warning(&w, "%s: it is attached in %s, and was not meant (use -n NAME)",
 				    c->argv[i], netns_text(elsewhere, text));
@@ -460,7 +455,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 	for (size_t i = 0; i < count; i++)
 		if (chosen[i])
 			print_detached(a[i].iface.name);
-	say_not_attached(c, a, count, chosen);
+	say_not_attached(c, a, count);
 	if (c->json || !changed)
 		print_changes(&d, changed, false, generation);
 	return 0;
@@ -478,7 +473,7 @@ static int detach_nothing(const struct cmd *c, struct err *e)
 		if (err && !given(c, OPT(GONE)))
 			return err;
 	}
-	say_not_attached(c, NULL, 0, NULL);
+	say_not_attached(c, NULL, 0);
 	print_changes(&d, false, false, 0);
 	return 0;
 }

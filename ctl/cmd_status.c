@@ -130,10 +130,14 @@ static int fill(struct store *s, struct status *st, struct model *m, struct atta
 	return 0;
 }
 
-static void print(const struct cmd *c, const struct status *st, const char *name, bool yes)
+static void print(const struct cmd *c, const struct status *st, size_t count, bool yes)
 {
+	const char *name = c->argc ? c->argv[0] : "";
+	const struct attachment *elsewhere = attached_elsewhere(st->ifaces, count, name);
+	char where[NETNS_TEXT_SIZE];
+
 	if (!yes)
-		print_not_attached(name);
+		print_not_attached(name, elsewhere ? netns_text(elsewhere, where) : NULL);
 	if (c->json || yes)
 		print_status(st);
 }
@@ -178,7 +182,7 @@ static int status(const struct cmd *c, struct store *s, struct attachment *a, si
 	if (!err)
 		err = check_config(s, &drift, &w, e);
 	if (!err) {
-		print(c, &st, name, yes);
+		print(c, &st, count, yes);
 		err = exit_status(c, &st, yes);
 	}
 	model_free(&m);

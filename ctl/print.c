@@ -267,9 +267,13 @@ bool print_upgraded(const struct attachment *a, const struct mangle_iface *befor
 	return other || asks;
 }
 
-void print_not_attached(const char *name)
+void print_not_attached(const char *name, const char *elsewhere)
 {
-	if (!as_json)
+	if (as_json)
+		return;
+	if (elsewhere)
+		out_line("%s: not attached (one of that name is, in %s)", name, elsewhere);
+	else
 		out_line("%s: not attached", name);
 }
 

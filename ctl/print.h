@@ -56,7 +56,8 @@ struct status {
 	const struct warnings *warnings;
 };
 void print_status(const struct status *s);
-void print_not_attached(const char *name);
+/* elsewhere: where one of that name is attached, in words; NULL: nowhere. */
+void print_not_attached(const char *name, const char *elsewhere);
 
 /* entities: how many each service has. */
 void print_services(const struct model *m, const uint64_t *entities);

@@ -299,6 +299,12 @@ def test_detach_of_one_in_another_namespace(one, world):
         assert r.out == "same0: not attached\nnothing to change\n"
         assert r.err == f"mangle-ctl: warning: same0: it is attached in network namespace {c}, and was not meant (use -n NAME)\n"
         assert run("-q", "-n", other.name, "detach", "same0").out == ""
+        r = run("-n", other.name, "status", "same0")
+        assert r.status == 3 and r.out == f"same0: not attached (one of that name is, in network namespace {c})\n", r
+        ctl.ip("-n", other.name, "link", "property", "add", "dev", "same0", "altname", "alternative0")
+        ok("-n", other.name, "attach", "alternative0")
+        assert ok("-n", other.name, "detach", "alternative0").out == "same0: detached\n"
+        assert ok("-n", other.name, "detach", "alternative0").out == "alternative0: not attached\nnothing to change\n"
         ctl.ip("netns", "del", other.name)
 
 
