@@ -4,24 +4,33 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-/* Those in force. As the kernel has it, CAP_SYS_ADMIN has what was split off from it in it. */
+/* Returns those in force. As the kernel has it, CAP_SYS_ADMIN has what was split off from it in it.
+ * The system call takes no file descriptor, of which there may be no more. */
 static uint64_t effective(void)
 {
-	unsigned long long set = 0;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
 	int saved = errno; /* that is being told */
-	char line[256];
-	FILE *f = fopen("/proc/thread-self/status", "re");
+	uint64_t set;
 
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "CapEff: %llx", &set) == 1)
-			break;
-	if (f)
-		fclose(f);
+	syscall(SYS_capget, &header, data);
 	errno = saved;
+	set = (uint64_t)data[1].effective << 32 | data[0].effective;
 	if (set & CAPS(SYS_ADMIN))
 		set |= CAPS(BPF) | CAPS(PERFMON);
 	return set;
+}
+
+int caps_first_pid_ns(void)
+{
+	const ino_t first = 0xeffffffcU; /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
+	struct stat pid;
+
+	return stat("/proc/self/ns/pid", &pid) ? -errno : pid.st_ino == first;
 }
 
 bool caps_have(uint64_t wanted)
@@ -39,6 +48,7 @@ const char *caps_missing(uint64_t wanted)
 		{CAPS(NET_ADMIN), "CAP_NET_ADMIN"},
 		{CAPS(PERFMON), "CAP_PERFMON"},
 		{CAPS(SYS_ADMIN), "CAP_SYS_ADMIN"},
+		{CAPS(SYS_PTRACE), "CAP_SYS_PTRACE"},
 	};
 	static char text[128];
 	uint64_t left = wanted & ~effective();

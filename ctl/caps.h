@@ -12,6 +12,9 @@
 #define CAPS_PROGRAM (CAPS(BPF) | CAPS(NET_ADMIN) | CAPS(PERFMON))
 
 bool caps_have(uint64_t wanted);
+/* Is this the PID namespace that the machine began with, whose /proc has every process? 1, 0, or
+ * negative errno. */
+int caps_first_pid_ns(void);
 /* "CAP_BPF and CAP_PERFMON are missing": of those wanted; NULL where all are there. */
 const char *caps_missing(uint64_t wanted);
 /* The same as the reason of -err; NULL where it has another one. */

@@ -34,13 +34,13 @@ struct migration {
 static int get_theirs(const char *name, enum bpf_map_type type, struct bpf_map_info *info, int *fd,
 		      struct err *e)
 {
-	uint32_t size = sizeof(*info);
 	char path[PATH_SIZE];
+	int err = open_map(pin_path(path, STORE_DIR, name), 0, fd, info, e);
 
-	memset(info, 0, size);
-	*fd = bpf_obj_get(pin_path(path, STORE_DIR, name));
-	if (*fd >= 0 && !bpf_obj_get_info_by_fd(*fd, info, &size) && info->type == type)
-		return 0;
+	if (err || info->type == type)
+		return err;
+	close(*fd);
+	*fd = -1;
 	return fail(
 		e, -EBADF, path,
 		"opening the pin: it is not mangle's, or damaged (remove it if nobody needs it)");
@@ -68,19 +68,18 @@ static int wrong_size(const char *what, struct err *e)
 
 static int convert_config(struct store *s, const struct conversion *c, struct err *e)
 {
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
 	struct mangle_config *config;
+	struct bpf_map_info info;
 	char path[PATH_SIZE];
 	const void *theirs;
 	uint32_t id;
 	int fd, err = outer_get(s->migration->config, 0, &id, e);
 
+	if (!err)
+		err = open_map(inner_path(path, id), 0, &fd, &info, e);
 	if (err)
 		return err;
-	fd = bpf_obj_get(inner_path(path, id));
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ||
-	    info.value_size != conversion_their_size(c) || info.max_entries != 1)
+	if (info.value_size != conversion_their_size(c) || info.max_entries != 1)
 		err = wrong_size("config", e);
 	theirs = err ? NULL : map_theirs(fd, &info, e);
 	if (!err)
@@ -94,8 +93,7 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 	inner_close(&s->config_inner); /* opened again, as any other is */
 	if (theirs)
 		munmap((void *)theirs, info.value_size);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return err;
 }
 
@@ -277,9 +275,10 @@ bool store_is_migrating(const struct store *s)
 	return s->migration;
 }
 
+/* In doubt it is: records are in two places then, and what neither has is swept away. */
 bool store_is_changing_layout(void)
 {
-	return !access(NEXT_DIR, F_OK);
+	return !access(NEXT_DIR, F_OK) || errno != ENOENT;
 }
 
 void store_not_migrated(struct store *s)

@@ -64,6 +64,14 @@ static int put_flow(void *arg, const struct mangle_flow_key *key, const struct m
 	return 0;
 }
 
+/* In doubt it has: where its entries cannot be read the table is not exchanged. */
+static bool has_pin(const struct store *s, uint32_t id)
+{
+	char path[PATH_SIZE];
+
+	return s->private || !access(inner_path(path, id), F_OK) || errno != ENOENT;
+}
+
 /*
  * Gives the program the flow table that the configuration names, with what was in the one before:
  * once while that is still in use, so that few are missing at the swap, and again for what came
@@ -83,8 +91,10 @@ static int settle_flows(struct store *s, struct err *e)
 		return 0;
 	}
 	err = flows_open(s, wished, &to, e);
-	if (!err && is && !flows_open(s, is, &from, &ignored))
-		flows_each(&from, put_flow, &to, &ignored);
+	if (!err && is && has_pin(s, is))
+		err = flows_open(s, is, &from, e);
+	if (!err && from.fd >= 0)
+		err = flows_each(&from, put_flow, &to, e);
 	if (!err)
 		err = outer_set(s->flows, 0, &to, e);
 	if (!err && from.fd >= 0)

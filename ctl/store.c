@@ -222,14 +222,31 @@ static int create_map(const struct store *s, const struct map_spec *m)
 }
 
 /* Is it what this version would have made? */
-static bool map_fits(const struct store *s, const struct map_spec *m, int fd)
+static bool map_fits(const struct store *s, const struct map_spec *m,
+		     const struct bpf_map_info *info)
 {
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
+	return info->type == m->type && info->key_size == m->key_size &&
+	       info->value_size == m->value_size && info->max_entries == spec_entries(s, m) &&
+	       info->map_flags == m->flags;
+}
 
-	return !bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == m->type &&
-	       info.key_size == m->key_size && info.value_size == m->value_size &&
-	       info.max_entries == spec_entries(s, m) && info.map_flags == m->flags;
+int open_map(const char *path, uint32_t id, int *fd, struct bpf_map_info *info, struct err *e)
+{
+	uint32_t size = sizeof(*info);
+	int err;
+
+	memset(info, 0, size);
+	*fd = id ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path);
+	if (*fd >= 0 && !bpf_obj_get_info_by_fd(*fd, info, &size))
+		return 0;
+	err = -errno;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	/* -ENOENT would be "nothing is loaded". */
+	return fail(e, err == -ENOENT ? -EBADF : err, path, "opening the pin: %s (%s)",
+		    caps_why(err, CAPS(BPF)),
+		    err == -EPERM || err == -EACCES ? "see doctor" : "try again");
 }
 
 static int check_owner(const char *path, const struct stat *st, struct err *e)
@@ -244,6 +261,7 @@ static int check_owner(const char *path, const struct stat *st, struct err *e)
 int open_pin(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
 	     struct err *e)
 {
+	struct bpf_map_info info;
 	char path[PATH_SIZE];
 	struct stat st;
 	int err;
@@ -255,19 +273,14 @@ int open_pin(const struct store *s, const char *dir, const struct map_spec *m, i
 	err = check_owner(path, &st, e);
 	if (err)
 		return err;
-	*fd = bpf_obj_get(path);
-	if (*fd < 0 && (errno == EPERM || errno == EACCES))
-		return fail(e, -errno, path, "opening the pin: %s (see doctor)",
-			    caps_why(-errno, CAPS(BPF)));
-	if (*fd < 0 || !map_fits(s, m, *fd)) {
-		if (*fd >= 0)
-			close(*fd);
-		*fd = -1;
-		return fail(
-			e, -EBADF, path,
-			"opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
-	}
-	return 0;
+	err = open_map(path, 0, fd, &info, e);
+	if (err || map_fits(s, m, &info))
+		return err;
+	close(*fd);
+	*fd = -1;
+	return fail(
+		e, -EBADF, path,
+		"opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
 }
 
 /* A map that others may find has to be complete before. */
@@ -340,28 +353,27 @@ bad:
 
 int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)
 {
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
+	struct bpf_map_info info;
 	char path[PATH_SIZE];
+	int err;
 
-	in->id = id;
-	in->memory = MAP_FAILED;
+	*in = (struct inner){.id = id, .fd = -1, .memory = MAP_FAILED};
 	inner_path(path, id);
-	in->fd = s->private ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path);
-	if (in->fd < 0) /* -ENOENT would be "nothing is loaded" */
-		return fail(e, -EBADF, path, "opening the pin: %s", strerror(errno));
-	if (bpf_obj_get_info_by_fd(in->fd, &info, &size) || info.id != id ||
-	    info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_MMAPABLE)) {
+	err = open_map(path, s->private ? id : 0, &in->fd, &info, e);
+	if (err)
+		return err;
+	if (info.id != id || info.type != BPF_MAP_TYPE_ARRAY ||
+	    !(info.map_flags & BPF_F_MMAPABLE)) {
 		inner_close(in);
 		return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
 	}
 	in->size = (size_t)info.max_entries * info.value_size;
 	in->memory = mmap(NULL, in->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (in->memory == MAP_FAILED) {
+		err = fail(e, -errno, path, "mapping it: %s", strerror(errno));
 		inner_close(in);
-		return fail(e, -errno, path, "mapping it: %s", strerror(errno));
 	}
-	return 0;
+	return err;
 }
 
 int inner_map(const struct inner *in, size_t from, size_t size, struct err *e)
@@ -401,17 +413,17 @@ int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct
 
 int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)
 {
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
+	struct bpf_map_info info;
 	char path[PATH_SIZE];
+	int err;
 
+	*in = (struct inner){.id = id, .fd = -1};
 	inner_path(path, id);
-	*in = (struct inner){.id = id,
-			     .fd = s->private ? bpf_map_get_fd_by_id(id) : bpf_obj_get(path)};
-	if (in->fd < 0) /* -ENOENT would be "nothing is loaded" */
-		return fail(e, -EBADF, path, "opening the pin: %s", strerror(errno));
-	if (!bpf_obj_get_info_by_fd(in->fd, &info, &size) && info.id == id &&
-	    info.type == BPF_MAP_TYPE_LRU_HASH && info.key_size == sizeof(struct mangle_flow_key) &&
+	err = open_map(path, s->private ? id : 0, &in->fd, &info, e);
+	if (err)
+		return err;
+	if (info.id == id && info.type == BPF_MAP_TYPE_LRU_HASH &&
+	    info.key_size == sizeof(struct mangle_flow_key) &&
 	    info.value_size == sizeof(struct mangle_flow))
 		return 0;
 	inner_close(in);
@@ -530,28 +542,35 @@ int outer_get(int outer, uint32_t place, uint32_t *id, struct err *e)
 
 /* ---- bpffs and the lock ---- */
 
-static bool is_bpffs(void)
+/* 1, 0, or negative errno. */
+static int is_bpffs(void)
 {
 	struct statfs fs;
 
-	return !statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+	if (statfs(BPFFS, &fs))
+		return errno == ENOENT ? 0 : -errno;
+	return (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
 /*
  * In the mount namespace of init, or (where that may not be asked, or init is a container's,
  * perhaps this very process) in the kernel's first one, whose number is fixed or the first that is
- * given out.
+ * given out. 1, 0, or negative errno; 1 where there is no /proc.
  */
-static bool in_initial_mount_ns(void)
+static int in_initial_mount_ns(void)
 {
-	const ino_t first_pid_ns = 0xeffffffcU; /* include/linux/proc_ns.h: PROC_PID_INIT_INO */
-	struct stat own, init, pid;
+	struct stat own, init;
+	int first;
 
 	if (stat("/proc/self/ns/mnt", &own))
-		return true;
-	if (!stat("/proc/self/ns/pid", &pid) && pid.st_ino == first_pid_ns &&
-	    !stat("/proc/1/ns/mnt", &init))
+		return errno == ENOENT ? 1 : -errno;
+	first = caps_first_pid_ns();
+	if (first < 0)
+		return first;
+	if (first && !stat("/proc/1/ns/mnt", &init))
 		return own.st_ino == init.st_ino && own.st_dev == init.st_dev;
+	if (first && errno != EACCES && errno != EPERM && errno != ENOENT)
+		return -errno;
 	return own.st_ino <= 0xf0000001UL;
 }
 
@@ -562,12 +581,19 @@ bool store_may_mount(void)
 
 static int need_bpffs(bool mount_it, struct err *e)
 {
-	if (is_bpffs())
+	int here = is_bpffs();
+
+	if (here > 0)
 		return 0;
-	if (!in_initial_mount_ns())
-		return fail(
-			e, -ENOTSUP, BPFFS,
-			"looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME; in a container, bind the host's /sys/fs/bpf)");
+	if (!here) {
+		here = in_initial_mount_ns();
+		if (!here)
+			return fail(
+				e, -ENOTSUP, BPFFS,
+				"looking for bpffs: not mounted in this mount namespace, and what is mounted here vanishes with it (run mangle-ctl outside and name the network namespace: mangle-ctl -n NAME; in a container, bind the host's /sys/fs/bpf)");
+	}
+	if (here < 0)
+		return fail(e, here, BPFFS, "looking for bpffs: %s (try again)", strerror(-here));
 	if (!mount_it)
 		return -ENOENT;
 	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "mode=0700"))
@@ -708,6 +734,8 @@ static int open_config(struct store *s, struct err *e)
 			    "reading it: there is no configuration in it (detach --all --purge)");
 	if (!s->private && !lstat(INNER_DIR, &st))
 		err = check_owner(INNER_DIR, &st, e);
+	else if (!s->private && errno != ENOENT) /* else there is no pin either, which is said */
+		err = fail(e, -errno, INNER_DIR, "opening it: %s (try again)", strerror(errno));
 	if (!err)
 		err = inner_open(s, id, &s->config_inner, e);
 	if (!err)
@@ -752,8 +780,10 @@ static int open_layout(struct store *s, struct mangle_layout *theirs, struct err
 			e, -EBADF, STORE_DIR,
 			"reading it: layout version 3 or older, this mangle-ctl has version %d (detach --all --purge with the mangle-ctl that made it, then attach)",
 			MANGLE_LAYOUT_VERSION);
-	if (!err &&
-	    (bpf_map_lookup_elem(s->layout, &zero, theirs) || theirs->magic != MANGLE_LAYOUT_MAGIC))
+	if (!err && bpf_map_lookup_elem(s->layout, &zero, theirs))
+		err = fail(e, errno == ENOENT ? -EBADF : -errno, STORE_DIR "/layout",
+			   "reading it: %s (see doctor)", caps_why(-errno, CAPS(BPF)));
+	else if (!err && theirs->magic != MANGLE_LAYOUT_MAGIC)
 		err = fail(e, -EBADF, STORE_DIR "/layout", "reading it: it is damaged");
 	return err;
 }

@@ -59,6 +59,9 @@ struct map_spec {
 extern const struct map_spec STATS, IFACES, TABLES, FLOWS, GATE, LAYOUT, CONFIG;
 const char *pin_path(char buf[PATH_SIZE], const char *dir, const char *name);
 const char *inner_path(char buf[PATH_SIZE], uint32_t id);
+/* Opens the map of a pin (id 0), or of an id, and asks what it is. A failure says nothing of the
+ * pin: e has the kernel's reason, and -ENOENT is not returned. */
+int open_map(const char *path, uint32_t id, int *fd, struct bpf_map_info *info, struct err *e);
 /* Opens a pin; -ENOENT without e set where there is none. */
 int open_pin(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
 	     struct err *e);
