@@ -169,10 +169,16 @@ struct attachment {
 	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, which services go by */
 	struct mangle_iface_key key;
 	struct mangle_iface iface; /* name: the present one where the device can be found */
-	bool attached;
+	bool attached;		   /* in doubt it is */
+	char unseen[160];     /* why it cannot be told where it is, or what is there; "": it can */
 	enum link_state link; /* once warn_about_attachment has asked */
 };
 int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
+/* Is something before it attached in the same namespace? */
+bool netns_seen_before(const struct attachment *a, size_t i);
+/* What a guard says where it could not look: it refuses. object: the interface, or what is
+ * attached. what: "detaching: cannot tell whether ..."; why: "where: reason". */
+int cannot_tell(const char *object, int err, const char *what, const char *why, struct err *e);
 bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
 
 /* Texts to be shown to the user; allocated. An info needs nothing done; with a fault mangle, or
@@ -249,6 +255,9 @@ int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err 
  * none through. */
 void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct store *s,
 		      const struct model *m, const struct attachment *a, size_t count);
+/* The number of a setting below /proc/sys/net; none where there is no such setting, or it cannot be
+ * told, which is said. */
+int read_setting(struct warnings *w, const char *who, const char *path, int none);
 /* Do connections live that go through those chosen, and through none that stays? -EBUSY. */
 int check_bound(struct store *s, const struct attachment *a, size_t count, const bool *chosen,
 		struct err *e);
@@ -257,10 +266,11 @@ int check_cut(struct store *s, const struct model *from, const struct model *to,
 /*
  * Before the programs act on them, entries of the flow table go that would take a later connection
  * for one that is over: before a change of services, where it gives a service connections it did
- * not have; before interfaces of the thread's network namespace are attached.
+ * not have; before interfaces of the thread's network namespace are attached. Where it cannot be
+ * told which ones are over, that is refused; with --force all of them stay.
  */
-int prune_for_change(struct store *s, const struct model *from, const struct model *to,
-		     struct err *e);
-int prune_for_attach(struct store *s, const struct netdev *dev, int devs, struct err *e);
+int prune_for_change(const struct cmd *c, struct store *s, const struct model *from,
+		     const struct model *to, struct err *e);
+int prune_for_attach(const struct cmd *c, struct store *s, const struct netdev *dev, struct err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "cmd.h"
 #include "netdev.h"
 #include "netns.h"
+#include "prog.h"
 
 /* ---- attachments ---- */
 
@@ -51,8 +52,10 @@ enum gone attachment_gone(const struct attachment *a)
 	if (a->attached)
 		return GONE_NOT;
 	err = netns_enter_inode(a->key.netns, &back);
+	if (err == -ENOENT)
+		return GONE_NETNS;
 	if (err)
-		return err == -ENOENT ? GONE_NETNS : GONE_UNKNOWN;
+		return prog_device_gone(&a->iface) ? GONE_DEVICE : GONE_UNKNOWN;
 	there = if_indextoname(a->key.ifindex, name);
 	netns_return(back);
 	return there ? GONE_PROGRAM : GONE_DEVICE;

@@ -51,7 +51,8 @@ static int load_wished(const struct cmd *c, struct model *m, struct err *e)
 {
 	if (given(c, OPT(CONFIG)))
 		return config_load(c->value[OPT_CONFIG], m, e);
-	if (!access(CONFIG_DEFAULT_FILE, F_OK))
+	/* One that cannot be looked at is not taken for missing: loading it says why. */
+	if (!access(CONFIG_DEFAULT_FILE, F_OK) || errno != ENOENT)
 		return config_load(CONFIG_DEFAULT_FILE, m, e);
 	return model_default(m, e);
 }
@@ -231,7 +232,7 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 	if (!err)
 		err = load_tables(c, s, wished, &d, e);
 	if (!err)
-		err = prune_for_attach(s, dev, c->argc, e);
+		err = prune_for_attach(c, s, dev, e);
 	if (!err)
 		err = attach_devices(c, s, dev, mode, changed, e);
 	if (!err)
@@ -437,7 +438,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 	for (size_t i = 0; i < count && !err; i++) {
 		chosen[i] |= purge; /* records of what is gone do not outlive the tables */
 		if (chosen[i])
-			err = prog_may_detach(&a[i].key, &a[i].iface, e);
+			err = prog_may_detach(&a[i].key, &a[i].iface, given(c, OPT(FORCE)), e);
 	}
 	for (size_t i = 0; i < count && !err; i++) {
 		if (!chosen[i])
@@ -527,7 +528,7 @@ int cmd_detach(const struct cmd *c, struct err *e)
 			c->name);
 	err = store_open(&s, STORE_WRITE, c->wait, e);
 	/* What a killed run has begun is purged too. */
-	if (err == -ENOENT && given(c, OPT(PURGE)) && !access(STORE_DIR, F_OK))
+	if (err == -ENOENT && given(c, OPT(PURGE)) && (!access(STORE_DIR, F_OK) || errno != ENOENT))
 		err = store_open(&s, STORE_CREATE, c->wait, e);
 	if (err == -ENOENT) {
 		err = detach_nothing(c, e);

@@ -147,72 +147,120 @@ int read_picked(const struct cmd *c, struct store *s, struct model *m, struct se
 	return err;
 }
 
-/* ---- established connections ---- */
+/* ---- guards ---- */
 
-/* How many are established to one of the service's ports. */
+int cannot_tell(const char *object, int err, const char *what, const char *why, struct err *e)
+{
+	return fail(e, err, object, "%s: %s (see doctor, or use --force)", what, why);
+}
+
+/* Established connections to ports that a service is about to take: those of the first such port.
+ */
 struct established {
-	const struct service *service;
+	const struct service *taker[65536]; /* NULL: nobody takes it */
 	unsigned int port, count;
 };
 
-static void count_connection(void *arg, const struct host_socket *socket)
+static int count_connection(void *arg, const struct host_socket *socket)
 {
 	struct established *found = arg;
-	const struct service *s = found->service;
 
-	if (socket->state != HOST_TCP_ESTABLISHED)
-		return;
-	for (unsigned int i = 0; i < s->port_count; i++)
-		if (s->ports[i] == socket->local_port) {
-			found->port = socket->local_port;
-			found->count++;
-		}
+	if (socket->state != HOST_TCP_ESTABLISHED || !found->taker[socket->local_port] ||
+	    (found->count && found->port != socket->local_port))
+		return 0;
+	found->port = socket->local_port;
+	found->count++;
+	return 0;
 }
 
-/* In the thread's network namespace. */
-static int check_here(const struct model *from, const struct model *to, struct err *e)
+/* Whether there are such ports. */
+static bool mark_taken(const struct model *from, const struct model *to, struct established *found)
 {
+	bool any = false;
+
 	for (unsigned int i = 0; i < to->service_count; i++) {
 		const struct service *s = &to->services[i];
 		const struct service *old = model_find(from, s->name);
-		struct established found = {.service = s};
 
 		if (!(s->protocols & MANGLE_PROTO_TCP) || (old && service_same_settings(old, s)))
 			continue;
-		host_sockets(count_connection, &found);
-		if (found.count)
-			return fail(
-				e, -EBUSY, s->name,
-				"taking TCP port %u: it has %u established connection%s, which could be cut off (close them, or use --force)",
-				found.port, found.count, found.count == 1 ? "" : "s");
+		for (unsigned int k = 0; k < s->port_count; k++)
+			found->taker[s->ports[k]] = s;
+		any |= s->port_count;
 	}
-	return 0;
+	return any;
+}
+
+/* In the thread's network namespace. */
+static int check_here(struct established *found, const char *who, struct err *e)
+{
+	struct err why;
+	int err = host_sockets(count_connection, found, &why);
+
+	if (err)
+		return cannot_tell(
+			who, err,
+			"taking TCP ports: cannot tell whether clients are connected to them",
+			why.line, e);
+	if (!found->count)
+		return 0;
+	return fail(
+		e, -EBUSY, found->taker[found->port]->name,
+		"taking TCP port %u: it has %u established connection%s, which could be cut off (close them, or use --force)",
+		found->port, found->count, found->count == 1 ? "" : "s");
+}
+
+static int check_there(struct established *found, const struct attachment *a, struct err *e)
+{
+	const char *name = a->iface.name;
+	char why[256];
+	int back, err = netns_enter_inode(a->key.netns, &back);
+
+	if (err) {
+		snprintf(why, sizeof(why), "its network namespace: %s", netns_why(err));
+		return cannot_tell(
+			name, err,
+			"taking TCP ports: cannot tell whether clients are connected to them", why,
+			e);
+	}
+	if (back >= 0) /* else it is this one, and has been looked at */
+		err = check_here(found, name, e);
+	netns_return(back);
+	return err;
+}
+
+/* Here, and wherever packets would be mangled. */
+static int check_everywhere(struct store *s, struct established *found, struct err *e)
+{
+	struct attachment *a;
+	size_t count;
+	int err = check_here(found, "this host", e);
+
+	if (!err)
+		err = read_attachments(s, &a, &count, e);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && !err; i++)
+		if (a[i].attached && !netns_seen_before(a, i))
+			err = check_there(found, &a[i], e);
+	free(a);
+	return err;
 }
 
 int check_connections(const struct cmd *c, struct store *s, const struct model *from,
 		      const struct model *to, struct err *e)
 {
-	struct attachment *a;
-	size_t count;
-	int err, back;
+	struct established *found;
+	int err = 0;
 
 	if (given(c, OPT(FORCE)))
 		return 0;
-	err = check_here(from, to, e);
-	if (err)
-		return err;
-	/* And wherever packets would be mangled. */
-	err = read_attachments(s, &a, &count, e);
-	if (err)
-		return err;
-	for (size_t i = 0; i < count && !err; i++) {
-		if (!a[i].attached || netns_enter_inode(a[i].key.netns, &back))
-			continue;
-		if (back >= 0)
-			err = check_here(from, to, e);
-		netns_return(back);
-	}
-	free(a);
+	found = calloc(1, sizeof(*found));
+	if (!found)
+		return fail(e, -ENOMEM, c->name, "looking for connections: out of memory");
+	if (mark_taken(from, to, found))
+		err = check_everywhere(s, found, e);
+	free(found);
 	return err;
 }
 
@@ -256,7 +304,7 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 		print_changes(&d, any_change(&d), true, before);
 		return given(c, OPT(EXIT_CODE)) && any_change(&d) ? EXIT_ANSWER_NO : 0;
 	}
-	err = prune_for_change(s, from, to, e);
+	err = prune_for_change(c, s, from, to, e);
 	if (err)
 		return err;
 	/* Whom old or new services need is there before the change, and goes after it. */
@@ -290,18 +338,33 @@ static int by_name(const void *x, const void *y)
 }
 
 /* A device may have been renamed since. */
-static void refresh(struct store *s, struct attachment *a)
+static void read_name(struct attachment *a)
 {
 	char name[IF_NAMESIZE];
-	int back;
+	int back, err = netns_enter_inode(a->key.netns, &back);
 
-	a->attached = prog_locate(s, &a->key, &a->iface);
-	memcpy(a->attached_as, a->iface.name, sizeof(a->attached_as));
-	if (!a->attached || netns_enter_inode(a->key.netns, &back))
+	if (err) {
+		snprintf(a->unseen, sizeof(a->unseen), "its network namespace: %s", netns_why(err));
 		return;
+	}
 	if (if_indextoname(a->key.ifindex, name))
 		snprintf(a->iface.name, sizeof(a->iface.name), "%s", name);
+	else if (errno != ENXIO && errno != ENODEV) /* it has just gone */
+		snprintf(a->unseen, sizeof(a->unseen), "its name: %s", strerror(errno));
 	netns_return(back);
+}
+
+static void refresh(struct store *s, struct attachment *a)
+{
+	struct err why;
+	int attached = prog_locate(s, &a->key, &a->iface, &why);
+
+	a->attached = attached != 0;
+	memcpy(a->attached_as, a->iface.name, sizeof(a->attached_as));
+	if (attached < 0)
+		snprintf(a->unseen, sizeof(a->unseen), "%.159s", why.line);
+	else if (attached)
+		read_name(a);
 }
 
 int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e)
@@ -324,6 +387,14 @@ int read_attachments(struct store *s, struct attachment **out, size_t *count, st
 		return fail(e, -ENOMEM, "interfaces", "listing them: out of memory");
 	qsort(*out, *count, sizeof(**out), by_name);
 	return 0;
+}
+
+bool netns_seen_before(const struct attachment *a, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (a[k].attached && a[k].key.netns == a[i].key.netns)
+			return true;
+	return false;
 }
 
 bool is_key(const struct attachment *a, uint64_t netns, int ifindex)

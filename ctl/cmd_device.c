@@ -179,8 +179,8 @@ static void note_bridge_netfilter(const struct scene *s)
 
 	if (!is_port_of(s, "bridge"))
 		return;
-	ip4 = host_setting("bridge/bridge-nf-call-iptables") > 0;
-	ip6 = host_setting("bridge/bridge-nf-call-ip6tables") > 0;
+	ip4 = read_setting(s->w, s->d->name, "bridge/bridge-nf-call-iptables", 0) > 0;
+	ip6 = read_setting(s->w, s->d->name, "bridge/bridge-nf-call-ip6tables", 0) > 0;
 	if (ip4 || ip6)
 		add_warning(
 			s->w,
@@ -226,7 +226,7 @@ static void note_vrf(const struct scene *s)
 			s->w,
 			"%s: it is in the VRF %s: TCP connections to listeners that are bound to that are refused (%slet the listeners not be bound to it)",
 			s->d->name, s->master->name,
-			host_setting("ipv4/tcp_l3mdev_accept") > 0
+			read_setting(s->w, s->d->name, "ipv4/tcp_l3mdev_accept", 0) > 0
 				? ""
 				: "sysctl net.ipv4.tcp_l3mdev_accept=1, and ");
 }
@@ -304,10 +304,12 @@ void warn_about_device(struct warnings *w, int ifindex, const char *name, bool g
 {
 	struct scene s = {.w = w, .generic = generic};
 	struct devices all;
-	struct err ignored;
+	struct err why;
 
-	if (devices_read(&all, &ignored))
+	if (devices_read(&all, &why)) {
+		add_warning(w, "%s: cannot tell what kind of interface it is: %s", name, why.line);
 		return;
+	}
 	s.all = &all;
 	s.d = devices_find(&all, ifindex);
 	s.master = s.d && s.d->master ? devices_find(&all, s.d->master) : NULL;
@@ -346,20 +348,32 @@ static void warn_about_program(struct warnings *w, const struct attachment *a)
 			name);
 	if (!prog_is_own(&a->iface))
 		warn_about_build(w, a);
-	if (!prog_sessions_ok(&a->key, &a->iface))
+}
+
+static void warn_about_sessions(struct warnings *w, const struct attachment *a)
+{
+	const char *name = a->iface.name;
+	int there = prog_sessions_ok(&a->key, &a->iface);
+
+	if (!there)
 		add_fault(
 			w,
 			"%s: the tc programs are gone, or are those of another network namespace (attach it again)",
 			name);
+	else if (there < 0)
+		add_warning(w, "%s: cannot tell whether the tc programs are there: %s (see doctor)",
+			    name, netns_why(there));
 }
 
 static void warn_about_offloads(struct warnings *w, const char *name)
 {
 	struct netdev_features f;
-	struct err ignored;
+	struct err why;
 
-	if (netdev_features(name, &f, &ignored))
+	if (netdev_features(name, &f, &why)) {
+		add_warning(w, "cannot tell which offloads are on: %s", why.line);
 		return;
+	}
 	if (f.lro == 1)
 		add_warning(
 			w,
@@ -374,13 +388,20 @@ static void warn_about_offloads(struct warnings *w, const char *name)
 
 void warn_about_interface(struct warnings *w, const struct attachment *a, const struct model *m)
 {
-	int back;
+	int back, err;
 
 	if (!a->attached)
 		return;
 	warn_about_program(w, a);
-	if (netns_enter_inode(a->key.netns, &back))
+	err = *a->unseen ? 0 : netns_enter_inode(a->key.netns, &back);
+	if (*a->unseen || err) {
+		add_warning(
+			w,
+			"%s: cannot tell where it is and what is there: %s (see doctor; taken for attached)",
+			a->iface.name, *a->unseen ? a->unseen : netns_why(err));
 		return;
+	}
+	warn_about_sessions(w, a);
 	warn_about_offloads(w, a->iface.name);
 	warn_about_device(w, (int)a->key.ifindex, a->attached_as, a->iface.mode == MODE_GENERIC, m);
 	netns_return(back);
@@ -408,15 +429,19 @@ static void warn_about_upper(struct warnings *w, const struct devices *all, cons
 void warn_about_twice(struct warnings *w, const struct attachment *a, size_t count)
 {
 	struct devices all;
-	struct err ignored;
+	struct err why;
 	int back;
 
 	for (size_t i = 0; i < count; i++) {
+		/* What cannot be entered is warned of by warn_about_interface. */
 		if (!a[i].attached || netns_enter_inode(a[i].key.netns, &back))
 			continue;
-		if (!devices_read(&all, &ignored))
+		if (!devices_read(&all, &why))
 			warn_about_upper(w, &all, devices_find(&all, (int)a[i].key.ifindex), a,
 					 count, a[i].key.netns);
+		else
+			add_warning(w, "%s: cannot tell whether one below it is attached too: %s",
+				    a[i].iface.name, why.line);
 		devices_free(&all);
 		netns_return(back);
 	}

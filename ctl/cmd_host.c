@@ -49,19 +49,29 @@ static const char *and_more(const struct found *f, char buf[32])
 	return buf;
 }
 
+int read_setting(struct warnings *w, const char *who, const char *path, int none)
+{
+	int value, err = host_setting(path, &value);
+
+	if (err && err != -ENOENT)
+		add_warning(w, "%s: cannot tell what /proc/sys/net/%s is: %s (see doctor)", who,
+			    path, strerror(-err));
+	return err ? none : value;
+}
+
 static void check_settings(const struct host_check *h, const char *who)
 {
-	if (!host_setting("ipv4/tcp_syncookies"))
+	if (!read_setting(h->warn, who, "ipv4/tcp_syncookies", 1))
 		add_fault(
 			h->blocks,
 			"%s: net.ipv4.tcp_syncookies is 0: the kernel takes no TCP connection from mangle (sysctl net.ipv4.tcp_syncookies=1)",
 			who);
-	if (!host_setting("netfilter/nf_conntrack_tcp_loose"))
+	if (!read_setting(h->warn, who, "netfilter/nf_conntrack_tcp_loose", 1))
 		add_warning(
 			h->warn,
 			"%s: net.netfilter.nf_conntrack_tcp_loose is 0: where conntrack is in use it calls TCP connections invalid whose SYN mangle answered (sysctl net.netfilter.nf_conntrack_tcp_loose=1)",
 			who);
-	if (host_setting("ipv4/tcp_rfc1337") > 0)
+	if (read_setting(h->warn, who, "ipv4/tcp_rfc1337", 0) > 0)
 		add_warning(
 			h->warn,
 			"%s: net.ipv4.tcp_rfc1337 is 1: a client that uses its port again too soon waits until TIME_WAIT is over (sysctl net.ipv4.tcp_rfc1337=0)",
@@ -72,8 +82,14 @@ static void check_mptcp(struct host_check *h, const char *who)
 {
 	struct found f = {0};
 	char more[32];
+	struct err why;
 
-	host_mptcp_ports(h->mptcp);
+	if (host_mptcp_ports(h->mptcp, &why)) {
+		add_warning(h->warn,
+			    "%s: cannot tell which ports MPTCP listens on: %s (see doctor)", who,
+			    why.line);
+		return;
+	}
 	for (unsigned int port = 1; port < 65536; port++)
 		if (h->mptcp[port] &&
 		    (h->shared[port] || store_target(h->store, (uint16_t)port) & MANGLE_TARGET_TCP))
@@ -90,8 +106,15 @@ static void check_local_ports(struct host_check *h, const char *who)
 	struct found f = {0};
 	char more[32];
 
-	if (!host_local_ports(&h->local))
+	int err = host_local_ports(&h->local);
+
+	if (err) {
+		add_warning(
+			h->warn,
+			"%s: cannot tell which ports the host gives to its own sockets: %s (see doctor)",
+			who, strerror(-err));
 		return;
+	}
 	for (unsigned int port = 1; port < 65536; port++)
 		if (h->local.taken[port] &&
 		    MANGLE_TARGET_SHARED(store_target(h->store, (uint16_t)port)))
@@ -107,9 +130,11 @@ static void check_local_ports(struct host_check *h, const char *who)
 static void check_gateway(const struct host_check *h, const char *who)
 {
 	const struct service *s = h->asks_conntrack ? h->any_connected : h->any;
-	int masquerades = s && host_forwards() ? host_masquerades() : 0;
+	int masquerades = s ? host_forwards() : 0;
 	bool can_ask;
 
+	if (masquerades > 0)
+		masquerades = host_masquerades();
 	if (!masquerades)
 		return;
 	can_ask = prog_probe()->conntrack && !service_has_connections(s);
@@ -164,13 +189,19 @@ static void note_services(struct host_check *h, const struct model *m)
 	}
 }
 
-/* Is one before it in the same namespace? */
-static bool seen_before(const struct attachment *a, size_t i)
+static void check_host_of(struct host_check *h, const struct attachment *a)
 {
-	for (size_t k = 0; k < i; k++)
-		if (a[k].attached && a[k].key.netns == a[i].key.netns)
-			return true;
-	return false;
+	int back, err = netns_enter_inode(a->key.netns, &back);
+
+	if (err) {
+		add_warning(
+			h->warn,
+			"%s: cannot tell what the host allows: its network namespace: %s (see doctor)",
+			a->iface.name, netns_why(err));
+		return;
+	}
+	check_this_host(h, a->iface.name);
+	netns_return(back);
 }
 
 void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct store *s,
@@ -178,10 +209,11 @@ void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct sto
 {
 	struct host_check *h = calloc(1, sizeof(*h));
 	bool any = false;
-	int back;
 
-	if (!h)
+	if (!h) {
+		add_warning(warn, "cannot tell what the host allows: out of memory");
 		return;
+	}
 	h->store = s;
 	h->warn = warn;
 	h->blocks = blocks;
@@ -190,11 +222,10 @@ void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct sto
 		if (!a[i].attached)
 			continue;
 		any = true;
-		if (seen_before(a, i) || netns_enter_inode(a[i].key.netns, &back))
+		if (netns_seen_before(a, i))
 			continue;
 		h->asks_conntrack = ask_conntrack(a, count, a[i].key.netns);
-		check_this_host(h, a[i].iface.name);
-		netns_return(back);
+		check_host_of(h, &a[i]);
 	}
 	h->asks_conntrack = prog_probe()->conntrack;
 	if (!any)
@@ -209,29 +240,31 @@ struct tuple {
 	uint16_t client_port, server_port;
 };
 
-/* Those of the thread's network namespace that live, read when the first is asked for. */
+/* Those of a network namespace that live, read when the first is asked for: whoever asks for none
+ * need not be able to look there. */
 struct sockets {
+	uint64_t netns;
 	struct tuple *all;
 	size_t count, room;
-	bool read, failed;
+	bool read;
+	int err; /* they could not be read, and why */
+	struct err why;
 };
 
-static void add_socket(void *arg, const struct host_socket *s)
+static int add_socket(void *arg, const struct host_socket *s)
 {
 	struct sockets *to = arg;
 	struct tuple *t;
 
-	if (to->failed || s->state == HOST_TCP_TIME_WAIT || s->state == HOST_TCP_CLOSE ||
+	if (s->state == HOST_TCP_TIME_WAIT || s->state == HOST_TCP_CLOSE ||
 	    s->state == HOST_TCP_LISTEN)
-		return;
+		return 0;
 	if (to->count == to->room) {
 		size_t room = to->room ? 2 * to->room : 1024;
 
 		t = realloc(to->all, room * sizeof(*t));
-		if (!t) {
-			to->failed = true;
-			return;
-		}
+		if (!t)
+			return -ENOMEM;
 		to->all = t;
 		to->room = room;
 	}
@@ -240,6 +273,7 @@ static void add_socket(void *arg, const struct host_socket *s)
 	memcpy(t->server_be, s->local_be, sizeof(t->server_be));
 	t->client_port = s->remote_port;
 	t->server_port = s->local_port;
+	return 0;
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -247,19 +281,30 @@ static int by_bytes(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct tuple));
 }
 
-/* Does the flow's client have a connection to that port of this host? 1, 0, or -ENOMEM. */
+static int read_sockets(struct sockets *s)
+{
+	int back, err = netns_enter_inode(s->netns, &back);
+
+	s->read = true;
+	if (err)
+		return fail(&s->why, err, "its network namespace", "%s", netns_why(err));
+	err = host_sockets(add_socket, s, &s->why);
+	netns_return(back);
+	if (s->count)
+		qsort(s->all, s->count, sizeof(*s->all), by_bytes);
+	return err;
+}
+
+/* Does the flow's client have a connection to that port of this host? 1, 0, or negative errno: it
+ * cannot be told, and s says why. */
 static int is_alive(struct sockets *s, const struct mangle_flow_key *key, uint16_t port)
 {
 	struct tuple t = {.client_port = ntohs(key->client_port_be), .server_port = port};
 
-	if (!s->read) {
-		s->read = true;
-		host_sockets(add_socket, s);
-		if (s->count)
-			qsort(s->all, s->count, sizeof(*s->all), by_bytes);
-	}
-	if (s->failed)
-		return -ENOMEM;
+	if (!s->read)
+		s->err = read_sockets(s);
+	if (s->err)
+		return s->err;
 	memcpy(t.client_be, key->client_be, sizeof(t.client_be));
 	memcpy(t.server_be, key->server_be, sizeof(t.server_be));
 	return s->count && bsearch(&t, s->all, s->count, sizeof(t), by_bytes) ? 1 : 0;
@@ -280,29 +325,21 @@ static uint16_t socket_port(const struct mangle_flow_key *key, const struct mang
 	return flow->state == FLOW_BOUND || flow->state == FLOW_LIVE ? flow->port : 0;
 }
 
-static int flows_failed(int err, struct err *e)
-{
-	return err == -ENOMEM ? fail(e, err, "flows", "looking for connections: out of memory")
-			      : err;
-}
-
-/* Calls here in every network namespace that something is attached in, each once. */
-static int in_each_netns(struct store *s, int (*here)(void *arg, uint64_t netns, struct err *e),
+/* Calls here for every network namespace that something is attached in, each once, with one of the
+ * interfaces there. */
+static int in_each_netns(struct store *s,
+			 int (*here)(void *arg, const struct attachment *a, struct err *e),
 			 void *arg, struct err *e)
 {
 	struct attachment *a;
 	size_t count;
 	int err = read_attachments(s, &a, &count, e);
-	int back;
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < count && !err; i++) {
-		if (!a[i].attached || seen_before(a, i) || netns_enter_inode(a[i].key.netns, &back))
-			continue;
-		err = here(arg, a[i].key.netns, e);
-		netns_return(back);
-	}
+	for (size_t i = 0; i < count && !err; i++)
+		if (a[i].attached && !netns_seen_before(a, i))
+			err = here(arg, &a[i], e);
 	free(a);
 	return err;
 }
@@ -312,7 +349,6 @@ static int in_each_netns(struct store *s, int (*here)(void *arg, uint64_t netns,
 struct bound {
 	struct store *store;
 	bool shared[65536]; /* ports whose connections count */
-	uint64_t netns;
 	struct sockets sockets;
 	struct found found; /* connections, and the shared port of the first */
 	bool one_port;	    /* count only those of that port */
@@ -326,7 +362,7 @@ static int count_alive(void *arg, const struct mangle_flow_key *key, const struc
 	int alive;
 
 	if ((flow->state != FLOW_BOUND && flow->state != FLOW_LIVE) || flow->port == shared ||
-	    !b->shared[shared] || !is_of(key, b->netns))
+	    !b->shared[shared] || !is_of(key, b->sockets.netns))
 		return 0;
 	if (b->one_port && b->found.count && b->found.first != shared)
 		return 0;
@@ -336,17 +372,20 @@ static int count_alive(void *arg, const struct mangle_flow_key *key, const struc
 	return alive < 0 ? alive : 0;
 }
 
-/* In the thread's network namespace, which is that. */
-static int count_bound(void *arg, uint64_t netns, struct err *e)
+static int count_bound(void *arg, const struct attachment *a, struct err *e)
 {
 	struct bound *b = arg;
 	int err;
 
-	b->netns = netns;
-	b->sockets = (struct sockets){0};
+	b->sockets = (struct sockets){.netns = a->key.netns};
 	err = store_flows(b->store, count_alive, b, e);
 	free(b->sockets.all);
-	return flows_failed(err, e);
+	if (b->sockets.err)
+		return cannot_tell(
+			a->iface.name, err,
+			"looking for bound connections: cannot tell whether any would be cut off",
+			b->sockets.why.line, e);
+	return err;
 }
 
 /* Does one that stays serve the namespace? Then its connections go on. */
@@ -363,7 +402,7 @@ static struct bound *new_bound(struct store *s, struct err *e)
 	struct bound *b = calloc(1, sizeof(*b));
 
 	if (!b)
-		flows_failed(-ENOMEM, e);
+		fail(e, -ENOMEM, "flows", "looking for connections: out of memory");
 	else
 		b->store = s;
 	return b;
@@ -383,18 +422,16 @@ int check_bound(struct store *s, const struct attachment *a, size_t count, const
 		struct err *e)
 {
 	struct bound *b = new_bound(s, e);
-	int err = 0, back;
+	int err = 0;
 
 	if (!b)
 		return -ENOMEM;
 	memset(b->shared, true, sizeof(b->shared));
 	for (size_t i = 0; i < count && !err; i++) {
-		if (!chosen[i] || !a[i].attached || seen_before(a, i) ||
-		    stays(a, count, chosen, a[i].key.netns) ||
-		    netns_enter_inode(a[i].key.netns, &back))
+		if (!chosen[i] || !a[i].attached || netns_seen_before(a, i) ||
+		    stays(a, count, chosen, a[i].key.netns))
 			continue;
-		err = count_bound(b, a[i].key.netns, e);
-		netns_return(back);
+		err = count_bound(b, &a[i], e);
 		if (!err && b->found.count)
 			err = fail(
 				e, -EBUSY, a[i].iface.name,
@@ -469,7 +506,7 @@ enum stale {
 struct prune {
 	struct store *store;
 	uint8_t shared[65536]; /* enum stale */
-	uint64_t netns;
+	bool forced;
 	struct sockets sockets;
 };
 
@@ -480,7 +517,7 @@ static int judge_flow(void *arg, const struct mangle_flow_key *key, const struct
 	uint16_t own = socket_port(key, flow);
 	int alive;
 
-	if (p->shared[shared] == STALE_NONE || !is_of(key, p->netns))
+	if (p->shared[shared] == STALE_NONE || !is_of(key, p->sockets.netns))
 		return 0;
 	alive = own == shared ? 0 : is_alive(&p->sockets, key, shared);
 	if (alive || p->shared[shared] == STALE_TAKEN)
@@ -489,17 +526,27 @@ static int judge_flow(void *arg, const struct mangle_flow_key *key, const struct
 	return alive < 0 ? alive : !alive;
 }
 
-/* In the thread's network namespace, which is that. */
-static int prune_here(void *arg, uint64_t netns, struct err *e)
+static int prune_here(struct prune *p, const char *who, uint64_t netns, struct err *e)
 {
-	struct prune *p = arg;
 	int err;
 
-	p->netns = netns;
-	p->sockets = (struct sockets){0};
+	p->sockets = (struct sockets){.netns = netns};
 	err = store_flows_prune(p->store, judge_flow, p, e);
 	free(p->sockets.all);
-	return flows_failed(err, e);
+	if (!p->sockets.err)
+		return err;
+	/* None was removed: the list is read before the first is judged. */
+	if (p->forced)
+		return 0;
+	return cannot_tell(
+		who, err,
+		"looking for connections that are over: cannot tell which of those known are",
+		p->sockets.why.line, e);
+}
+
+static int prune_there(void *arg, const struct attachment *a, struct err *e)
+{
+	return prune_here(arg, a->iface.name, a->key.netns, e);
 }
 
 static bool mark_stale(struct prune *p, const struct service *svc, enum stale how)
@@ -511,19 +558,19 @@ static bool mark_stale(struct prune *p, const struct service *svc, enum stale ho
 	return true;
 }
 
-static struct prune *new_prune(struct store *s, struct err *e)
+static struct prune *new_prune(const struct cmd *c, struct store *s, struct err *e)
 {
 	struct prune *p = calloc(1, sizeof(*p));
 
 	if (!p)
-		flows_failed(-ENOMEM, e);
+		fail(e, -ENOMEM, "flows", "looking for connections: out of memory");
 	else
-		p->store = s;
+		*p = (struct prune){.store = s, .forced = given(c, OPT(FORCE))};
 	return p;
 }
 
-int prune_for_change(struct store *s, const struct model *from, const struct model *to,
-		     struct err *e)
+int prune_for_change(const struct cmd *c, struct store *s, const struct model *from,
+		     const struct model *to, struct err *e)
 {
 	struct prune *p;
 	bool any = false;
@@ -531,7 +578,7 @@ int prune_for_change(struct store *s, const struct model *from, const struct mod
 
 	if (!store_flows_size(s))
 		return 0;
-	p = new_prune(s, e);
+	p = new_prune(c, s, e);
 	if (!p)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < to->service_count; i++) {
@@ -548,26 +595,32 @@ int prune_for_change(struct store *s, const struct model *from, const struct mod
 			    service_has_connections(&from->services[i]))
 				p->shared[from->services[i].ports[k]] = STALE_TAKEN;
 	if (any)
-		err = in_each_netns(s, prune_here, p, e);
+		err = in_each_netns(s, prune_there, p, e);
 	free(p);
 	return err;
 }
 
-static bool has_sessions(const struct attachment *a)
+/* 1, 0, or negative errno. */
+static int has_sessions(const struct attachment *a)
 {
-	return a->attached && a->iface.tc_in && prog_sessions_ok(&a->key, &a->iface);
+	return a->attached && a->iface.tc_in ? prog_sessions_ok(&a->key, &a->iface) : 0;
 }
 
 /* Is an interface of this namespace about to get the program that acts on flows; is it not the
- * first? */
-static bool needs_sessions(const struct attachment *a, size_t count, const struct netdev *dev,
-			   int devs, bool *first)
+ * first? 1, 0, or negative errno with e set. */
+static int needs_sessions(const struct attachment *a, size_t count, const struct netdev *dev,
+			  int devs, bool *first, struct err *e)
 {
 	int have = 0;
 
 	*first = true;
 	for (size_t i = 0; i < count; i++) {
-		if (a[i].key.netns != netns_inode() || !has_sessions(&a[i]))
+		int has = a[i].key.netns == netns_inode() ? has_sessions(&a[i]) : 0;
+
+		if (has < 0)
+			return fail(e, has, a[i].iface.name,
+				    "looking for the tc programs: %s (see doctor)", strerror(-has));
+		if (!has)
 			continue;
 		*first = false;
 		for (int k = 0; k < devs; k++)
@@ -576,29 +629,32 @@ static bool needs_sessions(const struct attachment *a, size_t count, const struc
 	return have < devs;
 }
 
-int prune_for_attach(struct store *s, const struct netdev *dev, int devs, struct err *e)
+int prune_for_attach(const struct cmd *c, struct store *s, const struct netdev *dev, struct err *e)
 {
 	struct attachment *a = NULL;
 	struct prune *p;
 	struct model m;
 	size_t count;
-	bool first, any = false;
+	bool first = true, any = false;
 	int err;
 
 	if (!store_flows_size(s))
 		return 0;
-	p = new_prune(s, e);
+	p = new_prune(c, s, e);
 	if (!p)
 		return -ENOMEM;
 	model_init(&m);
 	err = store_read(s, &m, false, e);
 	if (!err)
 		err = read_attachments(s, &a, &count, e);
-	if (!err && needs_sessions(a, count, dev, devs, &first)) {
+	if (!err)
+		err = needs_sessions(a, count, dev, c->argc, &first, e);
+	if (err > 0) {
+		err = 0;
 		for (unsigned int i = 0; i < m.service_count; i++)
 			any |= mark_stale(p, &m.services[i], first ? STALE_DEAD : STALE_TAKEN);
 		if (any)
-			err = prune_here(p, netns_inode(), e);
+			err = prune_here(p, dev[0].name, netns_inode(), e);
 	}
 	model_free(&m);
 	free(a);

@@ -225,14 +225,14 @@ void prog_forget_dispatcher(uint32_t ifindex, uint32_t prog)
 	closedir(dir);
 }
 
-bool prog_dispatched(uint32_t ifindex, uint32_t id)
+int prog_dispatched(uint32_t ifindex, uint32_t id)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	int err = (int)libxdp_get_error(mp);
-	bool found;
+	int found;
 
-	if (err)
-		return err == -EPERM;
+	if (err) /* no program, no device */
+		return err == -ENOENT || err == -ENODEV ? 0 : err;
 	found = find_program(mp, id) != NULL;
 	xdp_multiprog__close(mp);
 	return found;

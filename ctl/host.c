@@ -24,35 +24,43 @@ static FILE *open_setting(const char *path)
 	return fopen(file, "re");
 }
 
-int host_setting(const char *path)
+/* Closes it. 0, or what went wrong where what was read is not what there should be. */
+static int close_setting(FILE *f, bool good)
 {
-	FILE *f = open_setting(path);
-	int value = -1;
+	int err = good && !ferror(f) ? 0 : ferror(f) && errno ? -errno : -EIO;
 
-	if (!f)
-		return -1;
-	if (fscanf(f, "%d", &value) != 1)
-		value = -1;
 	fclose(f);
-	return value;
+	return err;
 }
 
-bool host_local_ports(struct host_local_ports *out)
+int host_setting(const char *path, int *value)
 {
-	FILE *f = open_setting("ipv4/ip_local_port_range");
-	unsigned int first, last;
-	bool known;
+	FILE *f = open_setting(path);
 
 	if (!f)
-		return false;
-	known = fscanf(f, "%u %u", &out->first, &out->last) == 2 && out->last < 65536;
-	fclose(f);
-	if (!known)
-		return false;
-	for (unsigned int port = 0; port < 65536; port++)
-		out->taken[port] = port >= out->first && port <= out->last;
-	f = open_setting("ipv4/ip_local_reserved_ports"); /* like 8080,9000-9100 */
-	while (f && fscanf(f, "%u", &first) == 1) {
+		return -errno;
+	return close_setting(f, fscanf(f, "%d", value) == 1);
+}
+
+static int read_local_range(struct host_local_ports *out)
+{
+	FILE *f = open_setting("ipv4/ip_local_port_range");
+
+	if (!f)
+		return -errno;
+	return close_setting(f,
+			     fscanf(f, "%u %u", &out->first, &out->last) == 2 && out->last < 65536);
+}
+
+/* A list like 8080,9000-9100. */
+static int read_reserved_ports(struct host_local_ports *out)
+{
+	FILE *f = open_setting("ipv4/ip_local_reserved_ports");
+	unsigned int first, last;
+
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	while (fscanf(f, "%u", &first) == 1) {
 		if (fscanf(f, "-%u", &last) != 1)
 			last = first;
 		for (unsigned int port = first; port <= last && port < 65536; port++)
@@ -60,16 +68,36 @@ bool host_local_ports(struct host_local_ports *out)
 		if (fgetc(f) != ',')
 			break;
 	}
-	if (f)
-		fclose(f);
-	return true;
+	return close_setting(f, true);
+}
+
+int host_local_ports(struct host_local_ports *out)
+{
+	int err = read_local_range(out);
+
+	if (err)
+		return err;
+	for (unsigned int port = 0; port < 65536; port++)
+		out->taken[port] = port >= out->first && port <= out->last;
+	return read_reserved_ports(out);
 }
 
 /* ---- network address translation ---- */
 
-bool host_forwards(void)
+int host_forwards(void)
 {
-	return host_setting("ipv4/ip_forward") > 0 || host_setting("ipv6/conf/all/forwarding") > 0;
+	static const char *const settings[] = {"ipv4/ip_forward", "ipv6/conf/all/forwarding"};
+	int first = 0;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		int value = 0, err = host_setting(settings[i], &value);
+
+		if (!err && value > 0)
+			return 1;
+		if (err && err != -ENOENT && !first)
+			first = err;
+	}
+	return first;
 }
 
 /* iptables' own tables: "nat" is listed once anything has used it. */
@@ -161,22 +189,42 @@ static bool parse_socket(const char *line, struct host_socket *s)
 	return true;
 }
 
-void host_sockets(void (*each)(void *arg, const struct host_socket *socket), void *arg)
+/* Reads one of the two lists: a line of headings, and a line for each socket. */
+static int read_sockets(FILE *f, int (*each)(void *arg, const struct host_socket *socket),
+			void *arg)
+{
+	struct host_socket s;
+	char line[512];
+	int ret = 0;
+
+	errno = 0;
+	if (!fgets(line, sizeof(line), f) || !strstr(line, "local_address"))
+		return errno ? -errno : -EIO;
+	while (!ret && fgets(line, sizeof(line), f))
+		ret = strchr(line, '\n') && parse_socket(line, &s) ? each(arg, &s) : -EIO;
+	return !ret && ferror(f) ? errno ? -errno : -EIO : ret;
+}
+
+int host_sockets(int (*each)(void *arg, const struct host_socket *socket), void *arg,
+		 struct err *why)
 {
 	static const char *const files[] = {"/proc/thread-self/net/tcp",
 					    "/proc/thread-self/net/tcp6"};
-	struct host_socket s;
-	char line[512];
+	int ret = 0;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files) && !ret; i++) {
 		FILE *f = fopen(files[i], "re");
 
-		while (f && fgets(line, sizeof(line), f))
-			if (parse_socket(line, &s))
-				each(arg, &s);
+		/* A kernel that was told to have no IPv6 lacks the second one. */
+		if (!f && i && errno == ENOENT)
+			break;
+		ret = f ? read_sockets(f, each, arg) : -errno;
 		if (f)
 			fclose(f);
+		if (ret < 0)
+			fail(why, ret, files[i], "%s", strerror(-ret));
 	}
+	return ret;
 }
 
 static int on_listener(struct nl_msg *msg, void *arg)
@@ -193,7 +241,7 @@ static int on_listener(struct nl_msg *msg, void *arg)
 }
 
 /* Under MPTCP's listener lies one of TCP that says whose it is; older kernels list no other. */
-static void dump_listeners(struct nl_sock *sk, uint8_t family, bool *port)
+static int dump_listeners(struct nl_sock *sk, uint8_t family, bool *port)
 {
 	struct inet_diag_req_v2 request = {
 		.sdiag_family = family,
@@ -201,20 +249,30 @@ static void dump_listeners(struct nl_sock *sk, uint8_t family, bool *port)
 		.idiag_ext = 1 << (INET_DIAG_INFO - 1),
 		.idiag_states = 1U << HOST_TCP_LISTEN,
 	};
+	int err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_listener, port);
 
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_listener, port);
-	if (nl_send_simple(sk, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request, sizeof(request)) >= 0)
-		nl_recvmsgs_default(sk);
+	if (!err)
+		err = nl_send_simple(sk, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request,
+				     sizeof(request));
+	return err < 0 ? err : nl_recvmsgs_default(sk);
 }
 
-void host_mptcp_ports(bool port[65536])
+int host_mptcp_ports(bool port[65536], struct err *why)
 {
-	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_sock *sk;
+	int enabled, err;
 
 	memset(port, 0, 65536 * sizeof(*port));
-	if (sk && !nl_connect(sk, NETLINK_SOCK_DIAG)) {
-		dump_listeners(sk, AF_INET, port);
-		dump_listeners(sk, AF_INET6, port);
-	}
+	if (host_setting("mptcp/enabled", &enabled) == -ENOENT)
+		return 0; /* a kernel without it, where sock_diag may be missing too */
+	sk = nl_socket_alloc();
+	err = sk ? nl_connect(sk, NETLINK_SOCK_DIAG) : -NLE_NOMEM;
+	if (!err)
+		err = dump_listeners(sk, AF_INET, port);
+	if (err >= 0)
+		err = dump_listeners(sk, AF_INET6, port);
 	nl_socket_free(sk);
+	if (err == -NLE_OBJ_NOTFOUND)
+		return fail(why, -ENOENT, "sock_diag", "the kernel's module tcp_diag is missing");
+	return err < 0 ? fail(why, -EIO, "sock_diag", "%s", nl_geterror(err)) : 0;
 }

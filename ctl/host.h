@@ -4,14 +4,17 @@
 #ifndef CTL_HOST_H
 #define CTL_HOST_H
 
+#include "err.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A number below /proc/sys/net, by its path there; -1 where there is none. */
-int host_setting(const char *path);
+/* Reads a number below /proc/sys/net, by its path there. 0; -ENOENT where there is no such setting;
+ * another negative errno where it cannot be told. */
+int host_setting(const char *path, int *value);
 
-/* Does this host forward what is for others? */
-bool host_forwards(void);
+/* Does this host forward what is for others? 1, 0, or negative errno: it cannot be told. */
+int host_forwards(void);
 
 /* Does it translate source addresses, as gateways do? 1, 0, or negative errno: it cannot be told.
  */
@@ -22,8 +25,8 @@ struct host_local_ports {
 	unsigned int first, last;
 	bool taken[65536];
 };
-/* false where that cannot be read. */
-bool host_local_ports(struct host_local_ports *out);
+/* 0, or negative errno. */
+int host_local_ports(struct host_local_ports *out);
 
 enum {
 	HOST_TCP_ESTABLISHED = 1,
@@ -36,10 +39,15 @@ struct host_socket {
 	uint16_t local_port, remote_port;
 	unsigned int state; /* HOST_TCP_*, or one between */
 };
-/* Calls each for every TCP socket. */
-void host_sockets(void (*each)(void *arg, const struct host_socket *socket), void *arg);
+/*
+ * Calls each for every TCP socket, until it returns other than 0, which is returned. Negative errno
+ * with why set ("FILE: reason") where the list cannot be read from its beginning to its end.
+ * From /proc, which every kernel has: sock_diag's module may be missing, and not be loadable.
+ */
+int host_sockets(int (*each)(void *arg, const struct host_socket *socket), void *arg,
+		 struct err *why);
 
-/* Marks the ports that MPTCP listens on. */
-void host_mptcp_ports(bool port[65536]);
+/* Marks the ports that MPTCP listens on. 0, or negative errno with why set. */
+int host_mptcp_ports(bool port[65536], struct err *why);
 
 #endif

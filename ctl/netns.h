@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Network namespaces. Errors: negative errno with e set. */
+/* Network namespaces: where they are found, there and back. */
 #ifndef CTL_NETNS_H
 #define CTL_NETNS_H
 
@@ -7,23 +7,32 @@
 
 #include <stdint.h>
 
-/* Enters the namespace `ip netns` knows by that name; the mount namespace stays. */
+/* Enters the namespace `ip netns` knows by that name; the mount namespace stays. Returns 0, or
+ * negative errno with e set. */
 int netns_enter(const char *name, struct err *e);
-/* Inode of the thread's network namespace, 0 where nobody can tell: netns_init has it fail then.
- * Below, one excursion at a time: back goes where netns_init was. */
+/* Notes the namespace that the run begins in, to which netns_return leads. One excursion at a time.
+ * Returns 0, or negative errno with e set. */
 int netns_init(struct err *e);
+/* Returns the inode of the thread's network namespace. */
 uint64_t netns_inode(void);
 /*
- * Enters the network namespace of that inode, wherever it can be found: here, /run/netns, any
- * process. *back is a file descriptor for netns_return, -1 where it is the present one.
- * -ENOENT without e set where it cannot be found.
+ * Enters the network namespace of that inode: the present one, one that has a name (/run/netns), or
+ * the one of a process. *back is a file descriptor for netns_return, -1 where it is the present
+ * one. Returns 0, or without e:
+ * -ENOENT: every name and every process was looked at, and none leads there;
+ * -EACCES: some process may not be looked at, and all else does not lead there;
+ * another negative errno: what looking or entering has failed with.
  */
 int netns_enter_inode(uint64_t inode, int *back);
 /*
- * Calls here in every network namespace that can be found, each once, until it returns other than
- * 0, which is returned. name: as `ip netns` knows it, "" for one without a name.
+ * Calls here in every network namespace that can be found, each once, until it returns above 0,
+ * which is returned. Where it never does: 0 if it was called in all that there are, else the first
+ * negative errno, of here or as above. name: as `ip netns` knows it, "" for one without a name.
  */
 int netns_search(int (*here)(void *arg, const char *name), void *arg);
+/* Returns the reason for -errno of netns_enter_inode or netns_search, until the next call. */
+const char *netns_why(int err);
+/* A run that cannot return ends here, with its one line: it would go on in the wrong namespace. */
 void netns_return(int back);
 
 #endif

@@ -434,11 +434,17 @@ static int find_record(struct store *s, const struct mangle_iface_key *k, struct
 	if (err)
 		return err;
 	for (size_t i = 0; i < n && !err; i++) {
-		bool attached = prog_locate(s, &keys[i], &ifaces[i]);
+		struct err why;
+		int attached = prog_locate(s, &keys[i], &ifaces[i], &why);
 
 		if (keys[i].netns != k->netns || keys[i].ifindex != k->ifindex)
 			continue;
-		if (attached) {
+		if (attached < 0) {
+			err = fail(
+				e, attached, ifaces[i].name,
+				"attaching: cannot tell whether it is attached already: %s (see doctor; or detach it first)",
+				why.line);
+		} else if (attached) {
 			*out = ifaces[i];
 			found = 1;
 		} else { /* the device went, and came back under the same index */
@@ -547,12 +553,11 @@ static int detach_link(const struct mangle_iface *i)
 	return prog_unpin(prog_link_path(path, i));
 }
 
+/* What is not found there is forgotten: prog_may_detach has seen to it that it has gone. */
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	int back, err = netns_enter_inode(k->netns, &back);
 
-	if (err && err != -ENOENT)
-		return err;
 	if (err) {
 		prog_forget_dispatcher(0, i->prog_id);
 		return 0;
@@ -571,17 +576,36 @@ bool prog_needs_netns(const struct mangle_iface *i)
 	return i->dispatcher || (i->tc_kind && i->tc_kind != TC_TCX);
 }
 
-int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, struct err *e)
+/* What its links say of the device, whatever namespace that is in. */
+static enum pin_state device_state(const struct mangle_iface *i)
 {
-	int back, err = prog_needs_netns(i) ? netns_enter_inode(k->netns, &back) : -ENOENT;
+	char path[PATH_SIZE];
+	uint32_t id;
 
-	if (err && err != -ENOENT)
-		return fail(e, err, i->name,
-			    "detaching: entering its network namespace: %s (see doctor)",
-			    why(err, CAPS(SYS_ADMIN)));
+	return i->dispatcher ? session_link(i) : prog_pin_state(prog_link_path(path, i), &id);
+}
+
+bool prog_device_gone(const struct mangle_iface *i)
+{
+	return device_state(i) == PIN_DEFUNCT;
+}
+
+int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, bool forced,
+		    struct err *e)
+{
+	enum pin_state device = device_state(i);
+	int back, err;
+
+	if (!prog_needs_netns(i) || device == PIN_DEFUNCT || (!i->dispatcher && !device))
+		return 0;
+	err = netns_enter_inode(k->netns, &back);
 	if (!err)
 		netns_return(back);
-	return 0;
+	/* Where nobody is in it any more, and no link says otherwise, it has gone. */
+	if (!err || (forced && i->dispatcher) || (err == -ENOENT && device == PIN_NONE))
+		return 0;
+	return fail(e, err, i->name, "detaching: entering its network namespace: %s (see doctor%s)",
+		    netns_why(err), i->dispatcher ? "; --force takes the interface for gone" : "");
 }
 
 int prog_detach(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
@@ -647,37 +671,39 @@ void prog_sweep_dispatchers(struct store *s)
 		if_freenameindex(all);
 }
 
-bool prog_linked(const char *path, uint32_t *id)
+enum pin_state prog_pin_state(const char *path, uint32_t *id)
 {
+	enum pin_state state = PIN_ALIVE;
 	struct bpf_link_info info = {0};
 	uint32_t size = sizeof(info);
 	int fd = bpf_obj_get(path);
-	bool linked;
 
-	/* In doubt it is: what is taken for gone is cleared away. */
 	if (fd < 0)
-		return errno != ENOENT;
+		return errno == ENOENT ? PIN_NONE : PIN_ALIVE;
 	if (!is_link(fd)) {
-		linked = false;
-	} else if (bpf_obj_get_info_by_fd(fd, &info, &size)) {
-		linked = true;
-	} else {
+		state = PIN_NONE;
+	} else if (!bpf_obj_get_info_by_fd(fd, &info, &size)) {
 		/* tcx's member lies where xdp's does, and is not in every linux/bpf.h. */
-		linked = info.xdp.ifindex;
+		state = info.xdp.ifindex ? PIN_ALIVE : PIN_DEFUNCT;
 		*id = info.prog_id;
 	}
 	close(fd);
-	return linked;
+	return state;
 }
 
-/* Is the program on the interface of that index in the thread's namespace? */
-static bool is_on(uint32_t ifindex, const struct mangle_iface *i)
+/* Is the program on the interface of that index in the thread's namespace? 1, 0, or negative errno.
+ */
+static int is_on(uint32_t ifindex, const struct mangle_iface *i)
 {
 	uint32_t id = 0;
+	int err;
 
 	if (i->dispatcher)
 		return prog_dispatched(ifindex, i->prog_id);
-	return !bpf_xdp_query_id((int)ifindex, 0, &id) && id == i->prog_id;
+	err = bpf_xdp_query_id((int)ifindex, 0, &id);
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	return id == i->prog_id;
 }
 
 /* Of two in the dispatcher the one that acts is prog_id afterwards, the other one next_id. */
@@ -719,49 +745,75 @@ static int search_here(void *arg, const char *netns_name)
 {
 	struct if_nameindex *all = if_nameindex();
 	struct sought *s = arg;
-	int found = 0;
+	int found = 0, err = 0;
 
-	for (struct if_nameindex *at = all; at && at->if_index && !found; at++) {
-		if (!is_on(at->if_index, s->iface))
+	if (!all)
+		return -errno;
+	for (struct if_nameindex *at = all; at->if_index && found <= 0; at++) {
+		found = is_on(at->if_index, s->iface);
+		err = found < 0 ? found : err;
+		if (found <= 0)
 			continue;
 		s->key->netns = netns_inode();
 		s->key->ifindex = at->if_index;
 		snprintf(s->iface->netns_name, sizeof(s->iface->netns_name), "%s", netns_name);
-		found = 1;
 	}
-	if (all)
-		if_freenameindex(all);
-	return found;
+	if_freenameindex(all);
+	return found > 0 ? 1 : err;
 }
 
-int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i)
+/* Is it where the record says? 1, 0, or negative errno. */
+static int is_there(const struct mangle_iface_key *k, const struct mangle_iface *i)
+{
+	int back, ret = netns_enter_inode(k->netns, &back);
+
+	if (ret)
+		return ret;
+	ret = is_on(k->ifindex, i);
+	netns_return(back);
+	return ret;
+}
+
+/*
+ * Nothing was found, there or anywhere (negative errno: that could be looked into). A link knows
+ * whether its device has gone. Of what is in a dispatcher that is certain where a tcx link beside
+ * it says so, or where everything was looked into, its own namespace too unless that has gone.
+ */
+static bool is_gone(const struct mangle_iface *i, int there, int anywhere)
+{
+	enum pin_state device = device_state(i);
+
+	if (!i->dispatcher || device == PIN_DEFUNCT)
+		return device != PIN_ALIVE;
+	return !anywhere && (!there || (there == -ENOENT && device == PIN_NONE));
+}
+
+int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i,
+		struct err *why)
 {
 	const struct mangle_iface_key before = *k;
 	struct sought sought = {k, i};
+	int there, found;
 	char path[PATH_SIZE];
 	struct err ignored;
-	int back, err;
 
 	prog_quiet();
 	if (i->dispatcher)
 		turn(s, i);
-	else if (!prog_linked(prog_link_path(path, i), &i->prog_id))
+	else if (prog_pin_state(prog_link_path(path, i), &i->prog_id) != PIN_ALIVE)
 		i->prog_id = 0;
 	if (!i->prog_id)
 		return 0;
-	err = netns_enter_inode(k->netns, &back);
-	if (err == -EPERM) /* who may not look takes it to be there still */
+	there = is_there(k, i);
+	if (there > 0)
 		return 1;
-	if (!err) {
-		bool on = is_on(k->ifindex, i);
-
-		netns_return(back);
-		if (on)
-			return 1;
+	found = netns_search(search_here, &sought);
+	if (found <= 0 && is_gone(i, there, found))
+		return 0;
+	if (found <= 0) {
+		found = found ? found : there ? there : -ENOENT;
+		return fail(why, found, "its network namespace", "%s", netns_why(found));
 	}
-	/* A link is attached, even where we cannot see to what. */
-	if (!netns_search(search_here, &sought))
-		return !i->dispatcher;
 	/* The same key, where the first look has failed. */
 	if (!store_iface_put(s, k, i, &ignored) && memcmp(k, &before, sizeof(before)))
 		store_iface_del(s, &before, i, &ignored);
@@ -780,13 +832,14 @@ static int check_builds(struct store *s, struct err *e)
 {
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
+	struct err why;
 	size_t n;
 	int err = store_ifaces(s, &keys, &ifaces, &n, e);
 
 	if (err)
 		return err;
 	for (size_t i = 0; i < n && !err; i++)
-		if (!prog_is_own(&ifaces[i]) && prog_locate(s, &keys[i], &ifaces[i]))
+		if (!prog_is_own(&ifaces[i]) && prog_locate(s, &keys[i], &ifaces[i], &why))
 			err = fail(
 				e, -EBADF, ifaces[i].name,
 				"explaining: the program on it is of another build than this mangle-ctl (use mangle-ctl upgrade, or the mangle-ctl that attached it)");

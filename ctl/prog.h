@@ -36,9 +36,10 @@ int prog_can(const struct model *m, struct err *e);
 int prog_sessions(struct store *s, struct prog_needs needs, struct err *e);
 /*
  * Are those that were attached there still? Somebody may have removed them. A device that moves to
- * another network namespace loses filters, and takes links along that go by the old one.
+ * another network namespace loses filters, and takes links along that go by the old one. 1, 0, or
+ * negative errno of netns_why: it cannot be told.
  */
-bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i);
+int prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i);
 
 /*
  * Attaches to ifname and records it in the store. mode 0: native, else generic (*got says which).
@@ -62,18 +63,25 @@ void prog_build(uint8_t build[8]);
 const char *prog_build_text(const uint8_t build[8], char buf[BUILD_TEXT_SIZE]);
 /* Is the attached program this binary's? */
 bool prog_is_own(const struct mangle_iface *i);
-/* May it be detached, as far as can be told before anything is? */
-int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, struct err *e);
+/* May it be detached, as far as can be told before anything is? forced: what is in a dispatcher
+ * that cannot be found is taken for gone. */
+int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface *i, bool forced,
+		    struct err *e);
+/* Has its device gone, for certain, whatever namespace that was in? A link of ours has seen it go.
+ */
+bool prog_device_gone(const struct mangle_iface *i);
 /* Takes off what no record names, since a run was killed: what is pinned; what is in a dispatcher
  * of the thread's network namespace. */
 void prog_sweep(struct store *s);
 void prog_sweep_dispatchers(struct store *s);
 /*
- * 1 attached, 0 gone. A device that was moved to another network namespace keeps its program: then
- * the record, here and in the store, is made to say where it is now. Its name stays that of the
- * time of attaching, which is what the program goes by.
+ * 1 attached, 0 gone; negative errno with why set ("what: reason"): it cannot be told, and is to
+ * be taken for attached, where the record says. A device that was moved to another network
+ * namespace keeps its program: then the record, here and in the store, is made to say where it is
+ * now. Its name stays that of the time of attaching, which is what the program goes by.
  */
-int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i);
+int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i,
+		struct err *why);
 
 /* A second instance on the same tables, which explains instead of counting. Refused where another
  * build's program is attached. ifname: as if received there, "": on none that a service names. */

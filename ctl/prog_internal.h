@@ -17,8 +17,14 @@ int prog_info(int fd, struct bpf_prog_info *info);
 #define TC_LINK_PREFIX "tc-"
 /* Detaches and unpins one; 0 where it is not there. */
 int prog_unpin(const char *path);
-/* Is it there, and its device? *id: its program, left as it is where that cannot be asked. */
-bool prog_linked(const char *path, uint32_t *id);
+/* What a pin leads to. *id: its program, left as it is where that cannot be asked. In doubt a link
+ * is alive: what is taken for gone is cleared away. */
+enum pin_state {
+	PIN_NONE,    /* there is none, or it is no link */
+	PIN_DEFUNCT, /* its device has gone */
+	PIN_ALIVE,
+};
+enum pin_state prog_pin_state(const char *path, uint32_t *id);
 const char *prog_link_path(char buf[PATH_SIZE], const struct mangle_iface *i);
 
 /* ---- prog.c: instances of the XDP program ---- */
@@ -61,8 +67,8 @@ int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struc
 int prog_undispatch(uint32_t ifindex, uint32_t id);
 /* The same for those that no record names: a run was killed before it could. */
 void prog_undispatch_strays(struct store *s, uint32_t ifindex);
-/* Is it in the interface's dispatcher? Who may not ask takes it to be there. */
-bool prog_dispatched(uint32_t ifindex, uint32_t id);
+/* Is it in the interface's dispatcher? 1, 0, or negative errno. */
+int prog_dispatched(uint32_t ifindex, uint32_t id);
 /*
  * Of a device that has gone, or been made anew, libxdp's pins stay and hold all programs of its
  * dispatcher: removes them. ifindex: 0 where the device's namespace has gone.
@@ -91,6 +97,8 @@ int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, str
  */
 int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		struct prog_needs needs, struct err *e);
+/* What is known of its device by tcx links, whatever namespace that is in. */
+enum pin_state session_link(const struct mangle_iface *i);
 /* Takes them off, whatever namespace the thread is in. The record stays. */
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i);
 /* The programs' object file. */

@@ -244,11 +244,13 @@ static int replace_clsact(const struct mangle_iface_key *k, enum hook h, struct 
 	return f.found.handle ? bpf_tc_attach(&hook, &o) : -ENOENT;
 }
 
-static bool is_on_clsact(const struct mangle_iface_key *k, enum hook h, struct sought id)
+/* 1, 0, or negative errno. */
+static int is_on_clsact(const struct mangle_iface_key *k, enum hook h, struct sought id)
 {
 	struct filters f;
+	int err = list_filters(k, h, id, &f);
 
-	return !list_filters(k, h, id, &f) && f.found.handle;
+	return err ? err : f.found.handle != 0;
 }
 
 static int detach_clsact(const struct mangle_iface_key *k, enum hook h, struct sought id)
@@ -272,15 +274,31 @@ static struct sought filter_of(const struct mangle_iface *i, enum hook h)
 	return (struct sought){id_of(i, h), h == HOOK_IN ? i->tc_was_in : i->tc_was_out};
 }
 
-/* In the interface's namespace, and so are those below. */
-static bool is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
+static enum pin_state pin_state_of(const struct mangle_iface *i, enum hook h)
 {
-	uint32_t id = id_of(i, h), linked;
 	char path[PATH_SIZE];
+	uint32_t linked;
 
-	if (!id)
-		return false;
-	return i->tc_kind == TC_TCX ? prog_linked(pin_path(path, id), &linked)
+	return prog_pin_state(pin_path(path, id_of(i, h)), &linked);
+}
+
+enum pin_state session_link(const struct mangle_iface *i)
+{
+	enum pin_state state = PIN_NONE;
+
+	for (enum hook h = 0; h < HOOKS && i->tc_kind == TC_TCX; h++)
+		if (state == PIN_NONE && id_of(i, h))
+			state = pin_state_of(i, h);
+	return state;
+}
+
+/* In the interface's namespace, and so are those below: filters are found by index. 1, 0, or
+ * negative errno. */
+static int is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
+{
+	if (!id_of(i, h))
+		return 0;
+	return i->tc_kind == TC_TCX ? pin_state_of(i, h) == PIN_ALIVE
 				    : is_on_clsact(k, h, filter_of(i, h));
 }
 
@@ -292,11 +310,11 @@ static bool are_here(const struct mangle_iface_key *k, const struct mangle_iface
 
 static int take_off(const struct mangle_iface_key *k, struct mangle_iface *i, enum hook h)
 {
-	bool was_on = is_on(k, i, h);
+	int was_on = is_on(k, i, h);
+	int err = was_on < 0 ? was_on : 0;
 	char path[PATH_SIZE];
-	int err = 0;
 
-	if (id_of(i, h))
+	if (!err && id_of(i, h))
 		err = i->tc_kind == TC_TCX ? prog_unpin(pin_path(path, id_of(i, h)))
 					   : detach_clsact(k, h, filter_of(i, h));
 	if (err)
@@ -400,12 +418,20 @@ int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle
 		struct prog_needs needs, struct err *e)
 {
 	const bool want[HOOKS] = {needs.in, needs.out};
-	const bool on[HOOKS] = {is_on(k, i, HOOK_IN), is_on(k, i, HOOK_OUT)};
 	const bool here = are_here(k, i);
-	bool changed = false;
+	bool on[HOOKS], changed = false;
 	int err = 0;
 
 	prog_quiet();
+	for (enum hook h = 0; h < HOOKS; h++) {
+		int there = is_on(k, i, h);
+
+		if (there < 0)
+			return fail(e, there, i->name,
+				    "looking for the tc programs: %s (see doctor)",
+				    prog_why(there));
+		on[h] = there;
+	}
 	if ((want[HOOK_IN] && !(on[HOOK_IN] && here)) ||
 	    (want[HOOK_OUT] && !(on[HOOK_OUT] && here))) {
 		err = put_on(s, k, i, want, on, e);
@@ -487,15 +513,16 @@ void session_unload(struct session_bpf *skel)
 
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)
 {
-	int back, err;
+	int back = -1, err = 0;
 
 	if (!i->tc_kind)
 		return 0;
-	err = netns_enter_inode(k->netns, &back);
-	if (err && i->tc_kind != TC_TCX)
-		return err == -ENOENT ? 0 : err;
+	if (i->tc_kind != TC_TCX)
+		err = netns_enter_inode(k->netns, &back);
+	if (err) /* filters go with their namespace: prog_may_detach has seen to it that it has gone
+		  */
+		return err == -ENOENT || err == -EACCES ? 0 : err;
 	/* Ingress first, and egress stays with it: alone it would reset every connection. */
-	err = 0;
 	for (enum hook h = 0; h < HOOKS && !err; h++)
 		err = take_off(k, i, h);
 	netns_return(back);
@@ -504,16 +531,33 @@ int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)
 
 /* ---- all interfaces ---- */
 
-/* What is gone, or where nobody can look, is left alone. */
+/* Is something to be attached, or a filter found? What else there is to do is done by pins. */
+static bool needs_entering(const struct mangle_iface_key *k, const struct mangle_iface *i,
+			   struct prog_needs needs)
+{
+	const bool want[HOOKS] = {needs.in, needs.out};
+	bool needed = i->tc_kind && i->tc_kind != TC_TCX;
+
+	for (enum hook h = 0; h < HOOKS; h++)
+		needed |= want[h] && !(are_here(k, i) && is_on(k, i, h) == 1);
+	return needed;
+}
+
+/* What is gone is left alone. */
 static int set_there(struct store *s, struct mangle_iface_key *k, struct mangle_iface *i,
 		     struct prog_needs needs, struct err *e)
 {
+	struct err ignored;
 	int back, err;
 
-	if (!needs.in && !needs.out && !i->tc_kind)
+	if ((!needs.in && !needs.out && !i->tc_kind) || !prog_locate(s, k, i, &ignored))
 		return 0;
-	if (!prog_locate(s, k, i) || netns_enter_inode(k->netns, &back))
-		return 0;
+	err = netns_enter_inode(k->netns, &back);
+	if (err && needs_entering(k, i, needs))
+		return fail(
+			e, err, i->name,
+			"attaching the tc programs: entering its network namespace: %s (see doctor, or detach it)",
+			netns_why(err));
 	err = session_set(s, k, i, needs, e);
 	netns_return(back);
 	return err;
@@ -546,16 +590,20 @@ int prog_sessions(struct store *s, struct prog_needs needs, struct err *e)
 	return err;
 }
 
-bool prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i)
+int prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
-	bool ok = true;
-	int back;
+	int back = -1, err = 0, ok = 1;
 
-	if (!i->tc_kind || netns_enter_inode(k->netns, &back))
-		return true;
+	if (!i->tc_kind)
+		return 1;
+	if (i->tc_kind != TC_TCX)
+		err = netns_enter_inode(k->netns, &back);
+	if (err)
+		return err;
 	prog_quiet();
-	for (enum hook h = 0; h < HOOKS; h++)
-		ok &= !id_of(i, h) || (are_here(k, i) && is_on(k, i, h));
+	for (enum hook h = 0; h < HOOKS && ok > 0; h++)
+		if (id_of(i, h))
+			ok = are_here(k, i) ? is_on(k, i, h) : 0;
 	netns_return(back);
 	return ok;
 }

@@ -112,7 +112,8 @@ static int in_netns(struct upgrade *u, struct job *j, act_fn *act, struct err *e
 
 	if (err && prog_needs_netns(&j->iface))
 		return fail(e, err, j->iface.name,
-			    "upgrading: its network namespace cannot be found");
+			    "upgrading: entering its network namespace: %s (see doctor)",
+			    netns_why(err));
 	back = err ? -1 : back;
 	err = act(u, j, e);
 	netns_return(back);
@@ -201,6 +202,7 @@ static int list(struct upgrade *u, struct err *e)
 {
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
+	struct err ignored;
 	size_t n;
 	int err = store_ifaces(u->s, &keys, &ifaces, &n, e);
 
@@ -208,7 +210,7 @@ static int list(struct upgrade *u, struct err *e)
 		return err;
 	u->job = calloc(n + 1, sizeof(*u->job));
 	for (size_t i = 0; i < n && u->job; i++)
-		if (prog_locate(u->s, &keys[i], &ifaces[i]))
+		if (prog_locate(u->s, &keys[i], &ifaces[i], &ignored)) /* also where in doubt */
 			u->job[u->count++] = (struct job){.key = keys[i], .iface = ifaces[i]};
 	free(keys);
 	free(ifaces);
