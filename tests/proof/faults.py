@@ -304,20 +304,20 @@ def strace(*options, log="/dev/null"):
     return ("strace", "-f", "-qq", "-o", log, *options)
 
 
-def traced(argv, stdin):
-    """[(name, text)] of the system calls of a run that succeeds."""
+def traced(argv, stdin, status=0):
+    """[(name, text)] of the system calls of a run that succeeds, or ends with that status."""
     with tempfile.NamedTemporaryFile(prefix="mangle-faults-", mode="r", encoding="utf-8", errors="replace") as log:
         r = ctl.run(*argv, stdin=stdin, prefix=strace("-s", "16", log=log.name))
-        assert r.status == 0, r
+        assert r.status == status, r
         lines = [re.sub(r"^\d+ +", "", line.rstrip("\n")) for line in log]
     return [(line.split("(", 1)[0], line) for line in lines if re.match(r"\w+\(", line)]
 
 
-def calls_of(argv, stdin):
+def calls_of(argv, stdin, status=0):
     """All of them but execve, which is the beginning."""
     early = len([name for name, text in traced(["--version"], "") if not re.match(r"(newfstatat|fstat|write)\(1,", text)]) - 1
     counts, calls = {}, []
-    lines = traced(argv, stdin)
+    lines = traced(argv, stdin, status)
     for index, (name, text) in enumerate(lines):
         counts[name] = counts.get(name, 0) + 1
         if index:
@@ -343,6 +343,11 @@ def running():
         del status["flows"]["used"]
     del status["config"], status["generation"]
     return {"save": ctl.run("save").out, **status}
+
+
+def inject(argv, stdin, call, action):
+    options = ["-e", f"trace={call.name}", "-e", f"inject={call.name}:{action}:when={call.nth}"]
+    return ctl.run(*argv, stdin=stdin, prefix=strace(*options), timeout=ctl.TIMEOUT)
 
 
 class Trial:
@@ -407,8 +412,7 @@ class Trial:
         return ctl.js("map", "get", tag, "--service", name)["packets"]
 
     def injected(self, call, action):
-        options = ["-e", f"trace={call.name}", "-e", f"inject={call.name}:{action}:when={call.nth}"]
-        return ctl.run(*self.argv, stdin=self.command.stdin, prefix=strace(*options), timeout=ctl.TIMEOUT)
+        return inject(self.argv, self.command.stdin, call, action)
 
     def again(self, what):
         """The same command once more reaches its goal, and nothing is left over."""
@@ -486,3 +490,128 @@ class Trial:
         if seen.startswith("neither"):
             self.fail(what, f"{seen}: {r}")
         self.again(what)
+
+
+# --- guards -----------------------------------------------------------------------------------------
+
+# Where a guard looks: what it must not take for an empty answer.
+LOOKING = re.compile(r"(openat|newfstatat|readlink|access|statx|statfs)\(.*(/proc/|/run/netns|mangle)|(setns|socket|bind|sendto|sendmsg"
+                     r"|recvmsg|recvfrom|capget|getdents64|read|mmap|bpf)\(")
+GUARDED_PORT = 5009
+
+
+@dataclass
+class Guarded:
+    """A command that a guard refuses, since it would cut off a connection in the namespace of veth0."""
+    name: str
+    argv: list
+    stdin: str = ""
+
+
+GUARDED = [
+    Guarded("apply", ["apply", "-"], stdin=PLAIN),
+    Guarded("service del", ["service", "del", "c"]),
+    Guarded("detach --all", ["detach", "--all"]),
+    Guarded("service add", ["service", "add", "x", "--protocol", "tcp", "--ports", str(GUARDED_PORT), "--tag", "0:4", "--size", "4:100"]),
+]
+
+
+class Connection:
+    """A connection from namespace b, that mangle has bound where the port is a service's."""
+
+    def __init__(self, way, port, tag, listener):
+        with way.b.enter():
+            self.client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.client.settimeout(5)
+        self.client.connect((SERVER, port))
+        self.client.sendall(tag)
+        assert select.select([listener], [], [], 5)[0], "nobody accepts"
+        self.server, _ = listener.accept()
+        self.server.settimeout(5)
+        assert self.server.recv(64) == tag
+
+    def lives(self):
+        """What is sent either way arrives."""
+        try:
+            self.client.sendall(b"still there?")
+            if self.server.recv(64) != b"still there?":
+                return False
+            self.server.sendall(b"yes")
+            return self.client.recv(64) == b"yes"
+        except OSError:
+            return False
+
+    def close(self):
+        self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.client.close()
+        self.server.close()
+
+
+class Guard:
+    """Connections that live, and commands that would cut them off: refused without a fault, so not done with one."""
+
+    def __init__(self, way):
+        self.way, self.failures, self.counts = way, [], {}
+        self.own = way.a.socket(socket.AF_INET, socket.SOCK_STREAM, buffer=1 << 16)
+        self.own.bind((SERVER, GUARDED_PORT))
+        self.own.listen()
+        self.held = []
+        self.arrange()
+
+    def arrange(self):
+        for connection in self.held:
+            connection.close()
+        ctl.run("detach", "--all", "--purge", "--force")
+        attach(self.way, SESSION)
+        self.held = [Connection(self.way, 5002, b"AAAA", self.way.listeners[6011]),
+                     Connection(self.way, GUARDED_PORT, b"AAAA", self.own)]
+        self.generation = ctl.generation()
+
+    def count(self, what):
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def fail(self, what, said):
+        self.failures.append(f"{what}: {said}")
+        print(self.failures[-1], flush=True)
+        self.arrange()
+
+    def calls(self, command):
+        assert "would be cut off" in (said := ctl.run(*command.argv, stdin=command.stdin).err) or "could be cut off" in said, said
+        return calls_of(command.argv, command.stdin, status=1)
+
+    def refused(self, command, call, error):
+        """The command with that fault, which changes nothing."""
+        what = f"{command.name}: {error} from {call}"
+        r = inject(command.argv, command.stdin, call, f"error={error}")
+        self.count("cannot tell" if "cannot tell" in r.err else "told" if "cut off" in r.err else "another reason")
+        if r.status not in (1, 4):
+            self.fail(what, f"done: {r}")
+        elif len(r.err.splitlines()) != 1 or not ctl.ERROR_LINE.fullmatch(r.err.strip()):
+            self.fail(what, f"not one line of the promised form: {r}")
+        elif "remove it" in r.err or "damaged" in r.err:
+            self.fail(what, f"nothing is damaged: {r}")
+        elif not all(c.lives() for c in self.held):
+            self.fail(what, f"cut off: {r}")
+        elif ctl.generation() != self.generation:
+            self.fail(what, f"changed: {r}")
+
+    def again(self):
+        """Attaching anew, while the connections live on: the command line, and its calls."""
+        argv = ["-n", self.way.a.name, "attach", "veth0"]
+        ctl.ok("detach", "--all", "--force")
+        calls = calls_of(argv, "")
+        assert all(c.lives() for c in self.held)
+        return argv, calls
+
+    def attached(self, argv, call, error):
+        """It may fail. But whoever is known stays known."""
+        what = f"attach: {error} from {call}"
+        ctl.ok("detach", "--all", "--force")
+        r = inject(argv, "", call, f"error={error}")
+        self.count("attached" if not r.status else "cannot tell" if "cannot tell" in r.err else "another reason")
+        if r.status not in (0, 1, 4):
+            self.fail(what, f"ends with {r}")
+        if r.status:
+            ctl.ok(*argv)
+        if not all(c.lives() for c in self.held):
+            self.fail(what, f"cut off: {r}")

@@ -113,3 +113,62 @@ def test_links_that_the_kernel_keeps(labs, tmp_path, command):
     answers = faults.in_lanes(labs, lane)
     assert not sum((a["failures"] for a in answers), [])
     assert sum(a["said"] for a in answers) == answers[0]["calls"] > 0, answers
+
+
+# --- guards -----------------------------------------------------------------------------------------
+
+def looks(calls, dear):
+    """At which calls a guard is made blind, and how: all in the long form, each with one error in turn; in the short
+    form a sample, of those that look somewhere rather than of the others."""
+    turn = 0
+    for i, call in enumerate(calls):
+        if call.early or call.name in ("exit_group", "brk", "munmap", "close"):
+            continue
+        if not proof.LONG and i % ((2 if faults.LOOKING.match(call.text) and not call.dull else 30) * dear):
+            continue
+        turn += 1
+        for error in faults.ERRORS if EVERY else [faults.ERRORS[turn % 4]]:
+            yield call, error
+
+
+def in_two_lanes(labs, tmp_path, work):
+    """work(guard) gives the cases, each a function; a lane takes every other one."""
+    def lane(number, lab):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        guard = faults.Guard(faults.Way(lab, folder))
+        cases = work(guard)
+        for case in cases[number::LANES]:
+            case()
+            if len(guard.failures) > 20:
+                break
+        return {"cases": len(cases), "counts": guard.counts, "failures": guard.failures}
+
+    answers = faults.in_lanes(labs, lane)
+    failures = [line for a in answers for line in a["failures"]]
+    assert not failures, f"{len(failures)} failures:\n" + "\n".join(failures)
+    return answers[0]["cases"], sum((collections.Counter(a["counts"]) for a in answers), collections.Counter())
+
+
+@pytest.mark.parametrize("command", faults.GUARDED, ids=lambda command: command.name)
+def test_guards(labs, tmp_path, command):
+    """What is refused without a fault, since it would cut off a connection, is not done with one."""
+    def work(guard):
+        return [lambda call=call, error=error: guard.refused(command, call, error)
+                for call, error in looks(guard.calls(command), 1)]
+
+    cases, counts = in_two_lanes(labs, tmp_path, work)
+    assert counts["cannot tell"], counts
+    proof.figure(f"{command.name}, refused by a guard: one of its system calls fails, {cases} of them; never done",
+                 ", ".join(f"{what} {n}" for what, n in sorted(counts.items())))
+
+
+def test_guard_of_entries(labs, tmp_path):
+    """Attaching removes entries of connections that are over, and never one of a connection that lives."""
+    def work(guard):
+        argv, calls = guard.again()
+        return [lambda call=call, error=error: guard.attached(argv, call, error) for call, error in looks(calls, 5)]
+
+    cases, counts = in_two_lanes(labs, tmp_path, work)
+    proof.figure(f"attach while connections live on: one of its system calls fails, {cases} of them; all live on",
+                 ", ".join(f"{what} {n}" for what, n in sorted(counts.items())))
