@@ -6,12 +6,15 @@ import contextlib
 import fcntl
 import os
 import re
+import select
+import socket
 import struct
 
 import pytest
 from mangletest import ctl, netns
 
 import live
+import talk
 from live import SHARED
 
 TUNSETIFF = 0x400454ca
@@ -259,3 +262,165 @@ def test_doctor_names_the_interface_once(lab):
     ns = lab.ns("a")
     said, = doctor(ns, "nope0", "bad")
     assert not said.startswith("nope0")
+
+
+# --- what works on which: the manual's table ------------------------------------------------------
+# Each cell is tried, and what is warned about is held against what came of it.
+
+ANY = live.config(live.service("any", protocol="any", reply=True, entities={b"ABCD": 6001}))
+
+
+def udp_port(cli, srv, source, destination):
+    """The port that a datagram with a known tag reaches, and the one that its answer comes from."""
+    with cli.lab.sockets():
+        servers = {p: srv.udp(destination, p) for p in (SHARED, 6001)}
+        c = cli.udp(source, 0)
+        c.sendto(b"ABCD hello", (destination, SHARED))
+        at, = [p for p, data in live.by_port(servers, 1).items() if data]
+        servers[at].sendto(b"answer", c.getsockname())
+        assert select.select([c], [], [], 2)[0], "no answer came"
+        return at, c.recvfrom(100)[1][1]
+
+
+def tcp_port(cli, srv, destination, device=None):
+    """The port whose listener (bound to the device) has the connection and its data, or what the client sees."""
+    with cli.lab.sockets():
+        servers = talk.listeners(srv, destination, SHARED, 6001)
+        for s in servers.values():
+            if device:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        try:
+            c = talk.connect(cli, destination, timeout=3)
+            c.sendall(b"ABCD hello")
+            ready = select.select([c, *servers.values()], [], [], 3)[0]
+            if c in ready:
+                return talk.outcome(c)
+        except OSError as e:
+            return type(e).__name__
+        if not ready:
+            return "hangs"
+        port, = [p for p, s in servers.items() if s in ready]
+        assert talk.receive(talk.accept(servers[port]), 10) == b"ABCD hello"
+        talk.hang_up(c)
+        return port
+
+
+def warned(dev, text):
+    """Whether status says it of the interface, and attach, asked again, and doctor say the same."""
+    said = [w for w in ctl.js("status")["warnings"] if w.startswith(f"{dev}: ") and text in w]
+    for w in said:
+        assert w.split(": ", 1)[1] in doctor_about(dev, "warn")
+    return bool(said)
+
+
+@pytest.fixture
+def tcp(mangle):
+    if "bpf_sk_assign_tcp_reqsk" in ctl.run("doctor").out:
+        pytest.skip("this kernel has no TCP connection mode")
+    return mangle
+
+
+@pytest.mark.parametrize("netfilter", ("off", "iptables", "ip6tables"))
+@pytest.mark.parametrize("where", ("m0", "br0"))
+def test_bridge_with_netfilter(port, tcp, where, netfilter):
+    """br_netfilter takes the socket from a packet that came in by a port: TCP hangs there, on the bridge all works."""
+    snd, mid = port
+    for family in ("iptables", "ip6tables"):
+        try:
+            mid.sysctl(f"bridge/bridge-nf-call-{family}", int(netfilter == family))
+        except FileNotFoundError:
+            if netfilter != "off":
+                pytest.skip("this kernel has no br_netfilter")
+    tcp.attach(mid, where, mode="auto", text=ANY)
+    assert udp_port(snd, mid, "10.77.1.1", "10.77.1.2") == (6001, SHARED)
+    hangs = where == "m0" and netfilter == "iptables"
+    assert tcp_port(snd, mid, "10.77.1.2") == ("hangs" if hangs else 6001)
+    assert warned(where, f"net.bridge.bridge-nf-call-{netfilter} is 1: TCP connections are accepted and then hang "
+                         "(attach to br0 instead)") == (where == "m0" and netfilter != "off")
+    tcp.apply(TEXT)
+    assert not warned(where, "TCP")  # nobody wants any
+
+
+@pytest.mark.parametrize("where", ("m0", "br0"))
+def test_bridge_with_another_address(port, tcp, where):
+    snd, mid = port
+    mid.sysctl("bridge/bridge-nf-call-iptables", 0)
+    mid.ip("link set br0 address 02:00:00:00:00:99")
+    tcp.attach(mid, where, mode="auto", text=ANY)
+    assert udp_port(snd, mid, "10.77.1.1", "10.77.1.2") == (6001, SHARED)
+    assert tcp_port(snd, mid, "10.77.1.2") == (SHARED if where == "m0" else 6001)
+    assert warned(where, "another MAC address") == (where == "m0")
+
+
+def test_listener_bound_to_the_bridge(port, tcp):
+    """SO_BINDTODEVICE: it is found where mangle is attached to that device only."""
+    snd, mid = port
+    mid.sysctl("bridge/bridge-nf-call-iptables", 0)
+    for where, outcome in (("br0", 6001), ("m0", "reset")):
+        tcp.attach(mid, where, mode="auto", text=ANY)
+        assert tcp_port(snd, mid, "10.77.1.2", device="br0") == outcome
+        ctl.ok("detach", "--all", "--purge", "--force")
+
+
+@pytest.mark.parametrize("where", ("m0", "mv0"))
+def test_macvlan(line, tcp, where):
+    """A child has a MAC address of its own: to the parent its TCP is for another machine."""
+    snd, mid = line.snd, line.mid
+    mid.ip("link add mv0 link m0 type macvlan mode bridge", "address add 10.77.4.2/24 dev mv0", "link set mv0 up")
+    snd.ip("address add 10.77.4.1/24 dev s0")
+    mid.sysctl("ipv4/conf/all/arp_ignore", 1)
+    tcp.attach(mid, where, mode="auto", text=ANY)
+    assert udp_port(snd, mid, "10.77.4.1", "10.77.4.2") == (6001, SHARED)
+    assert tcp_port(snd, mid, "10.77.4.2") == (SHARED if where == "m0" else 6001)
+    assert warned(where, "MAC address of mv0") == (where == "m0")
+    if where == "m0":
+        assert tcp_port(snd, mid, "10.77.1.2") == 6001  # its own address
+
+
+def test_loopback(lab, tcp):
+    ns = lab.ns("a")
+    tcp.attach(ns, "lo", mode="auto", text=ANY)
+    for here in ("127.0.0.1", "::1"):
+        assert udp_port(ns, ns, here, here) == (6001, SHARED)
+        assert tcp_port(ns, ns, here) == SHARED
+    assert warned("lo", "TCP connections that this host makes to itself are not bound")
+    tcp.apply(TEXT)
+    assert not warned("lo", "TCP")
+
+
+def test_vxlan(line, tcp):
+    vxlan(line)
+    tcp.attach(line.mid, "vx0", mode="auto", text=ANY)
+    assert udp_port(line.snd, line.mid, "10.77.3.1", "10.77.3.2") == (6001, SHARED)
+    assert tcp_port(line.snd, line.mid, "10.77.3.2") == 6001
+    assert not warned("vx0", "TCP")
+
+
+TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454d0, 0x400454d8
+CSUM_TSO_USO = 1 | 2 | 4 | 0x20 | 0x40
+UDP_L4 = 5
+
+
+@pytest.mark.parametrize("offload", (False, True), ids=("offload-off", "offload-on"))
+def test_tap_with_trains(lab, mangle, offload):
+    """A guest's train of datagrams comes as one frame, in native mode too: the first tag decides for all of it."""
+    ns = lab.ns("a")
+    with tun(ns, "tap7", IFF_TAP | IFF_VNET_HDR) as f:
+        fcntl.ioctl(f, TUNSETVNETHDRSZ, struct.pack("i", 10))
+        try:
+            fcntl.ioctl(f, TUNSETOFFLOAD, CSUM_TSO_USO if offload else 0)
+        except OSError:
+            pytest.skip("this kernel's tun driver has no UDP segmentation")
+        ns.ip("address add 10.77.1.2/24 dev tap7", f"link set tap7 address {netns.mac_of('m0')} up",
+              f"neigh replace 10.77.1.1 lladdr {netns.mac_of('s0')} dev tap7 nud permanent")
+        mangle.attach(ns, "tap7", text=TEXT)
+        assert warned("tap7", "many datagrams as one frame") == offload
+        if not offload:
+            return
+        frame = netns.craft(b"ABCD".ljust(100, b"a") + b"EFGH".ljust(100, b"b"), src="10.77.1.1", dst="10.77.1.2",
+                            sport=40000, dport=SHARED, macs=("m0", "s0"), checksum="partial")
+        header = netns.VNET.pack(netns.VNET_NEEDS_CSUM, UDP_L4, 42, 100, 34, 6)
+        sockets = {p: ns.udp("10.77.1.2", p) for p in (SHARED, 6001, 6002)}
+        os.write(f, header + frame)
+        got = live.by_port(sockets, 2)
+        assert {p: [d[:4] for d in data] for p, data in got.items()} == {SHARED: [], 6001: [b"ABCD", b"EFGH"], 6002: []}
