@@ -220,6 +220,10 @@ void warn_about_nothing_attached(struct warnings *w, const struct attachment *a,
  * something is attached in. */
 enum service_place { PLACE_ANY, PLACE_ATTACHED, PLACE_NOT_ATTACHED, PLACE_MISSING, PLACE_UNKNOWN };
 enum service_place service_place(const struct service *s, const struct attachment *a, size_t count);
+/* The interfaces that services name and that are not attached, where something is. */
+void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
+		       size_t count);
+bool any_attached(const struct attachment *a, size_t count);
 /* warn_about_services, and what keeps services from changing a packet. */
 void warn_about_running(struct warnings *w, const struct model *m, const struct attachment *a,
 			size_t count);
@@ -227,6 +231,19 @@ void warn_about_running(struct warnings *w, const struct model *m, const struct 
 /* How many connections the flow table has, at most its size. */
 int read_flows(struct store *s, uint64_t *used, struct err *e);
 void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size);
+
+/* ---- what a change brings: cmd_change.c ---- */
+
+/* More entities than this have targets in common, since there are no more ports. */
+#define MANY_TARGETS 65535
+/* Entities that work, and may not be meant: those that are there, of every service. */
+void warn_about_tables(struct warnings *w, const struct model *m);
+/* What is to be said of `to`, and is not of `from`. s: may be NULL. */
+void warn_about_change(struct warnings *w, struct store *s, const struct model *from,
+		       const struct model *to);
+/* The same of one row; same: another with its target, or NULL. */
+void warn_about_row(struct warnings *w, const struct model *m, const struct service *s,
+		    const struct entity *en, const struct entity *same);
 
 /* ---- the interface: cmd_device.c ---- */
 

@@ -135,7 +135,7 @@ void warn_about_attachment(struct warnings *w, struct attachment *a, const struc
 	warn_about_interface(w, a, m);
 }
 
-static bool any_attached(const struct attachment *a, size_t count)
+bool any_attached(const struct attachment *a, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (a[i].attached)
@@ -273,8 +273,8 @@ static void warn_about_place(struct warnings *w, const char *who, const char *na
 }
 
 /* Once for each interface that services name, at the first of them. */
-static void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
-			      size_t count)
+void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
+		       size_t count)
 {
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		const char *name = m->services[i].ifname;

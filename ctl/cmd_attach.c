@@ -177,7 +177,8 @@ static void say_attached(const struct cmd *c, const struct netdev *dev, const bo
 }
 
 static int report_attached(const struct cmd *c, struct store *s, const struct netdev *dev,
-			   const bool *changed, const struct changes *d, bool loaded, struct err *e)
+			   const bool *changed, const struct changes *d, const struct model *loaded,
+			   struct err *e)
 {
 	const struct attachment *first;
 	struct warnings w = {0};
@@ -185,7 +186,7 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 	struct model m;
 	size_t count;
 	int err = read_attachments(s, &a, &count, e);
-	bool any = loaded;
+	bool any = loaded != NULL;
 
 	if (err)
 		return err;
@@ -201,6 +202,8 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 			warn_about_hosts(&w, &w, s, &m, first, 1);
 		warn_about_twice(&w, a, count);
 		warn_about_services(&w, &m);
+		if (loaded)
+			warn_about_tables(&w, loaded);
 		if (c->json)
 			print_changes(d, any, false, store_generation(s));
 		print_warnings(&w);
@@ -236,7 +239,7 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 	if (!err)
 		err = attach_devices(c, s, dev, mode, changed, e);
 	if (!err)
-		err = report_attached(c, s, dev, changed, &d, fresh, e);
+		err = report_attached(c, s, dev, changed, &d, fresh ? wished : NULL, e);
 	else if (fresh) {
 		struct err ignored;
 

@@ -280,8 +280,8 @@ static void print_lines(const struct cmd *c, const struct model *from, const str
 	print_change_lines_end(&lines);
 }
 
-int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
-	    bool lines, struct err *e)
+static int carry_out(const struct cmd *c, struct store *s, const struct model *from,
+		     struct model *to, bool lines, struct err *e)
 {
 	const struct prog_needs were = prog_needs(from), are = prog_needs(to);
 	uint64_t before = s ? store_generation(s) : 0;
@@ -322,6 +322,34 @@ int make_so(const struct cmd *c, struct store *s, const struct model *from, stru
 		print_lines(c, from, to);
 	print_changes(&d, store_generation(s) != before, false, store_generation(s));
 	return 0;
+}
+
+/* A conflict is the fault of what comes to what was there. */
+static void mark_changed(const struct model *from, struct model *to)
+{
+	for (unsigned int i = 0; i < to->service_count; i++) {
+		struct service *s = &to->services[i];
+		const struct service *old = model_find(from, s->name);
+
+		s->changed = !old || !service_same_settings(old, s) ||
+			     (old->keep_entities && !s->keep_entities) ||
+			     !service_same_entities(old, s);
+	}
+}
+
+int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
+	    bool lines, struct err *e)
+{
+	struct warnings w = {0};
+	int ret;
+
+	mark_changed(from, to);
+	warn_about_change(&w, s, from, to);
+	ret = carry_out(c, s, from, to, lines, e);
+	if (ret >= 0)
+		print_warnings(&w);
+	free_warnings(&w);
+	return ret;
 }
 
 /* ---- attachments ---- */

@@ -70,6 +70,20 @@ static int check_fits(const struct cmd *c, const struct entity *en, const struct
 		    *what == 't' ? "TARGET" : "--size", why.text);
 }
 
+static void warn_about_set(struct store *s, const struct model *m, const struct service *svc,
+			   const struct entity *en)
+{
+	struct warnings w = {0};
+	struct entity other;
+	struct err ignored;
+	bool twice = store_entity_count(s, svc->name) <= MANY_TARGETS &&
+		     store_same_target(s, svc->name, en, &other, &ignored) > 0;
+
+	warn_about_row(&w, m, svc, en, twice ? &other : NULL);
+	print_warnings(&w);
+	free_warnings(&w);
+}
+
 int cmd_map_set(const struct cmd *c, struct err *e)
 {
 	struct changes d = {0};
@@ -96,6 +110,8 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 		err = store_set_row(s, svc->name, &en, given(c, OPT(SIZE)), &d, e);
 	if (!err)
 		print_changes(&d, d.added || d.updated, false, store_generation(s));
+	if (!err && (d.added || d.updated))
+		warn_about_set(s, &m, svc, &en);
 	model_free(&m);
 	store_close(s);
 	return err;

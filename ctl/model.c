@@ -617,6 +617,16 @@ static bool same_packets(const struct rule *a, const struct rule *b)
 	return !memcmp(a, b, offsetof(struct rule, service));
 }
 
+/* The one that was changed; of two in a file the later one; else the later by name. */
+static const struct service *at_fault(const struct service *a, const struct service *b)
+{
+	if (a->changed != b->changed)
+		return a->changed ? a : b;
+	if (a->line && b->line)
+		return a->line > b->line ? a : b;
+	return a > b ? a : b;
+}
+
 static int judge_rules(const struct model *m, struct rule *rules, size_t count,
 		       const struct service **at, struct why *why)
 {
@@ -629,12 +639,11 @@ static int judge_rules(const struct model *m, struct rule *rules, size_t count,
 
 		if (!same_packets(&rules[i - 1], &rules[i]))
 			continue;
-		/* Services are sorted, but numbers compare as bytes here: name the later one. */
-		*at = a < b ? b : a;
+		*at = at_fault(a, b);
 		return BECAUSE(why,
 			       "matches the same packets as service '%s' on port %u (give one of "
 			       "them another port, prefix, interface or protocol)",
-			       a < b ? a->name : b->name, (unsigned int)rules[i].port);
+			       *at == a ? b->name : a->name, (unsigned int)rules[i].port);
 	}
 	return 0;
 }
@@ -701,12 +710,12 @@ static int claim_target(struct claims *c, const struct service *s, const struct 
 		c->owner[t->port] = s;
 	if (!other || same_ports(other, s))
 		return 0;
-	*c->at = other < s ? s : other;
+	*c->at = at_fault(other, s);
 	return BECAUSE(
 		c->why,
 		"has target %u like service '%s', on another shared port: replies would not tell "
 		"them apart (give one another target)",
-		(unsigned int)t->port, other < s ? other->name : s->name);
+		(unsigned int)t->port, *c->at == s ? other->name : s->name);
 }
 
 static int claim_targets(struct claims *c, const struct service *s, bool own)
@@ -854,6 +863,19 @@ bool entity_same(const struct entity *a, const struct entity *b)
 {
 	return !compare_tags(a, b) && same_target(&a->target, &b->target) &&
 	       a->has_size == b->has_size && (!a->has_size || same_window(&a->size, &b->size));
+}
+
+bool service_same_entities(const struct service *a, const struct service *b)
+{
+	if (a->keep_entities || b->keep_entities)
+		return true;
+	if (a->entity_count != b->entity_count)
+		return false;
+	for (size_t i = 0; i < a->entity_count; i++)
+		if (memcmp(a->entities[i].tag, b->entities[i].tag, MANGLE_MAX_TAG) ||
+		    !entity_same(&a->entities[i], &b->entities[i]))
+			return false;
+	return true;
 }
 
 struct diff {

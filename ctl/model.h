@@ -69,6 +69,7 @@ struct service {
 	size_t entity_count, entity_room;
 
 	uint32_t line; /* of the file it was read from; 0: none */
+	bool changed;  /* by what model_check is to judge: a conflict is this one's fault */
 };
 
 struct model {
@@ -150,6 +151,8 @@ const char *tag_place_wrong(int32_t offset, unsigned int len);
 /* Same settings, entities aside. Both checked (sorted). */
 bool service_same_settings(const struct service *a, const struct service *b);
 bool entity_same(const struct entity *a, const struct entity *b);
+/* Sorted. Those that are kept are the same as any. */
+bool service_same_entities(const struct service *a, const struct service *b);
 /*
  * Counts what differs, a service like an entity: in `to` only: added; in `from` only: removed;
  * in both, other settings / target or window: updated. A service that goes takes its entities with

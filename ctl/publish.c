@@ -717,19 +717,6 @@ static int read_for(struct store *s, const struct model *m, struct model *runnin
 	return err;
 }
 
-static bool same_entities(const struct service *a, const struct service *b)
-{
-	if (a->keep_entities || b->keep_entities)
-		return true;
-	if (a->entity_count != b->entity_count)
-		return false;
-	for (size_t i = 0; i < a->entity_count; i++)
-		if (memcmp(a->entities[i].tag, b->entities[i].tag, MANGLE_MAX_TAG) ||
-		    !entity_same(&a->entities[i], &b->entities[i]))
-			return false;
-	return true;
-}
-
 int store_check(struct store *s, struct model *m, struct err *e)
 {
 	for (unsigned int i = 0; i < m->service_count; i++) {
@@ -776,7 +763,7 @@ int store_publish(struct store *s, const struct model *m, struct changes *c, str
 		plans[i].before = now ? store_index(s, wished->name) : -1;
 		plans[i].table.fd = -1;
 		plans[i].new_table = !now || now->tag_len != wished->tag_len ||
-				     !same_entities(now, wished);
+				     !service_same_entities(now, wished);
 	}
 	model_free(&running); /* before the tables are built: memory */
 	err = change(s, m, plans, e);
@@ -800,7 +787,9 @@ static int read_to_change(struct store *s, uint32_t index, struct model *m, stru
 		return err;
 	*svc = &m->services[index];
 	service_free(*svc);
-	return store_read_service(s, store_config(s)->info[index].name, *svc, e);
+	err = store_read_service(s, store_config(s)->info[index].name, *svc, e);
+	(*svc)->changed = true;
+	return err;
 }
 
 /* The table has no room for it: build it anew, with the row in it. */

@@ -1280,6 +1280,44 @@ int store_get_row(struct store *s, const char *service, const struct tag *tag, s
 	return err ? err : found;
 }
 
+struct same_target {
+	const struct entity *as;
+	struct entity *out;
+};
+
+static int find_same_target(void *arg, struct table_place at, const struct entity *en)
+{
+	const struct same_target *find = arg;
+
+	(void)at;
+	if (en->target.port != find->as->target.port ||
+	    !memcmp(en->tag, find->as->tag, sizeof(en->tag)))
+		return 0;
+	*find->out = *en;
+	return 1;
+}
+
+int store_same_target(struct store *s, const char *service, const struct entity *as,
+		      struct entity *out, struct err *e)
+{
+	struct same_target find = {as, out};
+	int index = store_index(s, service);
+	struct inner in = {.fd = -1};
+	struct table t;
+	int ret;
+
+	if (index < 0)
+		return no_service(service, e);
+	if (as->target.action != ACTION_PORT)
+		return 0;
+	ret = store_table(s, (uint32_t)index, TABLE_ENTITIES, &in, &t, e);
+	if (ret)
+		return ret;
+	ret = table_each(&t, find_same_target, &find);
+	inner_close(&in);
+	return ret;
+}
+
 static int add_entity(void *arg, struct table_place at, const struct entity *en)
 {
 	struct service *s = arg;

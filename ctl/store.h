@@ -71,6 +71,9 @@ struct row {
 /* 1 found, 0 not, or negative errno. */
 int store_get_row(struct store *s, const char *service, const struct tag *tag, struct row *out,
 		  struct err *e);
+/* Another row with the port that this one has as its target: 1 found, 0 not, or negative errno. */
+int store_same_target(struct store *s, const char *service, const struct entity *as,
+		      struct entity *out, struct err *e);
 /* Deletes one row; 1 deleted, 0 was not there, or negative errno. */
 int store_del_row(struct store *s, const char *service, const struct tag *tag, struct err *e);
 

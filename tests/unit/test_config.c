@@ -320,8 +320,8 @@ static const struct {
 	{WEB "    ports: [1]\n", 8, "key 'ports' twice: already given in line 5"},
 	{WEB WEB, 8, "key 'version' twice: already given in line 1"},
 	{WEB NAME_WEB TAG4 SIZE, 8, "service 'web' twice: already given in line 3"},
-	{WEB "  - name: api\n    protocol: udp\n    ports: [1, 5000]\n" TAG4 SIZE, 3,
-	 "service 'web': matches the same packets as service 'api' on port 5000 (give one of them "
+	{WEB "  - name: api\n    protocol: udp\n    ports: [1, 5000]\n" TAG4 SIZE, 8,
+	 "service 'api': matches the same packets as service 'web' on port 5000 (give one of them "
 	 "another port, prefix, interface or protocol)"},
 
 	{HEAD "  - name: [web]\n", 3, "name: this is a list where text belongs"},
@@ -409,7 +409,7 @@ static const struct {
 	 "unknown: 5999 is outside of 6000-6999, the targets of service web"},
 	{WEB "    reply: true\n    unknown: 9\n"
 	     "  - name: api\n    protocol: udp\n    ports: [1]\n    unknown: 9\n" TAG4 SIZE,
-	 3, "service 'web': has target 9 like service 'api', on another shared port: "},
+	 10, "service 'api': has target 9 like service 'web', on another shared port: "},
 
 	{"version: 1\nflows: 1023\nservices: []\n", 2,
 	 "flows: '1023' must be a whole number from 1024 to 4194304"},

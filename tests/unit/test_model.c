@@ -197,6 +197,49 @@ START_TEST(overlap)
 }
 END_TEST
 
+/* Whose fault it is: of what is changed, else of what is later in a file, else of the later name.
+ */
+static const struct {
+	bool a_changed, b_changed;
+	unsigned int a_line, b_line;
+	const char *at;
+} faults[] = {
+	{false, false, 0, 0, "b"}, {true, false, 0, 0, "a"}, {false, true, 0, 0, "b"},
+	{true, true, 0, 0, "b"},   {true, true, 9, 3, "a"},  {true, true, 3, 9, "b"},
+	{false, true, 9, 3, "b"},  {true, false, 9, 0, "a"}, {false, false, 9, 0, "b"},
+};
+
+START_TEST(blames)
+{
+	const struct wish a = {.name = "a"}, b = {.name = "b"}, c = {.name = "c", .ports = "7"};
+	char want[64];
+	struct model m;
+	struct err e;
+
+	for (int targets = 0; targets < 2; targets++) {
+		model_init(&m);
+		add(&m, &a);
+		add(&m, targets ? &c : &b);
+		strcpy(m.services[1].name, "b");
+		for (int i = 0; i < 2; i++) {
+			m.services[i].reply = targets;
+			m.services[i].unknown = (struct target){ACTION_PORT, 9};
+		}
+		m.services[0].changed = faults[_i].a_changed;
+		m.services[1].changed = faults[_i].b_changed;
+		m.services[0].line = faults[_i].a_line;
+		m.services[1].line = faults[_i].b_line;
+		ck_assert_int_eq(model_check(&m, &e), -EINVAL);
+		snprintf(want, sizeof(want), "%s: checking the service: %s", faults[_i].at,
+			 targets ? "has target 9 like service" : "matches the same packets as");
+		ck_assert_msg(!strncmp(e.line, want, strlen(want)), "%s", e.line);
+		ck_assert_ptr_nonnull(
+			strstr(e.line, *faults[_i].at == 'a' ? "service 'b'" : "service 'a'"));
+		model_free(&m);
+	}
+}
+END_TEST
+
 /* 1,024 services, each with everything it may have, and none like another. */
 static void add_many(struct model *m, unsigned int count)
 {
@@ -1261,6 +1304,7 @@ int main(void)
 	TCase *tc = tcase_create("model");
 
 	tcase_add_loop_test(tc, overlap, 0, COUNT_OF(pairs));
+	tcase_add_loop_test(tc, blames, 0, COUNT_OF(faults));
 	tcase_add_test(tc, most_services);
 	tcase_add_test(tc, too_many_services);
 	tcase_add_loop_test(tc, refuses, 0, COUNT_OF(bad));
