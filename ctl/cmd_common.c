@@ -311,6 +311,8 @@ static int carry_out(const struct cmd *c, struct store *s, const struct model *f
 	err = prog_sessions(s, (struct prog_needs){were.in || are.in, were.out || are.out}, e);
 	if (err)
 		return err;
+	store_describe(s, "%s%s%s%s", c->name, c->argc ? " " : "", c->argc ? c->argv[0] : "",
+		       c->argc > 1 ? " ..." : "");
 	err = store_publish(s, to, &d, e);
 	if (err) {
 		prog_sessions(s, were, &ignored);

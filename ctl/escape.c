@@ -87,3 +87,22 @@ size_t escape_span(const char *text, size_t len)
 		n++;
 	return n;
 }
+
+void escape_string(const char *text, char *to, size_t room)
+{
+	size_t left = strlen(text), len = 0;
+	char one[ESCAPED_SIZE];
+
+	while (left) {
+		size_t n = escape_char(text, left, one);
+		size_t more = strlen(one);
+
+		if (len + more >= room)
+			break;
+		memcpy(to + len, one, more);
+		len += more;
+		text += n;
+		left -= n;
+	}
+	to[len] = '\0';
+}

@@ -20,5 +20,7 @@
 size_t escape_char(const char *text, size_t len, char to[ESCAPED_SIZE]);
 /* Returns how many bytes of text are printable ASCII, which stays as it is, before any other. */
 size_t escape_span(const char *text, size_t len);
+/* All of a string, or as much as there is room for. */
+void escape_string(const char *text, char *to, size_t room);
 
 #endif

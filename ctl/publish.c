@@ -16,6 +16,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "escape.h"
+#include "parse.h"
 #include "store_internal.h"
 
 /* ---- helpers ---- */
@@ -32,19 +35,55 @@ static void set_dirty(struct store *s, bool dirty)
 	__atomic_store_n(&store_config(s)->dirty, dirty, __ATOMIC_RELEASE);
 }
 
+void store_describe(struct store *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->what, sizeof(s->what), fmt, ap);
+	va_end(ap);
+}
+
 void store_log(const struct store *s, const struct changes *c, const char *what)
 {
 	const char *user = getenv("SUDO_USER");
+	char shown[1024], who[256];
 
 	if (s->private)
 		return;
+	escape_string(*s->what ? s->what : what, shown, sizeof(shown));
+	escape_string(user ? user : "", who, sizeof(who));
 	openlog("mangle-ctl", LOG_PID, LOG_DAEMON);
 	syslog(LOG_NOTICE,
-	       "uid %u%s%s%s: %s: added %llu, removed %llu, updated %llu, generation %llu",
-	       getuid(), user ? " (sudo by " : "", user ? user : "", user ? ")" : "", what,
-	       (unsigned long long)c->added, (unsigned long long)c->removed,
-	       (unsigned long long)c->updated, (unsigned long long)store_generation(s));
+	       "%s%suid %u%s: %s: added %llu, removed %llu, updated %llu, generation %llu", who,
+	       user ? " (" : "", getuid(), user ? ")" : "", shown, (unsigned long long)c->added,
+	       (unsigned long long)c->removed, (unsigned long long)c->updated,
+	       (unsigned long long)store_generation(s));
 	closelog();
+}
+
+static const char *format_row(const struct entity *en, char text[32])
+{
+	char target[TARGET_TEXT_SIZE];
+	size_t len = (size_t)snprintf(text, 32, "%s", format_target(&en->target, target));
+
+	if (en->has_size)
+		snprintf(text + len, 32 - len, " %u:%u", en->size.min, en->size.max);
+	return text;
+}
+
+/* "map set telemetry ABCD -> 6002 (was 6001)"; old and new: NULL where there is none. */
+static void describe_row(struct store *s, uint32_t index, const struct entity *old,
+			 const struct entity *new)
+{
+	const struct mangle_config *c = store_config(s);
+	const struct entity *en = new ? new : old;
+	char tag[TAG_TEXT_SIZE], was[32], is[32];
+
+	store_describe(s, "map %s %s %s%s%s%s%s%s", new ? "set" : "del", c->info[index].name,
+		       format_tag(en->tag, c->service[index].tag_len, tag), new ? " -> " : "",
+		       new ? format_row(new, is) : "", old ? " (was " : "",
+		       old ? format_row(old, was) : "", old ? ")" : "");
 }
 
 static uint64_t random_seed(void)
@@ -857,17 +896,21 @@ static int set_row_anew(struct store *s, uint32_t index, const struct entity *en
 	err = read_to_change(s, index, &m, &svc, e);
 	now = err ? NULL : service_find_entity(svc, &tag);
 	if (now) {
+		const struct entity old = *now;
+
 		now->target = en->target;
 		if (set_size) {
 			now->has_size = en->has_size;
 			now->size = en->size;
 		}
+		describe_row(s, index, &old, now);
 	} else if (!err) {
 		struct entity added = *en;
 
 		added.has_size &= set_size;
 		if (!added.has_size)
 			added.size = (struct window){0, 0};
+		describe_row(s, index, NULL, &added);
 		err = service_add_entity(svc, &added, e);
 		if (!err)
 			service_sort_entities(svc, &twice);
@@ -894,6 +937,7 @@ static int del_row_anew(struct store *s, uint32_t index, const struct tag *tag, 
 	if (now) {
 		size_t behind = (size_t)(svc->entities + svc->entity_count - (now + 1));
 
+		describe_row(s, index, now, NULL);
 		memmove(now, now + 1, behind * sizeof(*now));
 		svc->entity_count--;
 		ret = publish_checked(s, &m, &c, e);
@@ -913,7 +957,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		  struct changes *c, struct err *e)
 {
 	struct inner in = {.fd = -1};
-	struct entity wished = *en;
+	struct entity wished = *en, now = {0};
 	struct table_place at;
 	struct table t;
 	uint32_t index;
@@ -930,8 +974,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 	}
 	found = table_find(&t, en->tag, &at);
 	if (found && table_value(&t, at)) {
-		struct entity now = {0};
-
+		memcpy(now.tag, en->tag, sizeof(now.tag));
 		entity_from_value(table_value(&t, at), &now);
 		if (!set_size) {
 			wished.has_size = now.has_size;
@@ -949,6 +992,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		wished.has_size = false;
 		wished.size = (struct window){0, 0};
 	}
+	describe_row(s, index, c->updated ? &now : NULL, &wished);
 	set_dirty(s, true);
 	if (!found)
 		err = table_claim(&t, wished.tag, &at);
@@ -984,6 +1028,11 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 		return del_row_anew(s, index, tag, e);
 	}
 	if (found) {
+		struct entity old = {0};
+
+		memcpy(old.tag, tag->bytes, sizeof(old.tag));
+		entity_from_value(table_value(&t, at), &old);
+		describe_row(s, index, &old, NULL);
 		set_dirty(s, true);
 		table_store(&t, at, 0);
 		done_in_place(s);

@@ -140,7 +140,9 @@ bool store_is_migrating(const struct store *s);
 int store_migrated(struct store *s, struct err *e);
 /* No program runs on its maps: those of the older layout version are the ones that stay. */
 void store_not_migrated(struct store *s);
-/* One line to syslog, and what it says of who: see print_changes. */
+/* What the next change is, in the words of the command line, for its line of syslog. */
+void store_describe(struct store *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* One line to syslog: who, what (unless it was described), how many; see print_changes. */
 void store_log(const struct store *s, const struct changes *c, const char *what);
 
 #endif

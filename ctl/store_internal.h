@@ -36,6 +36,7 @@ struct store {
 	struct inner config_inner;
 	struct mangle_stats *stats_memory;
 	size_t stats_size;
+	char what[256];		     /* is being done, for store_log; "": not told */
 	struct migration *migration; /* from an older layout version, while there is one */
 };
 

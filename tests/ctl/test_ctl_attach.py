@@ -566,10 +566,18 @@ def test_one_line_to_syslog_for_every_change(one):
                 return lines
 
         try:
-            for argv in (["map", "set", "ABCD", "6001"], ["map", "del", "ABCD"],
-                         ["service", "set", "telemetry", "--invalid", "drop"], ["apply", str(one)]):
+            for argv, what in (
+                    (["map", "set", "ABCD", "6001"], "map set telemetry ABCD -> 6001: added 1"),
+                    (["map", "set", "ABCD", "6002", "--size", "5:9"], "map set telemetry ABCD -> 6002 5:9 (was 6001): added 0"),
+                    (["map", "del", "ABCD"], "map del telemetry ABCD (was 6002 5:9): added 0, removed 1"),
+                    (["service", "set", "telemetry", "--reply", "on"], "service set telemetry: "),
+                    (["map", "set", "ABCD", "6001"], "map set telemetry ABCD -> 6001: added 1"),
+                    (["map", "set", "ABCD", "6002"], "map set telemetry ABCD -> 6002 (was 6001): added 0"),
+                    (["map", "del", "ABCD"], "map del telemetry ABCD (was 6002): added 0, removed 1"),
+                    (["apply", str(one)], f"apply {one}: ")):
                 lines = logged(*argv)
                 assert len(lines) == 1 and b"mangle" in lines[0] and b"\n" not in lines[0].rstrip(b"\n"), (argv, lines)
+                assert what.encode() in lines[0] and b"uid 0" in lines[0], (argv, lines)
             for argv in (["apply", str(one)], ["map", "list"], ["map", "set", "ABCD", "0"], ["map", "del", "ABCD"],
                          ["map", "load", "/dev/null"], ["apply", str(one), "--check"]):
                 assert logged(*argv) == [], argv
