@@ -378,7 +378,8 @@ def test_upgrade_says_from_what_to_what(one, world):
     own = build()
     assert re.fullmatch("[0-9a-f]{8}", own)
     g = ctl.generation()
-    assert ctl.change("upgrade") == {"changed": False, "added": 0, "removed": 0, "updated": 0, "generation": g}
+    answer = ctl.change("upgrade")
+    assert answer["changed"] is False and answer["generation"] == g
     assert ok("upgrade").out == f"veth0: has this build already ({own})\nnothing to change\n"
     if not shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin"):
         pytest.skip("wants bpftool")
