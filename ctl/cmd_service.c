@@ -157,17 +157,6 @@ static int check_same(const struct cmd *c, struct store *s, struct service *wish
 	return err;
 }
 
-/* What the change just made allows, and is hardly what was meant. */
-static void warn_about_service(struct service *svc)
-{
-	const struct model alone = {.services = svc, .service_count = 1};
-	struct warnings w = {0};
-
-	warn_about_services(&w, &alone);
-	print_warnings(&w);
-	free_warnings(&w);
-}
-
 static int add(const struct cmd *c, struct store *s, struct service *wished, struct err *e)
 {
 	struct model from, to;
@@ -186,8 +175,6 @@ static int add(const struct cmd *c, struct store *s, struct service *wished, str
 		ret = model_add(&to, wished, e);
 	if (!ret)
 		ret = make_so(c, s, &from, &to, false, e);
-	if (!ret)
-		warn_about_service(wished);
 out:
 	model_free(&from);
 	model_free(&to);
@@ -240,8 +227,6 @@ static int set(const struct cmd *c, struct store *s, struct err *e)
 	}
 	if (!ret)
 		ret = make_so(c, s, &from, &to, false, e);
-	if (!ret)
-		warn_about_service(model_find(&to, name));
 	model_free(&from);
 	model_free(&to);
 	return ret;
