@@ -923,23 +923,29 @@ struct counts changed_entities(const struct changes *c)
 	};
 }
 
-/* One of the two is NULL. */
-static void diff_all(struct diff *d, const struct service *old, const struct service *new)
+/* A service, and an entity where one is meant; NULL: neither. */
+static struct changed thing(const struct service *s, const struct entity *en)
 {
-	const struct service *s = old ? old : new;
-	size_t i;
+	return (struct changed){.service = s, .entity = en};
+}
 
-	tell(d, (struct changed){.service = old}, (struct changed){.service = new});
-	for (i = 0; i < s->entity_count; i++)
-		tell(d, (struct changed){.service = old, .entity = old ? &s->entities[i] : NULL},
-		     (struct changed){.service = new, .entity = new ? &s->entities[i] : NULL});
+/* The service and its entities have come, or have gone. */
+static void diff_all(struct diff *d, const struct service *s, bool come)
+{
+	const struct changed none = thing(NULL, NULL);
+
+	for (size_t i = 0; i <= s->entity_count; i++) {
+		struct changed it = thing(s, i ? &s->entities[i - 1] : NULL);
+
+		tell(d, come ? none : it, come ? it : none);
+	}
 }
 
 static void diff_entities(struct diff *d, const struct service *from, const struct service *to)
 {
 	/* Tags of another length are other tags, also where the bytes behind them are 0. */
 	bool other_tags = from->tag_len != to->tag_len;
-	const struct changed none = {.service = NULL};
+	const struct changed none = thing(NULL, NULL);
 	size_t i = 0, j = 0;
 
 	while (i < from->entity_count || j < to->entity_count) {
@@ -950,12 +956,11 @@ static void diff_entities(struct diff *d, const struct service *from, const stru
 		if (!order && other_tags)
 			order = -1;
 		if (order < 0)
-			tell(d, (struct changed){.service = from, .entity = old}, none);
+			tell(d, thing(from, old), none);
 		else if (order > 0)
-			tell(d, none, (struct changed){.service = to, .entity = new});
+			tell(d, none, thing(to, new));
 		else if (!entity_same(old, new))
-			tell(d, (struct changed){.service = from, .entity = old},
-			     (struct changed){.service = to, .entity = new});
+			tell(d, thing(from, old), thing(to, new));
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -964,7 +969,7 @@ static void diff_entities(struct diff *d, const struct service *from, const stru
 static void diff_service(struct diff *d, const struct service *from, const struct service *to)
 {
 	if (!service_same_settings(from, to))
-		tell(d, (struct changed){.service = from}, (struct changed){.service = to});
+		tell(d, thing(from, NULL), thing(to, NULL));
 	if (!from->keep_entities && !to->keep_entities)
 		diff_entities(d, from, to);
 }
@@ -972,23 +977,24 @@ static void diff_service(struct diff *d, const struct service *from, const struc
 void model_diff(const struct model *from, const struct model *to, struct changes *c, change_fn each,
 		void *arg)
 {
+	const struct changed old_flows = {.flows = model_flows(from)};
+	const struct changed new_flows = {.flows = model_flows(to)};
 	struct diff d = {.c = c, .each = each, .arg = arg};
 	unsigned int i = 0, j = 0;
 
 	memset(c, 0, sizeof(*c));
-	c->flows = model_flows(from) != model_flows(to);
+	c->flows = old_flows.flows != new_flows.flows;
 	if (c->flows)
-		tell(&d, (struct changed){.flows = model_flows(from)},
-		     (struct changed){.flows = model_flows(to)});
+		tell(&d, old_flows, new_flows);
 	while (i < from->service_count || j < to->service_count) {
 		const struct service *old = i < from->service_count ? &from->services[i] : NULL;
 		const struct service *new = j < to->service_count ? &to->services[j] : NULL;
 		int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
 
 		if (order < 0)
-			diff_all(&d, old, NULL);
+			diff_all(&d, old, false);
 		else if (order > 0)
-			diff_all(&d, NULL, new);
+			diff_all(&d, new, true);
 		else
 			diff_service(&d, old, new);
 		i += order <= 0;
