@@ -290,7 +290,7 @@ def test_flow_table_comes_with_the_first_service(connections, fresh):
     unchanged()
 
 
-def test_a_full_flow_table_is_said(connections):
+def test_a_full_flow_table_is_said(connections, fresh):
     ok("apply", "-", stdin=document(service("t", protocol="tcp"), flows=1024))
     number, _ = flow_table()
 
