@@ -63,7 +63,8 @@ def test_hardened(debian):
         pytest.skip("systemd-analyze is not installed")
     r = command("systemd-analyze", f"--root={debian}", "security", "--offline=yes", "--no-pager", "mangle@eth0.service")
     score = re.search(r"exposure level for \S+: ([\d.]+)", r.stdout)
-    assert score and float(score[1]) <= 2.0, r
+    # 0.5 of it: without CAP_SYS_PTRACE and with ProtectProc= it would not see who has connections elsewhere
+    assert score and float(score[1]) <= 2.5, r
 
 
 def test_upgrade_remove_purge(debian, deb, tmp_path):
@@ -91,5 +92,4 @@ def test_upgrade_remove_purge(debian, deb, tmp_path):
 @pytest.mark.parametrize("name", ["telemetry", "tcp", "trial"])
 def test_examples(name):
     """As far as can be told without a kernel: nothing is loaded, so whatever is right would be added."""
-    r = ctl.run("apply", "--check", ctl.REPO / "deploy" / "examples" / f"{name}.yaml")
-    assert r.status == 0 and "added" in r.out, r
+    assert ctl.js("apply", "--check", ctl.REPO / "deploy" / "examples" / f"{name}.yaml")["added"]
