@@ -430,13 +430,13 @@ static void check_mode(struct doctor *d, const char *name, const struct netdev_x
 static void check_mtu(struct doctor *d, const struct netdev *dev, const struct netdev_xdp *xdp,
 		      bool may_probe)
 {
-	if (dev->mtu <= LINEAR_MTU || !may_probe)
-		say(d, dev->name, CHECK_OK, "MTU %u", dev->mtu);
-	else if (!(d->features.frags && d->features.load_bytes))
+	bool large = dev->mtu > LINEAR_MTU && may_probe;
+
+	if (large && !(d->features.frags && d->features.load_bytes))
 		say(d, dev->name, CHECK_WARN,
 		    "MTU %u: this kernel may refuse native mode, and large frames are not looked into (ip link set %s mtu 1500)",
 		    dev->mtu, dev->name);
-	else if (xdp->native && !xdp->several_buffers)
+	else if (large && xdp->native && !xdp->several_buffers)
 		say(d, dev->name, CHECK_WARN,
 		    "MTU %u: its driver takes no frames of several buffers in native mode, and may refuse it (ip link set %s mtu 1500)",
 		    dev->mtu, dev->name);

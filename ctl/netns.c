@@ -64,12 +64,10 @@ static int enter_path(const char *path, uint64_t inode)
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
-	if (fstat(fd, &st))
+	if (fstat(fd, &st) || (!(inode && st.st_ino != inode) && setns(fd, CLONE_NEWNET)))
 		ret = -errno;
 	else if (inode && st.st_ino != inode)
 		ret = 0;
-	else if (setns(fd, CLONE_NEWNET))
-		ret = -errno;
 	close(fd);
 	return ret;
 }

@@ -286,8 +286,8 @@ static int refuse_capitals(const char *s, struct why *why)
 {
 	const char *word = *s == '0' ? "0x" : (*s | ' ') == 'h' ? "hex:" : "text:";
 
-	return no(why, "begins like %s (write %s..., or text:%.3s... where it is text)", word, word,
-		  s);
+	return no(why, "begins like %s (write %s..., or text:%.*s... where it is text)", word, word,
+		  (int)strlen(word), s);
 }
 
 int parse_tag(const char *s, struct tag *out, struct why *why)

@@ -16,11 +16,11 @@ static const char *address_of(const struct explanation *x, unsigned int which, b
 			      char buf[ADDRESS_SIZE])
 {
 	const bool v6 = x->said.family == 6;
+	const uint8_t *address = which ? &x->addresses[v6 ? 16 : 4] : x->addresses;
 
 	brackets &= v6;
 	*buf = '[';
-	inet_ntop(v6 ? AF_INET6 : AF_INET, x->addresses + which * (v6 ? 16 : 4), buf + brackets,
-		  INET6_ADDRSTRLEN);
+	inet_ntop(v6 ? AF_INET6 : AF_INET, address, buf + brackets, INET6_ADDRSTRLEN);
 	if (brackets)
 		strcat(buf, "]");
 	return buf;

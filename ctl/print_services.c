@@ -10,7 +10,7 @@
 #include "terminal.h"
 
 /* The longest: 8 prefixes. */
-#define SETTING_SIZE (MANGLE_MAX_PREFIXES * PREFIX_TEXT_SIZE)
+#define SETTING_SIZE ((size_t)MANGLE_MAX_PREFIXES * PREFIX_TEXT_SIZE)
 
 /* ---- settings as text ---- */
 

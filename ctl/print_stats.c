@@ -53,7 +53,8 @@ static void json_report(const struct stats_report *r)
 		json_object_set_new(by_name, r->services[i].name,
 				    json_stats(&r->services[i].stats));
 	json_object_set_new(j, "services", by_name);
-	json_object_set_new(j, "time", json_real(r->time));
+	if (r->watch)
+		json_object_set_new(j, "time", json_real(r->time));
 	dump_json_line(j);
 }
 

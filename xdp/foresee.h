@@ -39,8 +39,7 @@ static __always_inline enum mangle_reason foresee(struct pkt *p)
 	return REASON_NONE;
 }
 
-/* And whether there is a socket for it: one that listens, or, where the connection has been made
- * since, its own, alive or closed a moment ago. */
+/* And whether somebody listens. */
 static __always_inline enum mangle_reason
 foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
 {
@@ -48,8 +47,8 @@ foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict 
 		return reason;
 	reason = conclude_first(p, reason, verdict);
 	if (*verdict == VERDICT_ANSWERED ||
-	    socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) !=
-		    SOCKET_NONE)
+	    socket_state(p, *verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port) ==
+		    SOCKET_LISTENING)
 		return reason;
 	*verdict = VERDICT_ANSWERED;
 	return REASON_TCP_RESET;

@@ -119,7 +119,7 @@ def test_a_change_whose_answer_cannot_be_written(load, world, stdout, json):
             (["upgrade"], "upgraded veth0"), (["detach", "--all", "--purge"], "detached veth0")):
         if argv == ["upgrade"]:
             ctl.of_another_build()
-        r = into([*json, *argv], stdout, stdin=b"AAAA 6001\nBBBB 6002\n" if "-" in argv else None)
+        r = into([*json, *argv], stdout, stdin=b"AAAA 6003\nBBBB 6002\n" if "-" in argv else None)
         assert r.status == 1, r
         assert "standard output: writing: " in ctl.check_error_line(r), r
         left = ctl.generation() if ctl.pins() else 0
@@ -455,7 +455,7 @@ def test_watch_has_rates_and_the_time(counted, world):
     assert 80 <= int(table(second)["telemetry"][0][1]) <= 100 and table(third)["telemetry"][0][1] == "0"
     times = [r["time"] for r in map(json.loads, watch("-j").splitlines())]
     assert abs(times[0] - time.time()) < 60 and all(0.9 < b - a < 5 for a, b in zip(times, times[1:])) and len(times) >= 2
-    assert isinstance(js("stats")["time"], float)
+    assert "time" not in js("stats"), "two answers about the same counters are the same"
 
 
 def test_watch_stays_on_the_terminal(load):

@@ -87,7 +87,7 @@ class Machine:
 
     def sh(self, script):
         """Runs a script in it, whose output and standard error come as one."""
-        return command("nsenter", "--target", self.init, "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        return command("nsenter", "--target", self.init, "--all", "--root", "--wd", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                        "LC_ALL=C.UTF-8", "SYSTEMD_PAGER=", "sh", "-c", script)
 
     def ok(self, script):

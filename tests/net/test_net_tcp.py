@@ -101,29 +101,6 @@ def segments(capture, source):
 
 # --- a connection ---------------------------------------------------------------------------------
 
-def test_explain_while_the_connection_lives(pair, mangle):
-    """A capture of it says what has become of it, while it lives and a moment after, and not that nobody listens."""
-    mangle.attach(pair.srv, "m0", text=text())
-    client = pair.client(4), pair.server(4)
-    listener = talk.listeners(pair.srv, client[1], TARGETS[b"ABCD"])[TARGETS[b"ABCD"]]
-    captured = netns.Capture(pair.cli, "s0", outgoing=True)
-    connection = talk.connect(pair.cli, client[1])
-    server = talk.begin(connection, listener, b"ABCD first")
-
-    def said(data):
-        return ctl.ok("-n", pair.srv.name, "explain", "--hex", data.hex(), "-j").json()
-
-    def first():
-        return next(c.frame for c in captured.frames() if netns.read(c.frame).payload)
-
-    data = first()
-    for moment in ("alive", "closed"):
-        assert (said(data)["reason"], said(data)["new_port"]) == ("tcp_bound", TARGETS[b"ABCD"]), moment
-        server.close()
-        connection.close()
-    listener.close()
-
-
 @mode_param
 @offload_param
 def test_connection(pair, mangle, mode, offload):

@@ -66,6 +66,7 @@ static void add(struct model *m, const struct wish *w, unsigned int number)
 	s.saddr_count = add_prefix(w->saddr, s.saddr);
 	if (w->ifname)
 		snprintf(s.ifname, sizeof(s.ifname), "%s", w->ifname);
+	s.size = (struct window){.min = 4, .max = 1400};
 	s.tag_len = 4;
 	ck_assert_int_eq(model_add(m, &s, &e), 0);
 }
