@@ -22,17 +22,17 @@ PKG_CONFIG ?= pkg-config
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool /sbin/bpftool) bpftool)
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow
-CTL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMANGLE_VERSION='"$(VERSION)"' $(WARN) -I$(B) \
+CTL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DMANGLE_VERSION='"$(VERSION)"' $(WARN) -I$(B) -Ictl \
 	$(shell $(PKG_CONFIG) --cflags libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
 CTL_LIBS = -lxdp -lbpf -lelf -lz -lyaml -ljansson -lpcap -lm \
 	$(shell $(PKG_CONFIG) --libs libnl-3.0 libnl-genl-3.0 libnl-route-3.0 2>/dev/null)
 BPF_CFLAGS = -target bpf -O2 -g $(WARN) -mcpu=v3 \
 	-I/usr/include/$(shell $(CC) -print-multiarch)
 
-CTL_SRC := $(wildcard ctl/*.c)
+CTL_SRC := $(wildcard ctl/*/*.c)
 CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
 # Everything but main, for tests.
-LIB_OBJ := $(filter-out $(B)/ctl/main.o,$(CTL_OBJ))
+LIB_OBJ := $(filter-out $(B)/ctl/cli/main.o,$(CTL_OBJ))
 
 .PHONY: help
 help:
@@ -91,7 +91,7 @@ VECTOR_OBJ := $(VECTOR_SRC:%.c=$(B)/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT := $(UNIT_SRC:tests/unit/test_%.c=$(B)/tests/unit-%)
 # What unit tests judge: no kernel, no libbpf. Built anew under the sanitizers.
-UNIT_LIB := ctl/escape.c ctl/err.c ctl/suggest.c ctl/parse.c ctl/model.c ctl/config.c ctl/table.c ctl/classify.c
+UNIT_LIB := ctl/model/escape.c ctl/model/err.c ctl/cli/suggest.c ctl/model/parse.c ctl/model/model.c ctl/files/config.c ctl/kernel/table.c ctl/kernel/classify.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 $(VECTOR_OBJ) $(B)/tests/ctl/clsact.o: $(B)/%.o: %.c | $(SKEL)
@@ -133,7 +133,7 @@ $(OTHER_BUILDS): $(B)/tests/%/build/mangle-ctl: tests/proof/builds.py $(B)/mangl
 # The program against an oracle, which knows nothing of xdp/.
 DIFF_SRC := $(wildcard tests/diff/*.c)
 
-$(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*.h maps/*.h) $(LIB_OBJ)
+$(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*/*.h maps/*.h) $(LIB_OBJ)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -o $@ $(DIFF_SRC) $(LIB_OBJ) $(CTL_LIBS)
@@ -182,7 +182,7 @@ run-proof: build-tests
 # Coverage-guided fuzzing: a target is a file of tests/fuzz/ that has LLVMFuzzerTestOneInput.
 FUZZ_TARGETS := parse table config capture packet session
 FUZZ := $(FUZZ_TARGETS:%=$(B)/tests/fuzz-%)
-FUZZ_OBJ := $(addprefix $(B)/fuzz/,$(UNIT_LIB:%.c=%.o) ctl/capture.o ctl/pcapng.o tests/fuzz/files.o tests/fuzz/services.o)
+FUZZ_OBJ := $(addprefix $(B)/fuzz/,$(UNIT_LIB:%.c=%.o) ctl/files/capture.o ctl/files/pcapng.o tests/fuzz/files.o tests/fuzz/services.o)
 # The programs read packets where words lie across their boundaries, as BPF may.
 $(addprefix $(B)/fuzz/tests/fuzz/,packet.o session.o): FUZZ_CFLAGS = -Itests/fuzz/host \
 	-fno-sanitize=alignment -Wno-unknown-attributes
@@ -323,7 +323,7 @@ run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
 
 # ---- lint ----
 
-C_FILES := $(wildcard ctl/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
+C_FILES := $(wildcard ctl/*/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
 SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tests/* tests/*/* bench/* 2>/dev/null | grep -v "\.md$$" | sort -u)
 
 .PHONY: lint run-lint

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# fish completion for mangle-ctl: mangle-ctl itself knows what fits, see ctl/complete.c.
+# fish completion for mangle-ctl: mangle-ctl itself knows what fits, see ctl/cli/complete.c.
 
 function __mangle_ctl_complete
 	set -l words (commandline -opc)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../ctl/prog_internal.h"
+#include "../../ctl/kernel/prog_internal.h"
 
 int main(int argc, char **argv)
 {

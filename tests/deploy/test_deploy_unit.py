@@ -63,7 +63,7 @@ def test_upgrade(tmp_path):
         assert called in (False, "--wait 30 upgrade\n")
         return r.returncode, bool(called)
 
-    source = "".join(p.read_text(encoding="utf-8") for p in (ctl.REPO / "ctl").glob("*.c"))
+    source = "".join(p.read_text(encoding="utf-8") for p in (ctl.REPO / "ctl").glob("*/*.c"))
     said = re.search(r'"%s: (the program on it is of another build [^"]*)"', source)[1]
     assert run(0, "", 0, True) == (0, False)
     assert run(0, f"mangle-ctl: warning: eth0: {said}", 0, True) == (0, True)

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../ctl/config.h"
-#include "../../ctl/prog.h"
-#include "../../ctl/store_internal.h"
+#include "../../ctl/files/config.h"
+#include "../../ctl/kernel/prog.h"
+#include "../../ctl/kernel/store_internal.h"
 #include "frames.h"
 #include "oracle.h"
 #include "services.h"

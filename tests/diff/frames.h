@@ -4,7 +4,7 @@
 #define DIFF_FRAMES_H
 
 #include "chance.h"
-#include "../../ctl/model.h"
+#include "../../ctl/model/model.h"
 
 #define FRAME_MIN 14 /* the kernel runs none that is shorter */
 /* The kernel gives no program what lies behind, so no tag or checksum can be there. */

@@ -6,7 +6,7 @@
 #ifndef DIFF_ORACLE_H
 #define DIFF_ORACLE_H
 
-#include "../../ctl/model.h"
+#include "../../ctl/model/model.h"
 
 struct judgement {
 	enum mangle_reason reason;

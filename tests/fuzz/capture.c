@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Captures: every packet that can be explained is all there, an Ethernet frame, and the same when
  * it is written and read again; of every other one it is said why not. */
-#include "../../ctl/capture.h"
+#include "../../ctl/files/capture.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -3,11 +3,11 @@
  * Configuration files: one that is taken can run, and is the same when it is saved and read again.
  * What follows the last NUL byte is the file that any entities-file names.
  */
-#include "../../ctl/config.h"
+#include "../../ctl/files/config.h"
 
 #include <errno.h>
 
-#include "../../ctl/classify.h"
+#include "../../ctl/kernel/classify.h"
 #include "fuzz.h"
 
 static void check_same(const struct model *a, const struct model *b)

@@ -9,7 +9,7 @@
 #define HOST_PROGRAM "../../xdp/mangle.bpf.c"
 #include "program.h"
 
-#include "../../ctl/parse.h"
+#include "../../ctl/model/parse.h"
 #include "fuzz.h"
 #include "memory.h"
 #include "replay.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Everything that is typed: what is taken means the same when it is printed and read again. */
-#include "../../ctl/parse.h"
+#include "../../ctl/model/model.h"
+#include "../../ctl/model/parse.h"
 
 #include <inttypes.h>
 

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "../../ctl/classify.h"
-#include "../../ctl/config.h"
+#include "../../ctl/kernel/classify.h"
+#include "../../ctl/files/config.h"
 #include "fuzz.h"
 
 #define CLASSIFIER (MANGLE_TABLE_SLOTS - 1)

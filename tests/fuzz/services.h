@@ -3,8 +3,8 @@
 #ifndef TESTS_FUZZ_SERVICES_H
 #define TESTS_FUZZ_SERVICES_H
 
-#include "../../ctl/model.h"
-#include "../../ctl/table.h"
+#include "../../ctl/model/model.h"
+#include "../../ctl/kernel/table.h"
 
 #define SERVICE_SETS 8
 #define SERVICES_MAX 8 /* of a set */

@@ -3,11 +3,11 @@
  * Table files: all or nothing, and what was taken is saved, read again and found in the table that
  * packets are looked up in. The first byte says what service it is for, the rest is the file.
  */
-#include "../../ctl/table.h"
+#include "../../ctl/kernel/table.h"
 
 #include <errno.h>
 
-#include "../../ctl/config.h"
+#include "../../ctl/files/config.h"
 #include "fuzz.h"
 
 static const struct table_cpus cpus = {.own = 1, .regions = 2};

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/classify.h"
-#include "ctl/parse.h"
+#include "ctl/kernel/classify.h"
+#include "ctl/model/parse.h"
 #include "maps/hash.h"
 #include "unit.h"
 

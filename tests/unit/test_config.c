@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/config.h"
-#include "ctl/parse.h"
+#include "ctl/files/config.h"
+#include "ctl/model/parse.h"
 #include "unit.h"
 
 /* ---- files: all in one directory of our own, which is the current one --------------------- */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "../../ctl/escape.h"
+#include "../../ctl/model/escape.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../../ctl/err.h"
+#include "../../ctl/model/err.h"
 #include "unit.h"
 
 /* All of a string, as it is shown. */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/model.h"
-#include "ctl/parse.h"
+#include "ctl/model/model.h"
+#include "ctl/model/parse.h"
 #include "unit.h"
 
 /* A service in one line: the texts are what the command line takes, NULL: none. */

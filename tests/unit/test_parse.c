@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/parse.h"
+#include "ctl/model/model.h"
+#include "ctl/model/parse.h"
 #include "unit.h"
 
 /* ---- what every parser refuses ------------------------------------------------------------ */
@@ -608,7 +609,7 @@ START_TEST(says_why_a_length_is_wrong)
 	struct service s = {.name = "web", .tag_len = 4};
 	struct why why;
 
-	tag_length_why(lengths[_i].text, lengths[_i].len, &s, &why);
+	tag_length_why(lengths[_i].text, lengths[_i].len, s.name, s.tag_len, &why);
 	ck_assert_str_eq(why.text, lengths[_i].why);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "../../ctl/suggest.h"
+#include "../../ctl/cli/suggest.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "../../ctl/table.h"
+#include "../../ctl/kernel/table.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../../ctl/parse.h"
+#include "../../ctl/model/parse.h"
 #include "../../maps/hash.h"
 #include "unit.h"
 

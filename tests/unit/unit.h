@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Check has an old macro of this name; ours is in ctl/err.h. */
+/* Check has an old macro of this name; ours is in ctl/model/err.h. */
 #undef fail
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One run of mangle-ctl: the command line as words, and the verbs that carry it out. A verb returns
+ * 0, a positive exit status that is an answer (EXIT_ANSWER_NO), or negative errno with e set.
+ */
+#ifndef CLI_CMD_H
+#define CLI_CMD_H
+
+#include "model/parse.h"
+#include "kernel/store.h"
+
+/*
+ * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what
+ * its value is called (NULL: it takes none), what it is for. The first eight belong to every verb.
+ */
+#define MANGLE_OPTIONS(X) \
+	X(JSON, 'j', "json", NULL, "print JSON") \
+	X(QUIET, 'q', "quiet", NULL, "say nothing about changes, and do not warn") \
+	X(NETNS, 'n', "netns", "NAME", "look interfaces up in this network namespace") \
+	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock") \
+	X(COLOR, 0, "color", "auto|always|never", "colors; auto: on a terminal") \
+	X(NO_PAGER, 0, "no-pager", NULL, "not through a pager, on a terminal either") \
+	X(HELP, 'h', "help", NULL, "print help") \
+	X(VERSION, 'V', "version", NULL, "print the version") \
+	X(MODE, 0, "mode", "auto|native|generic", \
+	  "auto is native where the driver can, else generic") \
+	X(CONFIG, 0, "config", "FILE", \
+	  "configuration to load where nothing is loaded yet, see mangle.yaml(5)") \
+	X(ALL, 0, "all", NULL, "all of them") \
+	X(GONE, 0, "gone", NULL, "records of what is gone") \
+	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
+	X(PROTOCOL, 0, "protocol", "udp|tcp|any", "protocol") \
+	X(PORTS, 0, "ports", "N[,N...]", "destination ports, at most 16") \
+	X(TAG, 0, "tag", "OFF:LEN", \
+	  "where the tag lies in the payload; OFF below 0 counts from its end: -4:4 is the last four bytes") \
+	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes, both included") \
+	X(DADDR, 0, "daddr", "PREFIX", \
+	  "destination prefix or address, up to 8 times; any clears them") \
+	X(SADDR, 0, "saddr", "PREFIX", "source prefix or address, up to 8 times; any clears them") \
+	X(INTERFACE, 0, "interface", "IF", "received on this interface; any clears it") \
+	X(INVALID, 0, "invalid", "drop|pass", \
+	  "what becomes of packets of another size, or too short for the tag") \
+	X(UNKNOWN, 0, "unknown", "pass|drop|PORT", \
+	  "what becomes of tags that the table does not have") \
+	X(TCP, 0, "tcp", "connection|segment", "how TCP is treated: see TCP in mangle-ctl(8)") \
+	X(REPLY, 0, "reply", "on|off", "give UDP replies the shared port back") \
+	X(ACTION, 0, "action", "enforce|observe", "observe: count, and change nothing") \
+	X(TARGETS, 0, "targets", "FIRST-LAST", "ports that entities may have; any clears it") \
+	X(ENTITIES_FILE, 0, "entities-file", "FILE", "its entities: TAG TARGET [MIN:MAX] a line") \
+	X(SERVICE, 0, "service", "NAME", "the service meant; may be left out while there is one") \
+	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
+	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
+	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
+	X(SORT, 0, "sort", "tag|target|packets|bytes|last-seen", \
+	  "order; counters begin with the greatest") \
+	X(REVERSE, 0, "reverse", NULL, "the other way round") \
+	X(LIMIT, 0, "limit", "N", "only the first N") \
+	X(IDLE, 0, "idle", "SECONDS", "only those not seen for so long, or never") \
+	X(COLUMNS, 'o', "columns", "COLUMN[,COLUMN...]", \
+	  "only these: service, tag, target, size, packets, bytes, last-seen") \
+	X(NO_HEADER, 0, "no-header", NULL, "without the line of headings") \
+	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
+	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
+	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
+	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
+	X(VERBOSE, 'v', "verbose", NULL, "reasons too") \
+	X(WATCH, 0, "watch", NULL, "what comes in a second, every second, until interrupted") \
+	X(HEX, 0, "hex", "BYTES", "one frame from the Ethernet header on, as hex digits") \
+	X(OUT, 0, "out", "OUT.pcap", "write there the frames that would go on")
+
+enum option_id {
+#define MANGLE_OPTION_ENUM(id, letter, name, value, help) OPT_##id,
+	MANGLE_OPTIONS(MANGLE_OPTION_ENUM) OPT_COUNT,
+#undef MANGLE_OPTION_ENUM
+};
+#define OPT(id) (1ULL << OPT_##id)
+
+/* An option that may be given several times; one more than is allowed is kept, to be seen. */
+struct words {
+	const char *word[MANGLE_MAX_PREFIXES + 1];
+	unsigned int count;
+};
+
+struct verb;
+
+struct cmd {
+	const struct verb *verb;
+	const char *name; /* "map set" */
+	int argc;	  /* words behind the verb */
+	char **argv;
+	uint64_t given;		      /* OPT() bits */
+	const char *value[OPT_COUNT]; /* as typed; NULL where not given or without value */
+	struct words daddr, saddr;
+	bool json, quiet;
+	double wait;	   /* seconds */
+	const char *netns; /* NULL: not given */
+};
+
+static inline bool given(const struct cmd *c, uint64_t options)
+{
+	return c->given & options;
+}
+
+/* ---- the verbs ---- */
+
+int cmd_attach(const struct cmd *c, struct err *e);
+int cmd_detach(const struct cmd *c, struct err *e);
+int cmd_status(const struct cmd *c, struct err *e);
+int cmd_service_add(const struct cmd *c, struct err *e);
+int cmd_service_set(const struct cmd *c, struct err *e);
+int cmd_service_del(const struct cmd *c, struct err *e);
+int cmd_service_list(const struct cmd *c, struct err *e);
+int cmd_map_set(const struct cmd *c, struct err *e);
+int cmd_map_get(const struct cmd *c, struct err *e);
+int cmd_map_del(const struct cmd *c, struct err *e);
+int cmd_map_flush(const struct cmd *c, struct err *e);
+int cmd_map_list(const struct cmd *c, struct err *e);
+int cmd_map_load(const struct cmd *c, struct err *e);
+int cmd_map_replace(const struct cmd *c, struct err *e);
+int cmd_map_save(const struct cmd *c, struct err *e);
+int cmd_apply(const struct cmd *c, struct err *e);
+int cmd_save(const struct cmd *c, struct err *e);
+int cmd_stats(const struct cmd *c, struct err *e);
+int cmd_explain(const struct cmd *c, struct err *e);
+int cmd_upgrade(const struct cmd *c, struct err *e);
+int cmd_doctor(const struct cmd *c, struct err *e);
+
+/* ---- what several of them need: cmd_common.c ---- */
+
+/* A word of the command line that is wrong; why reads on from the word: "is not a port". The
+ * verb's help is the remedy where why names none. */
+int bad_option(const struct cmd *c, enum option_id o, const char *why, struct err *e);
+int bad_argument(const struct cmd *c, const char *what, const char *word, const char *why,
+		 struct err *e);
+/* What was given must be one of the words, which end with NULL: its place, or -EINVAL. */
+int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e);
+int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t *out,
+		  struct err *e);
+
+/* store_open for a verb that needs loaded tables: -ENOENT has e set. */
+int open_loaded(const struct cmd *c, enum store_access access, struct store **s, struct err *e);
+/* Closes a store opened with STORE_CREATE: what failed leaves no tables that were not there. */
+int close_created(struct store *s, int ret);
+
+int no_such_service(const char *name, struct err *e);
+/* The service that --service names, or the only one. */
+int pick_service(const struct cmd *c, const struct model *m, struct service **out, struct err *e);
+/* The running services without entities, but those of the one picked. */
+int read_picked(const struct cmd *c, struct store *s, struct model *m, struct service **out,
+		struct err *e);
+/* Gives the service in the model its running entities, which it did not have. */
+int read_entities_of(struct store *s, struct service *svc, struct err *e);
+
+/*
+ * The one way to a new state: judges `to`, then with --check says what would change from `from`,
+ * else makes it so and says what changed. Lines for each difference where `lines`, and with
+ * --check.
+ */
+int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
+	    bool lines, struct err *e);
+/* Is somebody connected to a port that a new or changed TCP service takes? */
+int check_connections(const struct cmd *c, struct store *s, const struct model *from,
+		      const struct model *to, struct err *e);
+
+enum link_state { LINK_UNKNOWN, LINK_UP, LINK_NO_CARRIER, LINK_DOWN };
+
+/* What is recorded as attached, with what is known about it now. */
+struct attachment {
+	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, which services go by */
+	struct mangle_iface_key key;
+	struct mangle_iface iface; /* name: the present one where the device can be found */
+	bool attached;		   /* in doubt it is */
+	char unseen[160];     /* why it cannot be told where it is, or what is there; "": it can */
+	enum link_state link; /* once warn_about_attachment has asked */
+};
+int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
+/* Is something before it attached in the same namespace? */
+bool netns_seen_before(const struct attachment *a, size_t i);
+/* What a guard says where it could not look: it refuses. object: the interface, or what is
+ * attached. what: "detaching: cannot tell whether ..."; why: "where: reason". */
+int cannot_tell(const char *object, int err, const char *what, const char *why, struct err *e);
+bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
+
+/* Texts to be shown to the user; allocated. An info needs nothing done; with a fault mangle, or
+ * what a service asks for, does not work. */
+enum note_level { NOTE_INFO, NOTE_WARNING, NOTE_FAULT };
+struct warnings {
+	struct note {
+		enum note_level level;
+		char *text;
+	} * note;
+	size_t count;
+};
+void add_info(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void add_warning(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void add_fault(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void warn_about_services(struct warnings *w, const struct model *m);
+void free_warnings(struct warnings *w);
+
+/* ---- what status and doctor say of what runs: cmd_advice.c ---- */
+
+/* Where it is attached, in words: "network namespace NAME". */
+#define NETNS_TEXT_SIZE 112
+const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
+/* "-n NAME ", for a command that is to find the interface; "" where that needs none or has no name.
+ */
+const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
+/* One of that name in another network namespace, which is not what the name means here; NULL: none.
+ */
+const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
+					    const char *name);
+/* Why it is not attached any more. With a program that somebody took off the interface is there. */
+enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
+enum gone attachment_gone(const struct attachment *a);
+/* Gone, down, and what warn_about_interface says; sets a->link. */
+void warn_about_attachment(struct warnings *w, struct attachment *a, const struct model *m);
+void warn_about_nothing_attached(struct warnings *w, const struct attachment *a, size_t count);
+
+/* The interface that a service names; looked for in this network namespace and in each that
+ * something is attached in. */
+enum service_place { PLACE_ANY, PLACE_ATTACHED, PLACE_NOT_ATTACHED, PLACE_MISSING, PLACE_UNKNOWN };
+enum service_place service_place(const struct service *s, const struct attachment *a, size_t count);
+/* The interfaces that services name and that are not attached, where something is. */
+void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
+		       size_t count);
+bool any_attached(const struct attachment *a, size_t count);
+/* warn_about_services, and what keeps services from changing a packet. */
+void warn_about_running(struct warnings *w, const struct model *m, const struct attachment *a,
+			size_t count);
+
+/* How many connections the flow table has, at most its size. */
+int read_flows(struct store *s, uint64_t *used, struct err *e);
+void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size);
+
+/* ---- what a change brings: cmd_change.c ---- */
+
+/* More entities than this have targets in common, since there are no more ports. */
+#define MANY_TARGETS 65535
+/* Entities that work, and may not be meant: those that are there, of every service. */
+void warn_about_tables(struct warnings *w, const struct model *m);
+/* What is to be said of `to`, and is not of `from`. s: may be NULL. */
+void warn_about_change(struct warnings *w, struct store *s, const struct model *from,
+		       const struct model *to);
+/* The same of one row; same: another with its target, or NULL. */
+void warn_about_row(struct warnings *w, const struct model *m, const struct service *s,
+		    const struct entity *en, const struct entity *same);
+
+/* ---- the interface: cmd_device.c ---- */
+
+/*
+ * The interfaces named can have mangle; puts those below others first, as the kernel wants them to
+ * be attached.
+ */
+struct netdev;
+int check_devices(struct netdev *dev, int devs, struct err *e);
+/* No packet would pass two of those named or attached. Those that are attached already may be. */
+int check_twice(struct store *s, const struct netdev *dev, int devs, struct err *e);
+/* What is to be known about an interface that is attached, with these services. */
+void warn_about_interface(struct warnings *w, const struct attachment *a, const struct model *m);
+/* What of that follows from the device alone; name: as services call it. In its namespace. */
+void warn_about_device(struct warnings *w, int ifindex, const char *name, bool generic,
+		       const struct model *m);
+/* Two of which one has come above the other since they were attached. */
+void warn_about_twice(struct warnings *w, const struct attachment *a, size_t count);
+/* The interface that --interface names, by its name proper where it is here and has others. */
+int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err *e);
+
+/* ---- the host: cmd_host.c ---- */
+
+/* What of its settings and listeners stands in the way of connections and replies, once for each
+ * namespace that something is attached in, or for this one where nothing is. blocks: gets what lets
+ * none through. */
+void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct store *s,
+		      const struct model *m, const struct attachment *a, size_t count);
+/* The number of a setting below /proc/sys/net; none where there is no such setting, or it cannot be
+ * told, which is said. */
+int read_setting(struct warnings *w, const char *who, const char *path, int none);
+/* Do connections live that go through those chosen, and through none that stays? -EBUSY. */
+int check_bound(struct store *s, const struct attachment *a, size_t count, const bool *chosen,
+		struct err *e);
+/* Do connections live whose shared port no service of `to` has in TCP connection mode? -EBUSY. */
+int check_cut(struct store *s, const struct model *from, const struct model *to, struct err *e);
+/*
+ * Before the programs act on them, entries of the flow table go that would take a later connection
+ * for one that is over: before a change of services, where it gives a service connections it did
+ * not have; before interfaces of the thread's network namespace are attached. Where it cannot be
+ * told which ones are over, that is refused; with --force all of them stay.
+ */
+int prune_for_change(const struct cmd *c, struct store *s, const struct model *from,
+		     const struct model *to, struct err *e);
+int prune_for_attach(const struct cmd *c, struct store *s, const struct netdev *dev, struct err *e);
+
+#endif

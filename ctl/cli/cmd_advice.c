@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What status and doctor say of attachments, services and the flow table beside what they list. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd.h"
+#include "kernel/netdev.h"
+#include "kernel/netns.h"
+#include "kernel/prog.h"
+
+/* ---- attachments ---- */
+
+static bool is_of_the_host(uint64_t netns)
+{
+	struct stat st;
+
+	return !stat("/proc/1/ns/net", &st) && st.st_ino == netns;
+}
+
+const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
+{
+	if (*a->iface.netns_name)
+		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %s", a->iface.netns_name);
+	else if (a->key.netns == netns_inode())
+		snprintf(buf, NETNS_TEXT_SIZE, "this network namespace");
+	else if (is_of_the_host(a->key.netns))
+		snprintf(buf, NETNS_TEXT_SIZE, "the host's network namespace");
+	else
+		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %llu, which has no name",
+			 (unsigned long long)a->key.netns);
+	return buf;
+}
+
+const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
+{
+	*buf = '\0';
+	if (*a->iface.netns_name)
+		snprintf(buf, NETNS_TEXT_SIZE, "-n %s ", a->iface.netns_name);
+	return buf;
+}
+
+enum gone attachment_gone(const struct attachment *a)
+{
+	char name[IF_NAMESIZE];
+	bool there;
+	int back, err;
+
+	if (a->attached)
+		return GONE_NOT;
+	err = netns_enter_inode(a->key.netns, &back);
+	if (err == -ENOENT)
+		return GONE_NETNS;
+	if (err)
+		return prog_device_gone(&a->iface) ? GONE_DEVICE : GONE_UNKNOWN;
+	there = if_indextoname(a->key.ifindex, name);
+	netns_return(back);
+	return there ? GONE_PROGRAM : GONE_DEVICE;
+}
+
+static void warn_about_gone(struct warnings *w, const struct attachment *a)
+{
+	const char *name = a->iface.name;
+	char text[NETNS_TEXT_SIZE], option[NETNS_TEXT_SIZE];
+
+	netns_text(a, text);
+	netns_option(a, option);
+	switch (attachment_gone(a)) {
+	case GONE_NOT: return;
+	case GONE_DEVICE:
+		add_warning(
+			w,
+			"%s: the device that mangle was attached to in %s is gone (where it is back: mangle-ctl %sattach %s; else: mangle-ctl detach --gone)",
+			name, text, option, name);
+		return;
+	case GONE_NETNS:
+		add_warning(
+			w,
+			"%s: %s, which it was attached in, is gone (mangle-ctl detach --gone removes the record)",
+			name, text);
+		return;
+	case GONE_PROGRAM:
+		add_fault(
+			w,
+			"%s: the interface is there in %s, and mangle's program is no longer on it (mangle-ctl %sattach %s)",
+			name, text, option, name);
+		return;
+	case GONE_UNKNOWN:
+		add_warning(
+			w,
+			"%s: %s cannot be entered: whether it is attached there cannot be told (see doctor)",
+			name, text);
+	}
+}
+
+/* Links are asked in their own network namespace, by the name that they have now. */
+static enum link_state read_link_state(const struct attachment *a)
+{
+	enum link_state state = LINK_UNKNOWN;
+	struct netdev dev;
+	struct err ignored;
+	int back;
+
+	if (!a->attached || netns_enter_inode(a->key.netns, &back))
+		return LINK_UNKNOWN;
+	if (!netdev_get(a->iface.name, &dev, &ignored))
+		state = !dev.up ? LINK_DOWN : dev.carrier ? LINK_UP : LINK_NO_CARRIER;
+	netns_return(back);
+	return state;
+}
+
+static void warn_about_link(struct warnings *w, const struct attachment *a)
+{
+	const char *name = a->iface.name;
+	char option[NETNS_TEXT_SIZE];
+
+	if (a->link == LINK_DOWN)
+		add_warning(w, "%s: down: nothing is received (ip %slink set %s up)", name,
+			    netns_option(a, option), name);
+	else if (a->link == LINK_NO_CARRIER)
+		add_warning(
+			w,
+			"%s: no carrier: nothing is received (look after cable, switch port or peer)",
+			name);
+}
+
+void warn_about_attachment(struct warnings *w, struct attachment *a, const struct model *m)
+{
+	a->link = read_link_state(a);
+	warn_about_gone(w, a);
+	warn_about_link(w, a);
+	warn_about_interface(w, a, m);
+}
+
+bool any_attached(const struct attachment *a, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached)
+			return true;
+	return false;
+}
+
+void warn_about_nothing_attached(struct warnings *w, const struct attachment *a, size_t count)
+{
+	if (any_attached(a, count))
+		return;
+	add_fault(
+		w,
+		"nothing is attached: packets go to the shared ports as if mangle was not there (mangle-ctl attach IFACE)");
+}
+
+const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
+					    const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached && a[i].key.netns != netns_inode() &&
+		    !strcmp(a[i].iface.name, name))
+			return &a[i];
+	return NULL;
+}
+
+/* ---- services ---- */
+
+/* Names of services for one line: "service a", "services a, b, c and 5 more". */
+#define NAMES_SHOWN 3
+struct names {
+	char text[NAMES_SHOWN * (MANGLE_NAME_SIZE + 2)];
+	size_t len;
+	unsigned int count;
+};
+
+static void add_name(struct names *n, const char *name)
+{
+	if (n->count++ < NAMES_SHOWN)
+		n->len += (size_t)snprintf(n->text + n->len, sizeof(n->text) - n->len, "%s%s",
+					   n->count > 1 ? ", " : "", name);
+}
+
+#define NAMES_TEXT_SIZE (sizeof(struct names) + 40)
+static const char *names_text(const struct names *n, char buf[NAMES_TEXT_SIZE])
+{
+	char more[24] = "";
+
+	if (n->count > NAMES_SHOWN)
+		snprintf(more, sizeof(more), " and %u more", n->count - NAMES_SHOWN);
+	snprintf(buf, NAMES_TEXT_SIZE, "service%s %s%s", n->count > 1 ? "s" : "", n->text, more);
+	return buf;
+}
+
+/* Is there an interface of that name in the thread's network namespace? 1, 0, or -errno. */
+static int is_there(const char *name)
+{
+	struct netdev dev;
+	struct err ignored;
+	int err = netdev_get(name, &dev, &ignored);
+
+	return !err ? 1 : err == -ENODEV ? 0 : err;
+}
+
+/* The same where something is attached. */
+static int is_there_in(const struct attachment *a, const char *name)
+{
+	int back, there;
+
+	if (netns_enter_inode(a->key.netns, &back))
+		return -EIO;
+	there = is_there(name);
+	netns_return(back);
+	return there;
+}
+
+/* Programs go by the names that their interfaces had when they were attached. */
+static enum service_place find_place(const char *name, const struct attachment *a, size_t count)
+{
+	int there = is_there(name);
+	bool unknown = there < 0, any = false;
+
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached && !strcmp(a[i].attached_as, name))
+			return PLACE_ATTACHED;
+	for (size_t i = 0; i < count && there <= 0; i++) {
+		if (!a[i].attached)
+			continue;
+		any = true;
+		there = is_there_in(&a[i], name);
+		unknown |= there < 0;
+	}
+	/* With nothing attached it may be in any other network namespace. */
+	if (there > 0 || !any)
+		return PLACE_NOT_ATTACHED;
+	return unknown ? PLACE_UNKNOWN : PLACE_MISSING;
+}
+
+enum service_place service_place(const struct service *s, const struct attachment *a, size_t count)
+{
+	return *s->ifname ? find_place(s->ifname, a, count) : PLACE_ANY;
+}
+
+/* One that was renamed since, which has that name now. */
+static const struct attachment *find_renamed(const char *name, const struct attachment *a,
+					     size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached && !strcmp(a[i].iface.name, name))
+			return &a[i];
+	return NULL;
+}
+
+static void warn_about_place(struct warnings *w, const char *who, const char *name,
+			     enum service_place place, const struct attachment *renamed)
+{
+	if (place == PLACE_UNKNOWN)
+		add_warning(w, "%s: whether interface %s is there cannot be told (see doctor)", who,
+			    name);
+	else if (place == PLACE_MISSING)
+		add_warning(
+			w,
+			"%s: interface %s does not exist here, nor in any network namespace that mangle is attached in: no packet matches (mangle-ctl service set NAME --iface IF)",
+			who, name);
+	else if (renamed)
+		add_warning(
+			w,
+			"%s: interface %s was attached as %s, and is that to services until it is attached anew: no packet matches (mangle-ctl detach %s, then attach)",
+			who, name, renamed->attached_as, name);
+	else
+		add_warning(
+			w,
+			"%s: interface %s is not attached: no packet matches (mangle-ctl attach %s)",
+			who, name, name);
+}
+
+/* Once for each interface that services name, at the first of them. */
+void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
+		       size_t count)
+{
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		const char *name = m->services[i].ifname;
+		struct names names = {0};
+		char who[NAMES_TEXT_SIZE];
+		enum service_place place;
+		bool first = true;
+
+		for (unsigned int k = 0; k < i; k++)
+			first &= !!strcmp(m->services[k].ifname, name);
+		place = first ? service_place(&m->services[i], a, count) : PLACE_ANY;
+		if (place == PLACE_ANY || place == PLACE_ATTACHED)
+			continue;
+		for (unsigned int k = i; k < m->service_count; k++)
+			if (!strcmp(m->services[k].ifname, name))
+				add_name(&names, m->services[k].name);
+		warn_about_place(w, names_text(&names, who), name, place,
+				 find_renamed(name, a, count));
+	}
+}
+
+void warn_about_running(struct warnings *w, const struct model *m, const struct attachment *a,
+			size_t count)
+{
+	struct names names = {0};
+	char who[NAMES_TEXT_SIZE];
+
+	warn_about_services(w, m);
+	if (any_attached(a, count))
+		warn_about_places(w, m, a, count);
+	for (unsigned int i = 0; i < m->service_count; i++)
+		if (m->services[i].observe)
+			add_name(&names, m->services[i].name);
+	if (names.count)
+		add_warning(
+			w,
+			"%s: observe: packets are counted, and none is changed (mangle-ctl service set NAME --action enforce)",
+			names_text(&names, who));
+}
+
+/* ---- the flow table ---- */
+
+#define NEARLY_FULL 90 /* percent */
+
+static int count_connection(void *arg, const struct mangle_flow_key *key,
+			    const struct mangle_flow *flow)
+{
+	(void)key;
+	*(uint64_t *)arg += flow->state != FLOW_REVERSE;
+	return 0;
+}
+
+int read_flows(struct store *s, uint64_t *used, struct err *e)
+{
+	uint32_t size = store_flows_size(s);
+	int err;
+
+	*used = 0;
+	err = store_flows(s, count_connection, used, e);
+	/* It holds some more, until a connection's way back is gone. */
+	if (*used > size)
+		*used = size;
+	return err;
+}
+
+void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size)
+{
+	if (!size || used * 100 < (uint64_t)size * NEARLY_FULL)
+		return;
+	if (used < size)
+		add_warning(
+			w,
+			"flows: %llu of %u: nearly full; once it is, idle connections are put out, and reset when they send again (raise flows in the configuration file)",
+			(unsigned long long)used, size);
+	else
+		add_warning(
+			w,
+			"flows: %u of %u: full: idle connections are put out, and reset when they send again (raise flows in the configuration file)",
+			size, size);
+}

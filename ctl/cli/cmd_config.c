@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+
+#include "files/config.h"
+#include "print.h"
+
+static int apply(const struct cmd *c, struct store *s, struct model *wished, struct err *e)
+{
+	struct model running;
+	int ret;
+
+	model_init(&running);
+	ret = s ? store_read(s, &running, true, e) : 0;
+	if (!ret)
+		ret = make_so(c, s, &running, wished, true, e);
+	model_free(&running);
+	return ret;
+}
+
+static int check(const struct cmd *c, struct model *wished, struct err *e)
+{
+	struct store *s = NULL;
+	int ret = store_open(&s, STORE_READ, c->wait, e);
+
+	/* Where nothing is loaded yet all of the file is new. */
+	if (!ret || ret == -ENOENT)
+		ret = apply(c, s, wished, e);
+	store_close(s);
+	return ret;
+}
+
+int cmd_apply(const struct cmd *c, struct err *e)
+{
+	struct model wished;
+	struct store *s;
+	int ret;
+
+	model_init(&wished);
+	ret = config_load(c->argv[0], &wished, e);
+	if (!ret && given(c, OPT(CHECK))) {
+		ret = check(c, &wished, e);
+	} else if (!ret) {
+		ret = store_open(&s, STORE_CREATE, c->wait, e);
+		if (!ret)
+			ret = close_created(s, apply(c, s, &wished, e));
+	}
+	model_free(&wished);
+	return ret;
+}
+
+int cmd_save(const struct cmd *c, struct err *e)
+{
+	struct model m;
+	struct store *s;
+	int err = open_loaded(c, STORE_READ, &s, e);
+
+	if (err)
+		return err;
+	model_init(&m);
+	err = store_read(s, &m, true, e);
+	store_close(s);
+	if (!err)
+		print_config(&m);
+	model_free(&m);
+	return err;
+}

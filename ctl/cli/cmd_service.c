@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <string.h>
+
+#include "files/config.h"
+#include "print.h"
+#include "verbs.h"
+
+static bool clears(const char *word)
+{
+	return !strcmp(word, "any") || !strcmp(word, "none");
+}
+
+static int parse_prefixes(const struct cmd *c, enum option_id o, const struct words *words,
+			  struct prefix *out, unsigned int *count, struct err *e)
+{
+	struct why why;
+
+	if (!given(c, 1ULL << o))
+		return 0;
+	if (words->count > MANGLE_MAX_PREFIXES)
+		return bad_option(c, o, "is one too many: 8 are allowed", e);
+	for (unsigned int i = 0; i < words->count; i++)
+		if (parse_prefix(words->word[i], &out[i], &why))
+			return usage_error(e, c->name, "--%s %.100s: %s", option_name(o),
+					   *words->word[i] ? words->word[i] : "''", why.text);
+	*count = words->count;
+	return 0;
+}
+
+static int parse_words(const struct cmd *c, struct service *s, struct err *e)
+{
+	static const char *const drop_pass[] = {"drop", "pass", NULL};
+	static const char *const modes[] = {"connection", "segment", NULL};
+	static const char *const actions[] = {"enforce", "observe", NULL};
+	struct why why;
+	int word;
+
+	if (given(c, OPT(INVALID))) {
+		word = option_word(c, OPT_INVALID, drop_pass, e);
+		if (word < 0)
+			return word;
+		s->invalid = word ? ACTION_PASS : ACTION_DROP;
+	}
+	if (given(c, OPT(TCP))) {
+		word = option_word(c, OPT_TCP, modes, e);
+		if (word < 0)
+			return word;
+		s->tcp_mode = word ? TCP_MODE_SEGMENT : TCP_MODE_CONNECTION;
+	}
+	if (given(c, OPT(REPLY)) && parse_switch(c->value[OPT_REPLY], &s->reply, &why))
+		return bad_option(c, OPT_REPLY, why.text, e);
+	if (given(c, OPT(ACTION))) {
+		word = option_word(c, OPT_ACTION, actions, e);
+		if (word < 0)
+			return word;
+		s->observe = word;
+	}
+	return 0;
+}
+
+static int parse_optional(const struct cmd *c, struct service *s, struct err *e)
+{
+	struct why why;
+	int err = 0;
+
+	if (given(c, OPT(INTERFACE))) {
+		memset(s->ifname, 0, sizeof(s->ifname));
+		if (!clears(c->value[OPT_INTERFACE]))
+			err = option_ifname(c, s->ifname, e);
+	}
+	if (err)
+		return err;
+	if (given(c, OPT(TARGETS))) {
+		s->targets_first = s->targets_last = 0;
+		if (!clears(c->value[OPT_TARGETS]) &&
+		    parse_targets(c->value[OPT_TARGETS], &s->targets_first, &s->targets_last, &why))
+			return bad_option(c, OPT_TARGETS, why.text, e);
+	}
+	if (given(c, OPT(UNKNOWN)) && parse_target(c->value[OPT_UNKNOWN], &s->unknown, &why))
+		return bad_option(c, OPT_UNKNOWN, why.text, e);
+	return 0;
+}
+
+/* What was given goes into s; the rest of s stays. */
+static int parse_settings(const struct cmd *c, struct service *s, struct err *e)
+{
+	struct why why;
+	int err;
+
+	if (given(c, OPT(PROTOCOL)) && parse_protocol(c->value[OPT_PROTOCOL], &s->protocols, &why))
+		return bad_option(c, OPT_PROTOCOL, why.text, e);
+	if (given(c, OPT(PORTS))) {
+		memset(s->ports, 0, sizeof(s->ports));
+		if (parse_ports(c->value[OPT_PORTS], s->ports, &s->port_count, &why))
+			return bad_option(c, OPT_PORTS, why.text, e);
+	}
+	if (given(c, OPT(TAG)) &&
+	    parse_tag_place(c->value[OPT_TAG], &s->tag_offset, &s->tag_len, &why))
+		return bad_option(c, OPT_TAG, why.text, e);
+	if (given(c, OPT(SIZE)) && parse_window(c->value[OPT_SIZE], &s->size, &why))
+		return bad_option(c, OPT_SIZE, why.text, e);
+	err = parse_prefixes(c, OPT_DADDR, &c->daddr, s->daddr, &s->daddr_count, e);
+	if (!err)
+		err = parse_prefixes(c, OPT_SADDR, &c->saddr, s->saddr, &s->saddr_count, e);
+	if (!err)
+		err = parse_optional(c, s, e);
+	return err ? err : parse_words(c, s, e);
+}
+
+/* ---- add ---- */
+
+static int parse_new(const struct cmd *c, struct service *s, struct err *e)
+{
+	struct why why;
+	int err;
+
+	service_defaults(s);
+	if (parse_name(c->argv[0], s->name, &why))
+		return bad_argument(c, "NAME", c->argv[0], why.text, e);
+	err = parse_settings(c, s, e);
+	if (!err && given(c, OPT(ENTITIES_FILE)))
+		err = table_load(c->value[OPT_ENTITIES_FILE], s, e);
+	return err;
+}
+
+/* It is there already: 0 where with the same settings, and entities if such were named. */
+static int check_same(const struct cmd *c, struct store *s, struct service *wished, struct err *e)
+{
+	struct model old, new;
+	struct service running;
+	struct changes d;
+	int err = store_read_service(s, c->argv[0], &running, e);
+
+	if (err)
+		return err;
+	model_init(&old);
+	model_init(&new);
+	wished->keep_entities = !given(c, OPT(ENTITIES_FILE));
+	err = model_add(&new, wished, e);
+	if (!err)
+		err = model_check(&new, e);
+	if (!err)
+		err = model_add(&old, &running, e);
+	if (!err) {
+		model_diff(&old, &new, &d, NULL, NULL);
+		if (d.added || d.removed || d.updated)
+			err = fail(
+				e, -EEXIST, c->argv[0],
+				"adding the service: it is there with other settings or entities (use service set, map replace)");
+		else
+			print_changes(&d, false, false, store_generation(s));
+	}
+	service_free(&running);
+	model_free(&old);
+	model_free(&new);
+	return err;
+}
+
+static int add(const struct cmd *c, struct store *s, struct service *wished, struct err *e)
+{
+	struct model from, to;
+	int ret;
+
+	model_init(&from);
+	model_init(&to);
+	ret = store_read(s, &from, false, e);
+	if (!ret && model_find(&from, wished->name)) {
+		ret = check_same(c, s, wished, e);
+		goto out;
+	}
+	if (!ret)
+		ret = model_copy(&to, &from, e);
+	if (!ret)
+		ret = model_add(&to, wished, e);
+	if (!ret)
+		ret = make_so(c, s, &from, &to, false, e);
+out:
+	model_free(&from);
+	model_free(&to);
+	return ret;
+}
+
+int cmd_service_add(const struct cmd *c, struct err *e)
+{
+	struct service wished;
+	struct store *s;
+	int ret = parse_new(c, &wished, e);
+
+	if (!ret)
+		ret = store_open(&s, STORE_CREATE, c->wait, e);
+	if (!ret)
+		ret = close_created(s, add(c, s, &wished, e));
+	service_free(&wished);
+	return ret;
+}
+
+/* ---- set, del ---- */
+
+static int set(const struct cmd *c, struct store *s, struct err *e)
+{
+	const char *name = c->argv[0];
+	struct model from, to;
+	struct service *svc;
+	uint8_t tag_len;
+	int ret;
+
+	model_init(&from);
+	model_init(&to);
+	ret = store_read(s, &from, false, e);
+	svc = ret ? NULL : model_find(&from, name);
+	if (!ret && !svc)
+		ret = no_such_service(name, e);
+	if (!ret) /* entities too: whether they fit is judged with the settings */
+		ret = read_entities_of(s, svc, e);
+	if (!ret)
+		ret = model_copy(&to, &from, e);
+	if (!ret) {
+		svc = model_find(&to, name);
+		tag_len = svc->tag_len;
+		ret = parse_settings(c, svc, e);
+		if (!ret && svc->tag_len != tag_len && svc->entity_count)
+			ret = fail(
+				e, -EBUSY, name,
+				"setting --tag %s: its %zu entities have tags of %u bytes (map flush first)",
+				c->value[OPT_TAG], svc->entity_count, tag_len);
+	}
+	if (!ret)
+		ret = make_so(c, s, &from, &to, false, e);
+	model_free(&from);
+	model_free(&to);
+	return ret;
+}
+
+int cmd_service_set(const struct cmd *c, struct err *e)
+{
+	struct service judged;
+	struct store *s;
+	int ret;
+
+	if (!(c->given & c->verb->options & ~OPT(FORCE)))
+		return usage_error(e, c->name,
+				   "options: nothing to set is given (see mangle-ctl %s --help)",
+				   c->name);
+	/* Wrong words are found before the lock is waited for. */
+	service_defaults(&judged);
+	ret = parse_settings(c, &judged, e);
+	if (ret)
+		return ret;
+	ret = open_loaded(c, STORE_WRITE, &s, e);
+	if (ret)
+		return ret;
+	ret = set(c, s, e);
+	store_close(s);
+	return ret;
+}
+
+int cmd_service_del(const struct cmd *c, struct err *e)
+{
+	const char *name = c->argv[0];
+	struct model from, to;
+	struct store *s;
+	int ret = open_loaded(c, STORE_WRITE, &s, e);
+
+	if (ret)
+		return ret;
+	model_init(&from);
+	model_init(&to);
+	ret = store_read(s, &from, false, e);
+	if (!ret && !model_find(&from, name))
+		ret = no_such_service(name, e);
+	if (!ret)
+		ret = model_copy(&to, &from, e);
+	if (!ret) {
+		model_remove(&to, name);
+		ret = make_so(c, s, &from, &to, false, e);
+	}
+	model_free(&from);
+	model_free(&to);
+	store_close(s);
+	return ret;
+}
+
+/* ---- list ---- */
+
+int cmd_service_list(const struct cmd *c, struct err *e)
+{
+	static uint64_t entities[MANGLE_MAX_SERVICES];
+	struct model m;
+	struct store *s;
+	int ret = open_loaded(c, STORE_READ, &s, e);
+
+	if (ret)
+		return ret;
+	model_init(&m);
+	ret = store_read(s, &m, false, e);
+	for (unsigned int i = 0; i < m.service_count && !ret; i++)
+		entities[i] = store_entity_count(s, m.services[i].name);
+	store_close(s); /* nobody waits for the lock while we write */
+	if (!ret)
+		print_services(&m, entities);
+	model_free(&m);
+	return ret;
+}

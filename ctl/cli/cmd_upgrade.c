@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <stdlib.h>
+
+#include "print.h"
+#include "kernel/prog.h"
+
+/* Attachments as they were recorded. */
+struct records {
+	struct mangle_iface_key *key;
+	struct mangle_iface *iface;
+	size_t count;
+};
+
+/* NULL where it was not recorded like that. */
+static const struct mangle_iface *record_before(const struct records *r, const struct attachment *a)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (is_key(a, r->key[i].netns, (int)r->key[i].ifindex))
+			return &r->iface[i];
+	return NULL;
+}
+
+/* Programs of this build are put in place anew too: that ends what a killed run has left. */
+static int upgrade(struct store *s, const struct records *before, bool *changed, struct err *e)
+{
+	const struct changes none = {0};
+	const bool migrates = store_is_migrating(s);
+	struct attachment *a;
+	size_t count;
+	int err = prog_upgrade(s, &count, e);
+
+	if (!err)
+		err = store_migrated(s, e);
+	if (!err)
+		err = read_attachments(s, &a, &count, e);
+	if (err)
+		return err;
+	*changed = migrates;
+	for (size_t i = 0; i < count; i++)
+		if (a[i].attached)
+			*changed |= print_upgraded(&a[i], record_before(before, &a[i]));
+	if (*changed)
+		store_log(s, &none, "upgrade");
+	free(a);
+	return 0;
+}
+
+int cmd_upgrade(const struct cmd *c, struct err *e)
+{
+	const struct changes none = {0};
+	struct records before = {0};
+	bool changed = false;
+	struct store *s;
+	int err = open_loaded(c, STORE_UPGRADE, &s, e);
+
+	if (err)
+		return err;
+	err = store_ifaces(s, &before.key, &before.iface, &before.count, e);
+	if (!err)
+		err = upgrade(s, &before, &changed, e);
+	free(before.key);
+	free(before.iface);
+	if (!err && (c->json || !changed))
+		print_changes(&none, changed, false, store_generation(s));
+	store_close(s);
+	return err;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files/config.h"
+#include "out.h"
+#include "print_internal.h"
+#include "kernel/prog.h"
+
+static bool as_json, quiet;
+static bool first_of_list;
+/* The change that this run has made: where its answer cannot be written, the error tells it. */
+static char made[128];
+
+static const char *const verdict_names[] = {
+#define VERDICT_NAME(upper, lower) #lower,
+	MANGLE_VERDICTS(VERDICT_NAME)
+#undef VERDICT_NAME
+};
+
+static const struct {
+	const char *name, *meaning;
+} reasons[] = {
+#define REASON_ROW(upper, lower, meaning) {#lower, meaning},
+	MANGLE_REASONS(REASON_ROW)
+#undef REASON_ROW
+};
+
+const char *verdict_name(enum mangle_verdict v)
+{
+	return verdict_names[v];
+}
+
+const char *reason_name(enum mangle_reason r)
+{
+	return reasons[r].name;
+}
+
+const char *reason_meaning(enum mangle_reason r)
+{
+	return reasons[r].meaning;
+}
+
+void print_init(bool json, bool be_quiet)
+{
+	as_json = json;
+	quiet = be_quiet;
+}
+
+bool print_is_json(void)
+{
+	return as_json;
+}
+
+bool print_is_quiet(void)
+{
+	return quiet;
+}
+
+bool print_broken(void)
+{
+	return out_failed();
+}
+
+void print_made(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (*made)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(made, sizeof(made), fmt, ap);
+	va_end(ap);
+}
+
+int print_finish(struct err *e)
+{
+	const char *why;
+
+	if (!out_finish())
+		return 0;
+	why = errno ? strerror(errno) : "it was refused";
+	if (*made)
+		return fail(e, -EIO, "standard output", "writing: %s (the change was made: %s)",
+			    why, made);
+	return fail(e, -EIO, "standard output", "writing: %s (see where it goes)", why);
+}
+
+/* ---- standard error ---- */
+
+void print_error(const struct err *e, const char *name)
+{
+	/* The object may be a word that was left empty. */
+	const char *object = e->line[0] == ':' ? "''" : "";
+	size_t len = strlen(e->line);
+
+	/* Help is about the command line. What else is wrong says what to do, where that is known.
+	 */
+	if (e->status != EXIT_USAGE || (len && e->line[len - 1] == ')'))
+		out_error("mangle-ctl: %s%s", object, e->line);
+	else
+		out_error("mangle-ctl: %s%s (see mangle-ctl %s%s--help)", object, e->line, name,
+			  *name ? " " : "");
+}
+
+void print_warnings(const struct warnings *w)
+{
+	for (size_t i = 0; i < w->count && !quiet; i++)
+		if (w->note[i].level != NOTE_INFO)
+			out_error("mangle-ctl: warning: %s", w->note[i].text);
+}
+
+/* ---- JSON ---- */
+
+json_t *json_text(const char *s)
+{
+	json_t *j = json_string(s);
+	char *escaped, *at;
+
+	if (j)
+		return j;
+	escaped = malloc(4 * strlen(s) + 1);
+	if (!escaped)
+		return json_null();
+	for (at = escaped; *s; s++)
+		at += (unsigned char)*s < 0x80 ? sprintf(at, "%c", *s)
+					       : sprintf(at, "\\x%02x", (unsigned char)*s);
+	*at = '\0';
+	j = json_string(escaped);
+	free(escaped);
+	return j;
+}
+
+json_t *json_text_or_null(const char *s)
+{
+	return s && *s ? json_text(s) : json_null();
+}
+
+void dump_json(json_t *j)
+{
+	json_dumpf(j, out_raw(), JSON_COMPACT);
+	json_decref(j);
+}
+
+void dump_json_line(json_t *j)
+{
+	dump_json(j);
+	out_end_line();
+}
+
+void print_candidate(const char *word, const char *help)
+{
+	out_text("%s", word);
+	if (help)
+		fprintf(out_raw(), "\t%s", help);
+	out_end_line();
+}
+
+void print_version(void)
+{
+	if (as_json)
+		dump_json_line(json_pack("{s:s}", "version", MANGLE_VERSION));
+	else
+		out_line("mangle-ctl %s", MANGLE_VERSION);
+}
+
+void json_list_begin(void)
+{
+	putc('[', out_raw());
+	first_of_list = true;
+}
+
+void json_list_row(json_t *j)
+{
+	if (!first_of_list)
+		fputs(",\n", out_raw());
+	first_of_list = false;
+	dump_json(j);
+}
+
+void json_list_end(void)
+{
+	fputs("]\n", out_raw());
+}
+
+json_t *json_target(const struct target *t)
+{
+	char buf[TARGET_TEXT_SIZE];
+
+	return t->action == ACTION_PORT ? json_integer(t->port)
+					: json_string(format_target(t, buf));
+}
+
+json_t *json_window(const struct window *w)
+{
+	return json_pack("{s:i,s:i}", "min", w->min, "max", w->max);
+}
+
+/* ---- attachments ---- */
+
+const char *mode_name(uint32_t mode)
+{
+	return mode == MODE_GENERIC ? "generic" : "native";
+}
+
+const char *way_name(const struct mangle_iface *i)
+{
+	return i->dispatcher ? "dispatcher" : "plain";
+}
+
+/* "attached eth0, eth1" */
+static void note_interface(const char *done, const char *name)
+{
+	size_t len = strlen(made);
+
+	snprintf(made + len, sizeof(made) - len, "%s %s", len ? "," : done, name);
+}
+
+void print_attached(const struct attachment *a, bool changed)
+{
+	if (changed)
+		note_interface("attached", a->iface.name);
+	if (!as_json && !quiet)
+		out_line("%s: attached%s (%s, %s)", a->iface.name, changed ? "" : " already",
+			 mode_name(a->iface.mode), way_name(&a->iface));
+}
+
+void print_detached(const char *name)
+{
+	note_interface("detached", name);
+	if (!as_json && !quiet)
+		out_line("%s: detached", name);
+}
+
+void print_stopped(const char *unit)
+{
+	if (!as_json && !quiet)
+		out_line("%s: stopped", unit);
+}
+
+bool print_upgraded(const struct attachment *a, const struct mangle_iface *before)
+{
+	bool other = !before || memcmp(before->build, a->iface.build, sizeof(a->iface.build));
+	bool asks = before && before->conntrack != a->iface.conntrack;
+	char to_text[BUILD_TEXT_SIZE], from_text[BUILD_TEXT_SIZE] = "unknown";
+
+	prog_build_text(a->iface.build, to_text);
+	if (before)
+		prog_build_text(before->build, from_text);
+	if (other || asks)
+		note_interface("upgraded", a->iface.name);
+	if (as_json || quiet)
+		return other || asks;
+	if (other)
+		out_line("%s: upgraded, build %s -> %s (%s, %s, program %u)", a->iface.name,
+			 from_text, to_text, mode_name(a->iface.mode), way_name(&a->iface),
+			 a->iface.prog_id);
+	else if (asks)
+		out_line("%s: %s conntrack now", a->iface.name,
+			 a->iface.conntrack ? "asks" : "does not ask");
+	else
+		out_line("%s: has this build already (%s)", a->iface.name, to_text);
+	return other || asks;
+}
+
+void print_not_attached(const char *name, const char *elsewhere)
+{
+	if (as_json)
+		return;
+	if (elsewhere)
+		out_line("%s: not attached (one of that name is, in %s)", name, elsewhere);
+	else
+		out_line("%s: not attached", name);
+}
+
+/* ---- entities ---- */
+
+void print_table_line(const struct service *s, const struct entity *en)
+{
+	table_save_line(out_raw(), en, s->tag_len);
+}
+
+/* ---- the configuration file ---- */
+
+static json_t *json_entity(const struct entity *en, unsigned int tag_len)
+{
+	char tag[TAG_TEXT_SIZE];
+	json_t *j = json_pack("{s:s,s:o}", "tag", format_tag_hex(en->tag, tag_len, tag), "target",
+			      json_target(&en->target));
+
+	if (en->has_size)
+		json_object_set_new(j, "size", json_window(&en->size));
+	return j;
+}
+
+static void config_service_json(const struct service *s)
+{
+	json_t *j = json_service(s);
+
+	/* In the file what is not set is left out. */
+	if (!*s->ifname)
+		json_object_del(j, "interface");
+	if (!s->targets_first)
+		json_object_del(j, "targets");
+	if (!(s->protocols & MANGLE_PROTO_TCP))
+		json_object_del(j, "tcp");
+	putc('{', out_raw());
+	json_dumpf(j, out_raw(), JSON_COMPACT | JSON_EMBED);
+	json_decref(j);
+	fputs(",\"entities\":", out_raw());
+	json_list_begin();
+	for (size_t i = 0; i < s->entity_count; i++)
+		json_list_row(json_entity(&s->entities[i], s->tag_len));
+	fputs("]}", out_raw());
+}
+
+void print_config(const struct model *m)
+{
+	if (!as_json) {
+		config_save(m, out_raw()); /* print_finish sees what went wrong */
+		return;
+	}
+	fputs("{\"version\":1,", out_raw());
+	if (model_flows(m) != MANGLE_FLOWS_DEFAULT)
+		out_text("\"flows\":%" PRIu32 ",", model_flows(m));
+	fputs("\"services\":[", out_raw());
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		fputs(i ? ",\n" : "", out_raw());
+		config_service_json(&m->services[i]);
+	}
+	fputs("]}\n", out_raw());
+}
+
+/* ---- doctor ---- */
+
+void print_checks_begin(void)
+{
+	if (!as_json)
+		return;
+	fputs("{\"checks\":", out_raw());
+	json_list_begin();
+}
+
+void print_check(const char *name, enum check_state state, const char *text)
+{
+	static const char *const states[] = {"ok", "info", "warn", "bad"};
+
+	if (as_json)
+		json_list_row(json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state",
+					states[state], "text", json_text(text)));
+	else
+		out_line("%-4s  %s: %s", states[state], name, text);
+}
+
+void print_checks_end(void)
+{
+	if (as_json)
+		fputs("]}\n", out_raw());
+}

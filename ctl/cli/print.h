@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one place that writes results, as text or as JSON from the same values, and to standard
+ * error. Nothing here fails: whether standard output took it all is asked once, by print_finish.
+ */
+#ifndef CLI_PRINT_H
+#define CLI_PRINT_H
+
+#include "cmd.h"
+#include "engine/drift.h"
+
+void print_init(bool json, bool quiet);
+/* Flushes; -EIO with e set where something could not be written. */
+int print_finish(struct err *e);
+/* Flushes, in between; true where nobody takes it any more. */
+bool print_broken(void);
+
+void print_version(void);
+/* For the completion of a shell; help: what it is, or NULL. */
+void print_candidate(const char *word, const char *help);
+
+/* The one line; name: the verb's, for a line that does not say what to do. */
+void print_error(const struct err *e, const char *name);
+/* Of a verb that changes: what needs nothing done is left to status. */
+void print_warnings(const struct warnings *w);
+
+/* The answer of a verb that changes. planned: of --check. */
+void print_changes(const struct changes *c, bool changed, bool planned, uint64_t generation);
+/* A line for one difference, see change_fn; arg: the lines already printed. */
+struct change_lines {
+	uint64_t entities;
+	bool all; /* else the first ones of entities, and how many more there are */
+};
+void print_change_line(void *arg, const struct change *change);
+void print_change_lines_end(const struct change_lines *l);
+
+void print_attached(const struct attachment *a, bool changed);
+void print_detached(const char *name);
+void print_stopped(const char *unit);
+/* before: its record then; NULL where nobody knows. Whether it has another program now. */
+bool print_upgraded(const struct attachment *a, const struct mangle_iface *before);
+
+struct service_status {
+	uint64_t entities, bytes;
+	enum service_place place;
+};
+struct status {
+	uint64_t generation;
+	const struct attachment *ifaces;
+	size_t iface_count;
+	const struct model *services;
+	struct service_status *service; /* of each */
+	uint32_t flows_size; /* connections that the flow table is to hold; 0: there is none */
+	uint64_t flows_used;
+	const struct drift *drift;
+	const struct warnings *warnings;
+};
+void print_status(const struct status *s);
+/* elsewhere: where one of that name is attached, in words; NULL: nowhere. */
+void print_not_attached(const char *name, const char *elsewhere);
+
+/* entities: how many each service has. */
+void print_services(const struct model *m, const uint64_t *entities);
+
+/* ---- entities: print_rows.c ---- */
+
+enum row_column {
+	ROW_SERVICE,
+	ROW_TAG,
+	ROW_TARGET,
+	ROW_SIZE,
+	ROW_PACKETS,
+	ROW_BYTES,
+	ROW_LAST_SEEN,
+	ROW_COLUMN_COUNT
+};
+const char *print_column_name(enum row_column column);
+
+/* Which columns in which order, and whether in full where a terminal would get less. */
+struct rows_form {
+	enum row_column column[ROW_COLUMN_COUNT];
+	size_t count;
+	bool header, exact;
+};
+struct rows_form print_all_columns(void);
+
+struct listed {
+	const struct service *service;
+	const struct row *row;
+};
+/* One entity, by itself or in a list; m: the services that there are. */
+void print_row(const struct service *s, const struct row *r);
+void print_rows(const struct model *m, const struct listed *rows, size_t count,
+		const struct rows_form *f);
+/* A table file's line. */
+void print_table_line(const struct service *s, const struct entity *en);
+
+/* The running state as a configuration file. */
+void print_config(const struct model *m);
+
+struct service_stats {
+	char name[MANGLE_NAME_SIZE];
+	bool takes_unknown; /* unknown tags are given a port, not refused */
+	struct stats stats;
+};
+struct stats_report {
+	struct stats all;
+	const struct service_stats *services;
+	size_t count;
+	bool show_all; /* the text too is of all packets, not of the services only */
+	bool reasons, exact;
+	bool watch;	/* one of many */
+	double time;	/* seconds since 1970 */
+	double seconds; /* 0: all of the counters; else what was counted in that time */
+};
+void print_stats(const struct stats_report *r);
+void print_stats_again(void);
+
+/* What became of one packet. */
+struct explanation {
+	uint64_t index; /* from 1 */
+	char *why_not;	/* it was not explained; NULL: it was, and the rest says how */
+	size_t length;	/* the frame's, bytes */
+	bool sent;	/* by the host that captured it */
+	struct mangle_explained said;
+	uint8_t addresses[32]; /* source, then destination, of said.family */
+	uint16_t vlan[2];      /* VLAN ids of the tags in the frame, the outer one first */
+	unsigned int vlans;
+	const struct service *service; /* NULL: none reached */
+	const struct service *behind;  /* it is what this service has made; NULL: not known */
+};
+void print_explanation(const struct explanation *x);
+/* The sums at the end. */
+void print_explained(const char *name, const struct explanation *x, size_t count);
+
+enum check_state { CHECK_OK, CHECK_INFO, CHECK_WARN, CHECK_BAD };
+void print_checks_begin(void);
+void print_check(const char *name, enum check_state state, const char *text);
+void print_checks_end(void);
+
+#endif

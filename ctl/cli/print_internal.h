@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files that print share. */
+#ifndef CLI_PRINT_INTERNAL_H
+#define CLI_PRINT_INTERNAL_H
+
+#include <jansson.h>
+
+#include "print.h"
+
+/* Three digits, and a letter for thousands of thousands: 5.17k, 51.7k, 517k, 5.17M. */
+void format_brief(uint64_t n, char *text, size_t size);
+
+bool print_is_json(void);
+bool print_is_quiet(void);
+
+/* How it is attached, in a word. */
+const char *mode_name(uint32_t mode);
+const char *way_name(const struct mangle_iface *i);
+
+/* As maps/reasons.h has them. */
+const char *verdict_name(enum mangle_verdict v);
+const char *reason_name(enum mangle_reason r);
+const char *reason_meaning(enum mangle_reason r);
+
+/* Names from elsewhere may be no UTF-8, which JSON cannot hold. */
+json_t *json_text(const char *s);
+json_t *json_text_or_null(const char *s); /* null where empty */
+json_t *json_ports(const struct service *s);
+json_t *json_target(const struct target *t);
+json_t *json_window(const struct window *w);
+
+/* They take the reference. */
+void dump_json(json_t *j);
+void dump_json_line(json_t *j);
+/* Lists are written row by row, so that a million rows need no memory. */
+void json_list_begin(void);
+void json_list_row(json_t *j);
+void json_list_end(void);
+
+/* The configuration file's keys; what is not set is null. */
+json_t *json_service(const struct service *s);
+/* " action enforce -> observe, size 16:1400 -> 20:1300" */
+void print_setting_changes(const struct service *old, const struct service *new);
+
+/* Says that this run has changed something, and what, unless it is said already. */
+void print_made(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Services on a port that need more than the port to tell them apart become rules, one for each
+ * pair of prefixes. Rules of one precedence that test the same bits are a shape; the shapes of a
+ * port are tried in the order of precedence. Ports with the same services share their shapes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../maps/hash.h"
+#include "classify.h"
+
+struct rule {
+	struct mangle_match mask, key;
+	uint32_t rank;	  /* precedence, higher first */
+	uint32_t service; /* index + 1 */
+};
+
+struct cells {
+	union classifier_cell *cell;
+	uint32_t count, room;
+};
+
+/* The services of one port, as a list of pairs sorted by port. */
+struct user {
+	uint16_t port;
+	uint16_t service; /* index */
+};
+
+static int by_port(const void *a, const void *b)
+{
+	const struct user *x = a, *y = b;
+
+	return x->port != y->port ? x->port - y->port : x->service - y->service;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct rule *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? 1 : -1;
+	return memcmp(&x->mask, &y->mask, sizeof(x->mask));
+}
+
+/* The bits alone do not tell: all of IPv4 as a source tests what it does as a destination. */
+static bool same_shape(const struct rule *a, const struct rule *b)
+{
+	return a->rank == b->rank && !memcmp(&a->mask, &b->mask, sizeof(a->mask));
+}
+
+static int reserve(struct cells *l, uint32_t more)
+{
+	uint32_t room = l->room ? l->room : 64;
+	void *cell;
+
+	if (more > UINT32_MAX / 2 - l->count)
+		return -E2BIG;
+	while (room < l->count + more)
+		room *= 2;
+	if (room == l->room)
+		return 0;
+	cell = realloc(l->cell, (size_t)room * sizeof(*l->cell));
+	if (!cell)
+		return -ENOMEM;
+	l->cell = cell;
+	l->room = room;
+	return 0;
+}
+
+/* IPv4 lies in the last 4 of the 16 bytes: see struct mangle_match. */
+static void set_prefix(const struct prefix *p, uint64_t key[2], uint64_t mask[2])
+{
+	unsigned int skip = p->family == 4 ? 12 : 0;
+	uint8_t addr[16] = {0}, bits[16] = {0};
+
+	memcpy(addr + skip, p->addr, 16 - skip);
+	for (unsigned int i = 0; i < p->len; i++)
+		bits[skip + i / 8] |= (uint8_t)(0x80 >> i % 8);
+	memcpy(key, addr, 16);
+	memcpy(mask, bits, 16);
+}
+
+/* No rule where the prefixes are of different families: no packet has both. */
+static bool make_rule(const struct service *s, uint32_t service, const struct prefix *d,
+		      const struct prefix *sa, struct rule *r)
+{
+	uint8_t family = d ? d->family : sa ? sa->family : 0;
+
+	if (d && sa && d->family != sa->family)
+		return false;
+	memset(r, 0, sizeof(*r));
+	if (d)
+		set_prefix(d, (uint64_t *)r->key.daddr, (uint64_t *)r->mask.daddr);
+	if (sa)
+		set_prefix(sa, (uint64_t *)r->key.saddr, (uint64_t *)r->mask.saddr);
+	if (s->ifname[0]) {
+		memcpy(r->key.ifname, s->ifname, sizeof(r->key.ifname));
+		memset(r->mask.ifname, 0xff, sizeof(r->mask.ifname));
+	}
+	if (family) {
+		r->key.kind |= MANGLE_KIND(family, 0);
+		r->mask.kind |= MANGLE_KIND(0xff, 0);
+	}
+	if (s->protocols != (MANGLE_PROTO_UDP | MANGLE_PROTO_TCP)) {
+		r->key.kind |= MANGLE_KIND(0, s->protocols);
+		r->mask.kind |= MANGLE_KIND(0, 0xff);
+	}
+	/* Longest destination prefix, longest source prefix, interface, exact protocol. */
+	r->rank = (uint32_t)(d ? d->len + 1 : 0) << 16 | (uint32_t)(sa ? sa->len + 1 : 0) << 4 |
+		  (s->ifname[0] ? 2 : 0) | (r->mask.kind >> 8 ? 1 : 0);
+	r->service = service;
+	return true;
+}
+
+static uint32_t expand(const struct service *s, uint32_t service, struct rule *out)
+{
+	uint32_t n = 0;
+
+	for (unsigned int d = 0; d < s->daddr_count || d == 0; d++)
+		for (unsigned int a = 0; a < s->saddr_count || a == 0; a++)
+			n += make_rule(s, service, s->daddr_count ? &s->daddr[d] : NULL,
+				       s->saddr_count ? &s->saddr[a] : NULL, &out[n]);
+	return n;
+}
+
+/* Cuckoo hashing (Pagh, Rodler 2001): a newcomer takes one of its two places, whom it drives out
+ * takes its other one, and so on. */
+static bool cuckoo_insert(union classifier_cell *base, uint32_t rules, const struct rule *r)
+{
+	struct mangle_rule moving = {.key = r->key, .service = r->service};
+	uint32_t place = mangle_match_place(mangle_match_hash(&moving.key), 0, rules);
+
+	for (uint32_t i = 0; i < 64 + rules; i++) {
+		struct mangle_rule out = base[place].rule;
+		uint32_t first, second;
+		uint64_t hash;
+
+		base[place].rule = moving;
+		if (!out.service)
+			return true;
+		hash = mangle_match_hash(&out.key);
+		first = mangle_match_place(hash, 0, rules);
+		second = mangle_match_place(hash, 1, rules);
+		place = place == first ? second : first;
+		moving = out;
+	}
+	return false;
+}
+
+/* Lays n rules of one shape out behind the cells there are. */
+static int lay_rules(struct cells *l, const struct rule *r, uint32_t n, uint32_t *first,
+		     uint32_t *cells)
+{
+	uint32_t size = 1;
+
+	while (n > 1 && size < 2 * n)
+		size *= 2;
+	for (;; size *= 2) {
+		uint32_t i;
+		int err = size > n * 1024 ? -E2BIG : reserve(l, size);
+
+		if (err)
+			return err;
+		memset(&l->cell[l->count], 0, size * sizeof(*l->cell));
+		for (i = 0; i < n; i++)
+			if (!cuckoo_insert(&l->cell[l->count], size, &r[i]))
+				break;
+		if (i == n)
+			break;
+	}
+	*first = l->count;
+	*cells = size;
+	l->count += size;
+	return 0;
+}
+
+/* The shapes of one port; *start is the cell of the first. */
+static int lay_port(struct cells *l, const struct model *m, const struct user *users,
+		    uint32_t user_count, uint32_t *start, struct err *e)
+{
+	const char *name = m->services[users[0].service].name;
+	struct rule *rules = calloc(user_count,
+				    sizeof(*rules) * MANGLE_MAX_PREFIXES * MANGLE_MAX_PREFIXES);
+	uint32_t n = 0, shapes = 0, at = 0;
+	int err = 0;
+
+	if (!rules)
+		return fail(e, -ENOMEM, name, "building the classifier: out of memory");
+	for (uint32_t i = 0; i < user_count; i++)
+		n += expand(&m->services[users[i].service], users[i].service + 1U, &rules[n]);
+	qsort(rules, n, sizeof(*rules), by_rank);
+	for (uint32_t i = 0; i < n; i++)
+		shapes += !i || !same_shape(&rules[i], &rules[i - 1]);
+	if (shapes > MANGLE_MAX_SHAPES) {
+		err = fail(
+			e, -E2BIG, name,
+			"matching port %u: %u different combinations of prefix lengths, interface and protocol, at most %d can be tried for a packet (use fewer lengths)",
+			users[0].port, shapes, MANGLE_MAX_SHAPES);
+		goto out;
+	}
+	/* A shape without rules: the services of this port match no packet at all. */
+	err = reserve(l, shapes ? shapes : 1);
+	if (err)
+		goto out_errno;
+	*start = l->count;
+	l->count += shapes ? shapes : 1;
+	memset(&l->cell[*start], 0, (l->count - *start) * sizeof(*l->cell));
+	for (uint32_t shape = *start; at < n; shape++) {
+		uint32_t first, cells, same = 1;
+
+		while (at + same < n && same_shape(&rules[at + same], &rules[at]))
+			same++;
+		err = lay_rules(l, &rules[at], same, &first, &cells);
+		if (err)
+			goto out_errno;
+		l->cell[shape].shape = (struct mangle_shape){
+			.mask = rules[at].mask,
+			.first = first,
+			.rules = cells,
+		};
+		at += same;
+	}
+	if (shapes) {
+		l->cell[*start + shapes - 1].shape.rules |= MANGLE_SHAPE_LAST;
+	} else {
+		uint32_t empty;
+
+		err = reserve(l, 1);
+		if (err)
+			goto out_errno;
+		empty = l->count++;
+		memset(&l->cell[empty], 0, sizeof(*l->cell));
+		l->cell[*start].shape.first = empty;
+		l->cell[*start].shape.rules = 1 | MANGLE_SHAPE_LAST;
+	}
+out_errno:
+	if (err)
+		fail(e, err, name, "building the classifier: %s", strerror(-err));
+out:
+	free(rules);
+	return err;
+}
+
+static bool by_port_alone(const struct service *s)
+{
+	return !s->daddr_count && !s->saddr_count && !s->ifname[0];
+}
+
+/* A port before this one with the same services. */
+static const struct user *same_users(const struct user *users, const struct user *of,
+				     uint32_t count)
+{
+	/* Ports of one service are mostly neighbours: one look back is enough to share them. */
+	if (of - users < (long)count)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++)
+		if (of[i].service != (of - count)[i].service ||
+		    (of - count)[i].port != (of - 1)->port)
+			return NULL;
+	if (of - count > users && (of - count - 1)->port == (of - 1)->port)
+		return NULL;
+	return of - count;
+}
+
+int classify(const struct model *m, struct mangle_config *config, union classifier_cell **cells,
+	     uint32_t *count, struct err *e)
+{
+	struct user *users = calloc((size_t)m->service_count + 1,
+				    sizeof(*users) * MANGLE_MAX_PORTS);
+	struct cells l = {0};
+	uint32_t n = 0, same;
+	int err = 0;
+
+	if (!users)
+		return fail(e, -ENOMEM, "services", "building the classifier: out of memory");
+	memset(config->port, 0, sizeof(config->port));
+	for (uint32_t i = 0; i < m->service_count; i++)
+		for (unsigned int p = 0; p < m->services[i].port_count; p++)
+			users[n++] = (struct user){m->services[i].ports[p], (uint16_t)i};
+	qsort(users, n, sizeof(*users), by_port);
+
+	for (uint32_t i = 0; i < n && !err; i += same) {
+		const struct user *before;
+		uint32_t start = 0;
+
+		for (same = 1; i + same < n && users[i + same].port == users[i].port;)
+			same++;
+		if (same == 1 && by_port_alone(&m->services[users[i].service])) {
+			config->port[users[i].port] = users[i].service + 1U;
+			continue;
+		}
+		before = same_users(users, &users[i], same);
+		if (before) {
+			config->port[users[i].port] = config->port[before->port];
+			continue;
+		}
+		err = lay_port(&l, m, &users[i], same, &start, e);
+		if (!err)
+			config->port[users[i].port] = start | MANGLE_PORT_SHAPES;
+	}
+	free(users);
+	if (err) {
+		free(l.cell);
+		return err;
+	}
+	*cells = l.cell;
+	*count = l.count;
+	return 0;
+}

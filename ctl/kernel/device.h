@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel says a network interface is, and what follows from that for mangle. It goes by
+ * link type, kind and relations, never by name.
+ */
+#ifndef KERNEL_DEVICE_H
+#define KERNEL_DEVICE_H
+
+#include "model/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct device {
+	int ifindex;
+	char name[16];
+	unsigned int type;  /* ARPHRD_* */
+	char kind[32];	    /* as `ip link add type` has it: "bridge"; "" for a card */
+	char port_kind[32]; /* its master's: it is a port of a "bridge", "bond", "vrf"; "" of none
+			     */
+	int master;	    /* ifindex; 0: it is no port */
+	int link;	    /* ifindex of the device that it was made on, or of its peer; 0: none */
+	bool link_elsewhere; /* link is in another network namespace */
+	uint8_t address[6];
+};
+
+/* All of the thread's network namespace. */
+struct devices {
+	struct device *all;
+	size_t count;
+};
+int devices_read(struct devices *out, struct err *e);
+void devices_free(struct devices *d);
+/* NULL where there is none of that index. */
+const struct device *devices_find(const struct devices *d, int ifindex);
+
+/*
+ * Whether mangle cannot work on it at all; why gets the reason, and in parentheses what to attach
+ * to instead.
+ */
+bool device_is_unfit(const struct devices *all, const struct device *d, char *why, size_t size);
+
+/* Was it made on link, which hands it frames that link has received itself? */
+bool device_shares_link(const struct device *d);
+/* Is upper above lower, over however many devices? shared: only where frames that lower receives
+ * are received by upper once more. */
+bool device_is_above(const struct devices *all, const struct device *upper,
+		     const struct device *lower, bool shared);
+
+#endif

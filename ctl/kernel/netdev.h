@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Interfaces, by libnl-3. Errors: negative errno with e set. */
+#ifndef KERNEL_NETDEV_H
+#define KERNEL_NETDEV_H
+
+#include "model/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct netdev {
+	int ifindex;
+	char name[16];
+	unsigned int mtu;
+	bool up, carrier;
+};
+/*
+ * name may be an alternative one (`ip link property`); out has the name proper. -ENODEV where there
+ * is none of that name in the thread's namespace.
+ */
+int netdev_get(const char *name, struct netdev *out, struct err *e);
+
+/* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
+struct netdev_features {
+	int lro;	      /* rx-lro */
+	int gro_hw;	      /* rx-gro-hw */
+	int rxvlan;	      /* rx-vlan-hw-parse: strips VLAN tags before XDP */
+	int rx_checksum;      /* rx-checksum */
+	int tx_checksum;      /* tx-checksum-ip-generic, -ipv4 or -ipv6 */
+	int udp_segmentation; /* tx-udp-segmentation */
+};
+int netdev_features(const char *name, struct netdev_features *out, struct err *e);
+
+/* What of XDP the interface's driver has; the kernel tells from 6.3 on. */
+struct netdev_xdp {
+	bool known;
+	bool native;
+	bool several_buffers; /* takes frames larger than one buffer in native mode */
+};
+struct netdev_xdp netdev_xdp(int ifindex);
+
+/* What tc has on an interface: a qdisc, or a filter. */
+struct netdev_tc {
+	char kind[16];
+	uint32_t handle;  /* of a filter: 0 where it only stands for all of its priority */
+	uint32_t prio;	  /* of a filter */
+	uint32_t prog_id; /* of a filter of kind bpf, else 0 */
+};
+/*
+ * Calls each for every qdisc (parent 0), or every filter of that parent, until it returns other
+ * than 0, which is returned. No interface has none.
+ */
+int netdev_tc(int ifindex, uint32_t parent, int (*each)(void *arg, const struct netdev_tc *t),
+	      void *arg);
+
+#endif

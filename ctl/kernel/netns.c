@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "netns.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "caps.h"
+
+#define OWN_NETNS "/proc/thread-self/ns/net"
+#define NAMED_NETNS "/run/netns"
+
+/* A namespace is a thread's own. present: where the thread is, 0 as long as nobody has asked.
+ * home: where it comes back to. */
+static _Thread_local uint64_t present, home;
+/* The device that all namespaces are on: in /run/netns may also lie ordinary files. */
+static _Thread_local dev_t nsfs;
+static _Thread_local netns_lost_fn *on_lost;
+
+static int ask_present(void)
+{
+	struct stat st;
+
+	if (stat(OWN_NETNS, &st))
+		return -errno;
+	home = present = st.st_ino;
+	nsfs = st.st_dev;
+	return 0;
+}
+
+int netns_init(netns_lost_fn *lost, struct err *e)
+{
+	int err = ask_present();
+
+	on_lost = lost;
+	return err ? fail(e, err, OWN_NETNS,
+			  "asking which network namespace this is: %s (see doctor)", strerror(-err))
+		   : 0;
+}
+
+uint64_t netns_inode(void)
+{
+	if (!present)
+		ask_present();
+	return present;
+}
+
+/* ---- entering ---- */
+
+/* inode: what must be there still, 0: anything. Returns 1, 0 where it is gone, or negative errno.
+ */
+static int enter_path(const char *path, uint64_t inode)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int ret = 1;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
+	if (fstat(fd, &st) || (!(inode && st.st_ino != inode) && setns(fd, CLONE_NEWNET)))
+		ret = -errno;
+	else if (inode && st.st_ino != inode)
+		ret = 0;
+	close(fd);
+	return ret;
+}
+
+int netns_enter(const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+	int ret = 0;
+
+	if (*name && !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..") &&
+	    snprintf(path, sizeof(path), NAMED_NETNS "/%s", name) < (int)sizeof(path))
+		ret = enter_path(path, 0);
+	if (ret > 0)
+		return 0;
+	return fail(e, ret ? ret : -ENOENT, *name ? name : "''",
+		    "entering the network namespace: %s (see %s)",
+		    ret ? caps_why(ret, CAPS(SYS_ADMIN)) : "there is none of that name",
+		    ret == -EPERM ? "doctor" : "ip netns");
+}
+
+/* ---- finding ---- */
+
+/* What is called with every path to a namespace. Above 0 ends it. */
+typedef int path_fn(void *arg, const char *path, uint64_t inode, const char *name);
+
+/* 1 a namespace, 0 none: a process that has ended is in none. */
+static int look_at(const char *path, uint64_t *inode)
+{
+	struct stat st;
+
+	if (!stat(path, &st)) {
+		*inode = st.st_ino;
+		return st.st_dev == nsfs;
+	}
+	if (errno == ENOENT || errno == ESRCH)
+		return 0;
+	return errno == EPERM ? -EACCES : -errno;
+}
+
+/* dir/NAME, or dir/PID/suffix. Goes on past what cannot be looked at, and returns the first such
+ * error where nothing returns above 0. */
+static int each_in(const char *dir, const char *suffix, path_fn *fn, void *arg)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	uint64_t inode = 0;
+	int ret = 0, first = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while (ret <= 0) {
+		errno = 0;
+		entry = readdir(d);
+		if (!entry) {
+			first = first ? first : -errno;
+			break;
+		}
+		if (entry->d_name[0] == '.' ||
+		    (*suffix && !isdigit((unsigned char)entry->d_name[0])) ||
+		    snprintf(path, PATH_MAX, "%s/%s%s", dir, entry->d_name, suffix) >= PATH_MAX)
+			continue;
+		ret = look_at(path, &inode);
+		if (ret > 0)
+			ret = fn(arg, path, inode, *suffix ? "" : entry->d_name);
+		if (ret < 0 && !first)
+			first = ret;
+	}
+	closedir(d);
+	return ret > 0 ? ret : first;
+}
+
+/* Does /proc list every process of the machine? hidepid hides those that may not be traced. */
+static bool sees_all_processes(void)
+{
+	return caps_have(CAPS(SYS_PTRACE)) && caps_first_pid_ns() == 1;
+}
+
+static int each_netns(path_fn *fn, void *arg)
+{
+	int named = each_in(NAMED_NETNS, "", fn, arg), ret;
+
+	if (named > 0)
+		return named;
+	ret = each_in("/proc", "/ns/net", fn, arg);
+	if (ret > 0)
+		return ret;
+	if (named)
+		return named;
+	return ret || sees_all_processes() ? ret : -EACCES;
+}
+
+const char *netns_why(int err)
+{
+	if (err == -ENOENT)
+		return "no name (ip netns) and no process leads to it";
+	if (err != -EACCES)
+		return caps_why(err, CAPS(SYS_ADMIN));
+	if (!caps_have(CAPS(SYS_ADMIN) | CAPS(SYS_PTRACE)))
+		return caps_why(err, CAPS(SYS_ADMIN) | CAPS(SYS_PTRACE));
+	return caps_first_pid_ns() == 1
+		       ? "it has no name (ip netns), and some processes may not be looked at"
+		       : "it has no name (ip netns), and processes outside this PID namespace are not seen";
+}
+
+static int enter_if(void *arg, const char *path, uint64_t inode, const char *name)
+{
+	(void)name;
+	return inode == *(const uint64_t *)arg ? enter_path(path, inode) : 0;
+}
+
+int netns_enter_inode(uint64_t inode, int *back)
+{
+	int fd, ret;
+
+	*back = -1;
+	if (netns_inode() == inode)
+		return 0;
+	fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = each_netns(enter_if, &inode);
+	if (ret <= 0) {
+		close(fd);
+		return ret ? ret : -ENOENT;
+	}
+	present = inode;
+	*back = fd;
+	return 0;
+}
+
+void netns_return(int back)
+{
+	if (back < 0)
+		return;
+	if (setns(back, CLONE_NEWNET)) {
+		struct err e;
+
+		fail(&e, -errno, OWN_NETNS,
+		     "returning to the network namespace that the run began in: %s (what was done before stands, see status; run it again)",
+		     strerror(errno));
+		if (on_lost)
+			on_lost(&e);
+		abort();
+	}
+	close(back);
+	present = home;
+}
+
+/* ---- searching ---- */
+
+struct search {
+	uint64_t *visited;
+	size_t count, room;
+	int (*here)(void *arg, const char *name);
+	void *arg;
+};
+
+static int note_visit(struct search *s, uint64_t inode)
+{
+	if (s->count == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		uint64_t *more = realloc(s->visited, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->visited = more;
+		s->room = room;
+	}
+	s->visited[s->count++] = inode;
+	return 0;
+}
+
+static int visit(void *arg, const char *path, uint64_t inode, const char *name)
+{
+	struct search *s = arg;
+	int ret;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->visited[i] == inode)
+			return 0;
+	/* Where one is already nobody's leave is needed. */
+	ret = inode == present ? 1 : enter_path(path, inode);
+	if (ret <= 0)
+		return ret;
+	present = inode;
+	ret = note_visit(s, inode);
+	return ret ? ret : s->here(s->arg, name);
+}
+
+int netns_search(int (*here)(void *arg, const char *name), void *arg)
+{
+	struct search s = {.here = here, .arg = arg};
+	int back = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (back < 0)
+		return -errno;
+	netns_inode(); /* so that it is known which one is here already */
+	ret = each_netns(visit, &s);
+	free(s.visited);
+	if (present != home)
+		netns_return(back);
+	else
+		close(back);
+	return ret;
+}

@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "parse.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Longest useful field of a table line: text: and MANGLE_MAX_TAG times \xNN. */
+#define FIELD_SIZE 128
+#define OFFSET_MAX 65535
+#define MAPPED_BITS 96 /* of ::ffff:0:0/96 (RFC 4291) */
+
+static int __attribute__((format(printf, 2, 3))) no(struct why *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------ */
+
+int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struct why *why)
+{
+	uint64_t value = 0;
+	const char *c;
+
+	for (c = s; *c >= '0' && *c <= '9'; c++) {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*c - '0'), &value))
+			break;
+	}
+	if (c == s || *c || value < min || value > max)
+		return no(why, "must be a whole number from %" PRIu64 " to %" PRIu64, min, max);
+	*out = value;
+	return 0;
+}
+
+int parse_port(const char *s, uint16_t *out, struct why *why)
+{
+	uint64_t value;
+	int ret = parse_number(s, 1, 65535, &value, why);
+
+	if (!ret)
+		*out = (uint16_t)value;
+	return ret;
+}
+
+int parse_offset(const char *s, int32_t *out, struct why *why)
+{
+	bool from_end = *s == '-';
+	uint64_t value;
+
+	/* "-0" would be the end itself, where no tag can begin. */
+	if (parse_number(s + from_end, from_end, OFFSET_MAX, &value, why))
+		return no(why, "must be a whole number from -%d to %d", OFFSET_MAX, OFFSET_MAX);
+	*out = from_end ? -(int32_t)value : (int32_t)value;
+	return 0;
+}
+
+/* Cuts s at `at` into left (a buffer for a number of any sensible length) and what follows. */
+struct left {
+	char text[24];
+};
+static int cut(const char *s, const char *at, struct left *left)
+{
+	size_t len = (size_t)(at - s);
+
+	if (len >= sizeof(left->text))
+		return -EINVAL;
+	memcpy(left->text, s, len);
+	left->text[len] = '\0';
+	return 0;
+}
+
+/* Two numbers with one ':' or '-' between. */
+static int parse_range(const char *s, uint64_t min, uint64_t *first, uint64_t *last)
+{
+	const char *sep = strpbrk(s, ":-");
+	struct left left;
+	struct why why;
+
+	if (!sep || cut(s, sep, &left) || parse_number(left.text, min, 65535, first, &why) ||
+	    parse_number(sep + 1, min, 65535, last, &why))
+		return -EINVAL;
+	return 0;
+}
+
+int parse_window(const char *s, struct window *out, struct why *why)
+{
+	uint64_t min, max;
+
+	if (parse_range(s, 0, &min, &max))
+		return no(why, "is not MIN:MAX, two numbers from 0 to 65535");
+	if (min > max)
+		return no(why, "has a minimum above its maximum");
+	out->min = (uint16_t)min;
+	out->max = (uint16_t)max;
+	return 0;
+}
+
+int parse_targets(const char *s, uint16_t *first, uint16_t *last, struct why *why)
+{
+	uint64_t from, to;
+
+	if (parse_range(s, 1, &from, &to))
+		return no(why, "is not FIRST-LAST, two ports from 1 to 65535");
+	if (from > to)
+		return no(why, "has a first port above its last");
+	*first = (uint16_t)from;
+	*last = (uint16_t)to;
+	return 0;
+}
+
+int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct why *why)
+{
+	unsigned int n = 0;
+
+	for (;;) {
+		const char *end = strchrnul(s, ',');
+		struct left left;
+		uint16_t port;
+
+		if (cut(s, end, &left) || parse_port(left.text, &port, why))
+			return no(why,
+				  "is not a port from 1 to 65535, or several with commas between");
+		if (n == MANGLE_MAX_PORTS)
+			return no(why, "has more than %d ports", MANGLE_MAX_PORTS);
+		ports[n++] = port;
+		if (!*end)
+			break;
+		s = end + 1;
+	}
+	*count = n;
+	return 0;
+}
+
+/* ---- tags --------------------------------------------------------------------------------- */
+
+const char *tag_place_wrong(int32_t offset, unsigned int len)
+{
+	if (len < 1 || len > MANGLE_MAX_TAG)
+		return "has a tag length that is not a number from 1 to 16";
+	if (offset < -65535 || (offset >= 0 && (uint32_t)offset + len > 65535))
+		return "has a tag that lies outside any payload";
+	if (offset < 0 && offset + (int32_t)len > 0)
+		return "has a tag that reaches past the payload's end";
+	return NULL;
+}
+
+int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, struct why *why)
+{
+	const char *sep = strchr(s, ':');
+	const char *wrong;
+	struct left left;
+	uint64_t length;
+	int32_t off;
+
+	if (!sep || cut(s, sep, &left) || parse_offset(left.text, &off, why) ||
+	    parse_number(sep + 1, 1, MANGLE_MAX_TAG, &length, why))
+		return no(why, "is not OFF:LEN, an offset from -%d to %d and a length from 1 to %d",
+			  OFFSET_MAX, OFFSET_MAX, MANGLE_MAX_TAG);
+	wrong = tag_place_wrong(off, (unsigned int)length);
+	if (wrong)
+		return no(why, "%s", wrong);
+	*offset = off;
+	*len = (uint8_t)length;
+	return 0;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* Two hex digits to a byte, or -1; never looks behind the string's end. */
+static int hex_byte(const char *s)
+{
+	int high = hex_digit(s[0]);
+	int low = high < 0 ? -1 : hex_digit(s[1]);
+
+	return low < 0 ? -1 : high << 4 | low;
+}
+
+int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why)
+{
+	size_t digits = 0;
+
+	for (; *s; s++) {
+		int digit = hex_digit(*s);
+
+		if (*s == ' ' || *s == '\t' || *s == ':')
+			continue;
+		if (digit < 0)
+			return no(why, "has something that is no hex digit");
+		if (digits % 2)
+			out[digits / 2] |= (uint8_t)digit;
+		else
+			out[digits / 2] = (uint8_t)(digit << 4);
+		digits++;
+	}
+	if (!digits || digits % 2)
+		return no(why, "has no even number of hex digits");
+	*len = digits / 2;
+	return 0;
+}
+
+static int tag_append(struct tag *tag, int byte, struct why *why)
+{
+	if (tag->len == MANGLE_MAX_TAG)
+		return no(why, "is longer than %d bytes", MANGLE_MAX_TAG);
+	tag->bytes[tag->len++] = (uint8_t)byte;
+	return 0;
+}
+
+#define HEX_DIGITS "0123456789abcdefABCDEF"
+
+/* between: what may stand between two bytes, ":" or "". */
+static int parse_tag_hex(const char *s, const char *between, struct tag *tag, struct why *why)
+{
+	const char *digits = s;
+
+	for (; *s; s += 2) {
+		int byte;
+
+		if (tag->len && *s == *between && s[1])
+			s++;
+		byte = hex_byte(s);
+		if (byte < 0)
+			break;
+		if (tag_append(tag, byte, why))
+			return -EINVAL;
+	}
+	if (!*s)
+		return 0;
+	if (!digits[strspn(digits, HEX_DIGITS)])
+		return no(why, "has an odd number of hex digits");
+	if (*between && !digits[strspn(digits, HEX_DIGITS ":")])
+		return no(why, "has a ':' that is not between two bytes of two hex digits");
+	return no(why, "has a character that is not a hex digit");
+}
+
+static bool is_hex(const char *s)
+{
+	size_t digits = strspn(s, HEX_DIGITS);
+
+	return digits && digits % 2 == 0 && !s[digits];
+}
+
+static int parse_tag_text(const char *s, struct tag *tag, struct why *why)
+{
+	if (is_hex(s) && strlen(s) > MANGLE_MAX_TAG)
+		return no(why, "is longer than %d bytes (hex digits are written 0x...)",
+			  MANGLE_MAX_TAG);
+	while (*s) {
+		int byte = (unsigned char)*s;
+
+		if (byte >= 0x80)
+			return no(why,
+				  "has a character outside ASCII (write the bytes as hex:...)");
+		if (byte != '\\') {
+			s++;
+		} else if (s[1] == '\\') {
+			s += 2;
+		} else {
+			byte = s[1] == 'x' ? hex_byte(s + 2) : -1;
+			if (byte < 0)
+				return no(why, "has a \\ that begins neither \\xNN nor \\\\");
+			s += 4;
+		}
+		if (tag_append(tag, byte, why))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+bool tag_has_prefix(const char *s)
+{
+	return !strncasecmp(s, "0x", 2) || !strncasecmp(s, "hex:", 4) ||
+	       !strncasecmp(s, "text:", 5);
+}
+
+/* What is meant by capitals cannot be told, so nothing is. */
+static int refuse_capitals(const char *s, struct why *why)
+{
+	const char *word = *s == '0' ? "0x" : (*s | ' ') == 'h' ? "hex:" : "text:";
+
+	return no(why, "begins like %s (write %s..., or text:%.*s... where it is text)", word, word,
+		  (int)strlen(word), s);
+}
+
+int parse_tag(const char *s, struct tag *out, struct why *why)
+{
+	struct tag tag = {0};
+	int ret;
+
+	if (!strncmp(s, "0x", 2))
+		ret = parse_tag_hex(s + 2, "", &tag, why);
+	else if (!strncmp(s, "hex:", 4))
+		ret = parse_tag_hex(s + 4, ":", &tag, why);
+	else if (!strncmp(s, "text:", 5))
+		ret = parse_tag_text(s + 5, &tag, why);
+	else if (tag_has_prefix(s))
+		ret = refuse_capitals(s, why);
+	else
+		ret = parse_tag_text(s, &tag, why);
+	if (ret)
+		return ret;
+	if (!tag.len)
+		return no(why, "has no bytes");
+	*out = tag;
+	return 0;
+}
+
+void tag_length_why(const char *text, unsigned int len, const char *service, unsigned int wanted,
+		    struct why *why)
+{
+	int end = snprintf(why->text, sizeof(why->text),
+			   "has %u bytes, those of service %s have %u", len, service, wanted);
+
+	if (is_hex(text) && strlen(text) == 2 * (size_t)wanted)
+		snprintf(why->text + end, sizeof(why->text) - (size_t)end,
+			 " (hex digits are written 0x%s)", text);
+}
+
+/* ---- words and addresses ------------------------------------------------------------------ */
+
+#define TARGETS "a port (1-65535), drop or pass"
+
+int parse_target(const char *s, struct target *out, struct why *why)
+{
+	uint16_t port = 0;
+	uint8_t action;
+
+	if (!strcmp(s, "drop"))
+		action = ACTION_DROP;
+	else if (!strcmp(s, "pass"))
+		action = ACTION_PASS;
+	else if (!parse_port(s, &port, why))
+		action = ACTION_PORT;
+	else if (!strcasecmp(s, "drop") || !strcasecmp(s, "pass"))
+		return no(why, "is not " TARGETS " (write %s)",
+			  (*s | ' ') == 'd' ? "drop" : "pass");
+	else
+		return no(why, "is not " TARGETS);
+	*out = (struct target){.action = action, .port = port};
+	return 0;
+}
+
+int parse_protocol(const char *s, uint8_t *protocols, struct why *why)
+{
+	if (!strcmp(s, "udp"))
+		*protocols = MANGLE_PROTO_UDP;
+	else if (!strcmp(s, "tcp"))
+		*protocols = MANGLE_PROTO_TCP;
+	else if (!strcmp(s, "any"))
+		*protocols = MANGLE_PROTO_UDP | MANGLE_PROTO_TCP;
+	else
+		return no(why, "is not udp, tcp or any");
+	return 0;
+}
+
+int parse_switch(const char *s, bool *out, struct why *why)
+{
+	if (!strcmp(s, "on") || !strcmp(s, "true") || !strcmp(s, "yes"))
+		*out = true;
+	else if (!strcmp(s, "off") || !strcmp(s, "false") || !strcmp(s, "no"))
+		*out = false;
+	else
+		return no(why, "must be on or off");
+	return 0;
+}
+
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why)
+{
+	size_t len = strlen(s);
+
+	if (!len || len >= MANGLE_NAME_SIZE || s[strspn(s, NAME_CHARACTERS)])
+		return no(why, "is not a name: 1 to %d of the characters A-Z a-z 0-9 _ . -",
+			  MANGLE_NAME_SIZE - 1);
+	memset(out, 0, MANGLE_NAME_SIZE);
+	memcpy(out, s, len);
+	return 0;
+}
+
+/*
+ * The kernel's dev_valid_name(), and printable ASCII only so that every file can hold it. any and
+ * none are how commands say that there is no interface: nobody shall mean this and get that.
+ */
+static bool valid_ifname(const char *s)
+{
+	size_t len = strlen(s);
+	const char *c;
+
+	if (!len || len >= MANGLE_IFNAME_SIZE || !strcmp(s, ".") || !strcmp(s, "..") ||
+	    !strcmp(s, "any") || !strcmp(s, "none"))
+		return false;
+	for (c = s; *c; c++) {
+		if (*c <= ' ' || *c > '~' || *c == '/' || *c == ':')
+			return false;
+	}
+	return true;
+}
+
+int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct why *why)
+{
+	if (!valid_ifname(s))
+		return no(why, "is not an interface's name: 1 to %d characters, no blank, / or :",
+			  MANGLE_IFNAME_SIZE - 1);
+	memset(out, 0, MANGLE_IFNAME_SIZE);
+	memcpy(out, s, strlen(s));
+	return 0;
+}
+
+/* Clears the host bits; true where one was set. */
+static bool clear_host_bits(struct prefix *p)
+{
+	bool was_set = false;
+	unsigned int i;
+
+	for (i = p->len; i < sizeof(p->addr) * 8; i++) {
+		uint8_t bit = (uint8_t)(0x80 >> i % 8);
+
+		was_set |= p->addr[i / 8] & bit;
+		p->addr[i / 8] &= (uint8_t)~bit;
+	}
+	return was_set;
+}
+
+static int parse_address(const char *s, struct prefix *p)
+{
+	if (inet_pton(AF_INET, s, p->addr) == 1)
+		p->family = 4;
+	else if (inet_pton(AF_INET6, s, p->addr) == 1)
+		p->family = 6;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+/* An IPv4 address as sockets write it in IPv6, which no packet has. */
+static int refuse_mapped(const struct prefix *p, struct why *why)
+{
+	struct prefix v4 = {.family = 4, .len = (uint8_t)(p->len - MAPPED_BITS)};
+	char buf[PREFIX_TEXT_SIZE];
+
+	memcpy(v4.addr, p->addr + MAPPED_BITS / 8, 4);
+	return no(why, "matches no packet: IPv4 is written as such (write %s)",
+		  format_prefix(&v4, buf));
+}
+
+int parse_prefix(const char *s, struct prefix *out, struct why *why)
+{
+	static const uint8_t mapped[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
+	const char *slash = strchrnul(s, '/');
+	size_t addr_len = (size_t)(slash - s);
+	char addr[INET6_ADDRSTRLEN];
+	char buf[PREFIX_TEXT_SIZE];
+	struct prefix p = {0};
+	uint64_t len;
+
+	if (addr_len >= sizeof(addr))
+		return no(why, "is not an IPv4 or IPv6 address or prefix");
+	memcpy(addr, s, addr_len);
+	addr[addr_len] = '\0';
+	if (parse_address(addr, &p))
+		return no(why, "is not an IPv4 or IPv6 address or prefix");
+
+	len = p.family == 4 ? 32 : 128;
+	if (*slash && parse_number(slash + 1, 0, len, &len, why))
+		return no(why, "has a prefix length that is not a number from 0 to %" PRIu64, len);
+	p.len = (uint8_t)len;
+	if (clear_host_bits(&p))
+		return no(why, "has bits set behind the prefix (write %s)", format_prefix(&p, buf));
+	if (p.family == 6 && p.len >= MAPPED_BITS && !memcmp(p.addr, mapped, sizeof(mapped)))
+		return refuse_mapped(&p, why);
+	*out = p;
+	return 0;
+}
+
+/* ---- lines of a table file ---------------------------------------------------------------- */
+
+#define ROW_WORDS 3
+
+struct row_word {
+	const char *text;
+	size_t len;
+};
+
+/* The next word of [*at, end), blanks or tabs around it; false where there is none. */
+static bool next_word(const char **at, const char *end, struct row_word *word)
+{
+	while (*at < end && (**at == ' ' || **at == '\t'))
+		++*at;
+	word->text = *at;
+	while (*at < end && **at != ' ' && **at != '\t')
+		++*at;
+	word->len = (size_t)(*at - word->text);
+	return word->len > 0;
+}
+
+/* What is longer than anything that could be right becomes "". */
+static const char *row_text(const struct row_word *word, char buf[FIELD_SIZE])
+{
+	size_t len = word->len < FIELD_SIZE ? word->len : 0;
+
+	memcpy(buf, word->text, len);
+	buf[len] = '\0';
+	return buf;
+}
+
+static int blame(struct bad_word *bad, const char *what, const struct row_word *word)
+{
+	bad->what = what;
+	bad->text = word->text;
+	bad->len = word->len;
+	return -EINVAL;
+}
+
+static int parse_row(const struct row_word *words, unsigned int count, struct tag *tag,
+		     struct entity *en, struct bad_word *bad)
+{
+	char buf[FIELD_SIZE];
+
+	if (words[0].len >= FIELD_SIZE) {
+		no(&bad->why, "is longer than %d bytes", MANGLE_MAX_TAG);
+		return blame(bad, "tag", &words[0]);
+	}
+	if (parse_tag(row_text(&words[0], buf), tag, &bad->why))
+		return blame(bad, "tag", &words[0]);
+	if (parse_target(row_text(&words[1], buf), &en->target, &bad->why))
+		return blame(bad, "target", &words[1]);
+	if (count < ROW_WORDS)
+		return 0;
+	if (parse_window(row_text(&words[2], buf), &en->size, &bad->why))
+		return blame(bad, "size", &words[2]);
+	en->has_size = true;
+	return 0;
+}
+
+/* As tables of other programs come. */
+static bool has_separator(const struct row_word *word)
+{
+	return memchr(word->text, ',', word->len) || memchr(word->text, ';', word->len);
+}
+
+int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
+		     struct bad_word *bad)
+{
+	struct row_word words[ROW_WORDS + 1];
+	struct entity en = {0};
+	const char *comment, *end;
+	unsigned int count = 0;
+
+	if (memchr(line, '\0', len)) {
+		no(&bad->why, "there is a NUL byte (this is not a text file)");
+		return blame(bad, "entity", &(struct row_word){NULL, 0});
+	}
+	if (len && line[len - 1] == '\r')
+		len--;
+	comment = memchr(line, '#', len);
+	end = comment ? comment : line + len;
+	while (count <= ROW_WORDS && next_word(&line, end, &words[count]))
+		count++;
+	if (!count)
+		return 0;
+	if (count == 1) {
+		no(&bad->why, has_separator(&words[0])
+				      ? "is one word: TAG and TARGET are separated by blanks"
+				      : "has no target behind it");
+		return blame(bad, "entity", &words[0]);
+	}
+	if (parse_row(words, count, tag, &en, bad))
+		return -EINVAL;
+	if (count > ROW_WORDS) {
+		no(&bad->why, "is more than TAG TARGET [MIN:MAX]");
+		return blame(bad, "entity", &words[ROW_WORDS]);
+	}
+	memcpy(en.tag, tag->bytes, sizeof(en.tag));
+	*out = en;
+	return 1;
+}
+
+/* ---- back to text ------------------------------------------------------------------------- */
+
+const char *format_tag_hex(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	static const char hex[] = "0123456789abcdef";
+	char *to = buf;
+	unsigned int i;
+
+	*to++ = '0';
+	*to++ = 'x';
+	for (i = 0; i < len; i++) {
+		*to++ = hex[tag[i] >> 4];
+		*to++ = hex[tag[i] & 15];
+	}
+	*to = '\0';
+	return buf;
+}
+
+const char *format_tag_text(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	unsigned int i;
+
+	for (i = 0; i < len; i++) {
+		if (tag[i] < 0x20 || tag[i] > 0x7e)
+			return NULL;
+	}
+	memcpy(buf, tag, len);
+	buf[len] = '\0';
+	return buf;
+}
+
+const char *format_tag(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	if (!format_tag_text(tag, len, buf) || buf[strspn(buf, NAME_CHARACTERS)] ||
+	    tag_has_prefix(buf))
+		format_tag_hex(tag, len, buf);
+	return buf;
+}
+
+const char *format_target(const struct target *t, char buf[TARGET_TEXT_SIZE])
+{
+	if (t->action == ACTION_PORT)
+		snprintf(buf, TARGET_TEXT_SIZE, "%u", (unsigned int)t->port);
+	else
+		snprintf(buf, TARGET_TEXT_SIZE, "%s", t->action == ACTION_DROP ? "drop" : "pass");
+	return buf;
+}
+
+const char *format_prefix(const struct prefix *p, char buf[PREFIX_TEXT_SIZE])
+{
+	size_t len;
+
+	inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->addr, buf, PREFIX_TEXT_SIZE);
+	len = strlen(buf);
+	snprintf(buf + len, PREFIX_TEXT_SIZE - len, "/%u", (unsigned int)p->len);
+	return buf;
+}
+
+const char *format_protocol(uint8_t protocols)
+{
+	if (protocols == MANGLE_PROTO_UDP)
+		return "udp";
+	return protocols == MANGLE_PROTO_TCP ? "tcp" : "any";
+}
