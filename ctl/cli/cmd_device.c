@@ -354,12 +354,13 @@ static void warn_about_sessions(struct warnings *w, const struct attachment *a)
 {
 	const char *name = a->iface.name;
 	int there = prog_sessions_ok(&a->key, &a->iface);
+	char option[NETNS_TEXT_SIZE];
 
 	if (!there)
 		add_fault(
 			w,
-			"%s: the tc programs are gone, or are those of another network namespace (attach it again)",
-			name);
+			"%s: the tc programs are gone, or are those of another network namespace (mangle-ctl %sattach %s)",
+			name, netns_option(a, option), name);
 	else if (there < 0)
 		add_warning(w, "%s: cannot tell whether the tc programs are there: %s (see doctor)",
 			    name, netns_why(there));

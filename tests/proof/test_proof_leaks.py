@@ -142,8 +142,8 @@ LONG = [
     (0, f"-j explain --hex {FRAME}"), (1, "explain @bad"), (0, "service set s --reply on"),
     (1, "service set s --port 1,2"), (0, "service add t --proto tcp --port 9 --tag 0:4 --size 4:99 --saddr 10.0.0.0/8"),
     (0, "-j service list"), (0, "service set s --action observe"), (0, "service del t"), (0, "-j save"),
-    (0, "-j doctor v0"), (2, "map"), (2, "frobnicate"), (0, "--help"), (0, "--version"), (0, "detach v0"),
-    (0, "attach v0"), (0, "-j detach --all --purge"),
+    (0, "-j doctor v0"), (2, "map"), (2, "frobnicate"), (0, "--help"), (0, "--version"),
+    (0, "help map set"), (0, "version"), (2, "help nosuch"), (0, "detach v0"), (0, "attach v0"), (0, "-j detach --all --purge"),
 ]
 
 
