@@ -62,6 +62,7 @@
 	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
 	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
+	X(IF_NEEDED, 0, "if-needed", NULL, "only where a program is of another build") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
 	X(VERBOSE, 'v', "verbose", NULL, "reasons too") \
 	X(WATCH, 0, "watch", NULL, "what comes in a second, every second, until interrupted") \

@@ -386,7 +386,7 @@ static void say_not_attached(const struct cmd *c, const struct attachment *a, si
 		if (is_recorded(a, count, c->argv[i]))
 			continue;
 		if (!c->quiet)
-			print_not_attached(c->argv[i], NULL);
+			print_not_attached(c->argv[i]);
 		if (elsewhere)
 			add_warning(&w, "%s: it is attached in %s, and was not meant (use -n NAME)",
 				    c->argv[i], netns_text(elsewhere, text));

@@ -44,6 +44,15 @@ static void warn_about_drift(struct warnings *w, const struct drift *d, bool loa
 	else if (d->state == DRIFT_MISSING && *d->file)
 		add_warning(w, "the configuration file that runs is not there any more: %s",
 			    d->file);
+	else if (d->state == DRIFT_MISSING)
+		add_warning(
+			w,
+			"what runs is in no configuration file: a reboot takes it away (mangle-ctl save prints it)");
+	else if (d->state == DRIFT_DIFFERS)
+		add_warning(
+			w,
+			"what runs differs from the configuration file (mangle-ctl apply --check %s)",
+			d->file);
 }
 
 /* Where something else was applied than what the next boot loads. */
@@ -130,19 +139,21 @@ static int fill(struct store *s, struct status *st, struct model *m, struct atta
 	return 0;
 }
 
-static void print(const struct cmd *c, const struct status *st, size_t count, bool yes)
+/* The interface that was asked for. */
+static void warn_about_not_attached(struct warnings *w, const struct attachment *a, size_t count,
+				    const char *name)
 {
-	const char *name = c->argc ? c->argv[0] : "";
-	const struct attachment *elsewhere = attached_elsewhere(st->ifaces, count, name);
+	const struct attachment *elsewhere = attached_elsewhere(a, count, name);
 	char where[NETNS_TEXT_SIZE];
 
-	if (!yes)
-		print_not_attached(name, elsewhere ? netns_text(elsewhere, where) : NULL);
-	if (c->json || yes)
-		print_status(st);
+	if (elsewhere)
+		add_fault(w, "%s: not attached (one of that name is, in %s)", name,
+			  netns_text(elsewhere, where));
+	else
+		add_fault(w, "%s: not attached", name);
 }
 
-/* yes: whether the interface asked for is attached. */
+/* yes: whether the interface asked for is attached. What makes it 1 or 3 is in the warnings. */
 static int exit_status(const struct cmd *c, const struct status *st, bool yes)
 {
 	enum note_level worst = NOTE_INFO;
@@ -152,9 +163,9 @@ static int exit_status(const struct cmd *c, const struct status *st, bool yes)
 	for (size_t i = 0; i < st->warnings->count; i++)
 		if (st->warnings->note[i].level > worst)
 			worst = st->warnings->note[i].level;
-	if (!yes || worst == NOTE_FAULT)
+	if (worst == NOTE_FAULT)
 		return EXIT_NOT_DONE;
-	return worst == NOTE_WARNING || st->drift->state != DRIFT_SAME ? EXIT_ANSWER_NO : 0;
+	return worst == NOTE_WARNING ? EXIT_ANSWER_NO : 0;
 }
 
 /* s: NULL where nothing is loaded. */
@@ -176,13 +187,16 @@ static int status(const struct cmd *c, struct store *s, struct attachment *a, si
 
 	model_init(&m);
 	st.services = &m;
+	st.not_attached = !yes;
+	if (st.not_attached)
+		warn_about_not_attached(&w, a, count, name);
 	warn_about_nothing_attached(&w, a, count);
 	if (!err && s)
 		err = fill(s, &st, &m, a, count, &w, e);
 	if (!err)
 		err = check_config(s, &drift, &w, e);
 	if (!err) {
-		print(c, &st, count, yes);
+		print_status(&st);
 		err = exit_status(c, &st, yes);
 	}
 	model_free(&m);

@@ -45,21 +45,51 @@ static int upgrade(struct store *s, const struct records *before, bool *changed,
 	return 0;
 }
 
-int cmd_upgrade(const struct cmd *c, struct err *e)
+static int upgrade_all(struct store *s, bool *changed, struct err *e)
 {
-	const struct changes none = {0};
 	struct records before = {0};
-	bool changed = false;
-	struct store *s;
-	int err = open_loaded(c, STORE_UPGRADE, &s, e);
+	int err = store_ifaces(s, &before.key, &before.iface, &before.count, e);
+
+	if (!err)
+		err = upgrade(s, &before, changed, e);
+	free(before.key);
+	free(before.iface);
+	return err;
+}
+
+/* Returns 1 where tables or an attached program are not of this build, 0 and says so where all
+ * are, or negative errno. */
+static int is_needed(struct store *s, struct err *e)
+{
+	struct attachment *a;
+	size_t count;
+	bool needed = store_is_migrating(s);
+	int err = read_attachments(s, &a, &count, e);
 
 	if (err)
 		return err;
-	err = store_ifaces(s, &before.key, &before.iface, &before.count, e);
-	if (!err)
-		err = upgrade(s, &before, &changed, e);
-	free(before.key);
-	free(before.iface);
+	for (size_t i = 0; i < count; i++)
+		needed |= a[i].attached && !prog_is_own(&a[i].iface);
+	for (size_t i = 0; i < count && !needed; i++)
+		if (a[i].attached)
+			print_upgraded(&a[i], &a[i].iface);
+	free(a);
+	return needed;
+}
+
+int cmd_upgrade(const struct cmd *c, struct err *e)
+{
+	const struct changes none = {0};
+	bool changed = false;
+	struct store *s;
+	int err = open_loaded(c, STORE_UPGRADE, &s, e);
+	int needed = 1;
+
+	if (err)
+		return err;
+	if (given(c, OPT(IF_NEEDED)))
+		needed = is_needed(s, e);
+	err = needed > 0 ? upgrade_all(s, &changed, e) : needed;
 	if (!err && (c->json || !changed))
 		print_changes(&none, changed, false, store_generation(s));
 	store_close(s);

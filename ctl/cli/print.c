@@ -267,13 +267,9 @@ bool print_upgraded(const struct attachment *a, const struct mangle_iface *befor
 	return other || asks;
 }
 
-void print_not_attached(const char *name, const char *elsewhere)
+void print_not_attached(const char *name)
 {
-	if (as_json)
-		return;
-	if (elsewhere)
-		out_line("%s: not attached (one of that name is, in %s)", name, elsewhere);
-	else
+	if (!as_json)
 		out_line("%s: not attached", name);
 }
 

@@ -54,10 +54,10 @@ struct status {
 	uint64_t flows_used;
 	const struct drift *drift;
 	const struct warnings *warnings;
+	bool not_attached; /* the interface asked for: the text is the first warning alone */
 };
 void print_status(const struct status *s);
-/* elsewhere: where one of that name is attached, in words; NULL: nowhere. */
-void print_not_attached(const char *name, const char *elsewhere);
+void print_not_attached(const char *name);
 
 /* entities: how many each service has. */
 void print_services(const struct model *m, const uint64_t *entities);

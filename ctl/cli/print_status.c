@@ -23,11 +23,12 @@ static json_t *json_attachment(const struct attachment *a)
 	char build[BUILD_TEXT_SIZE];
 	const struct mangle_iface *i = &a->iface;
 
-	return json_pack("{s:o,s:i,s:o,s:s,s:b,s:i,s:s,s:s,s:s?}", "name", json_text(i->name),
+	return json_pack("{s:o,s:i,s:o,s:s,s:b,s:i,s:s,s:b,s:s,s:s?}", "name", json_text(i->name),
 			 "ifindex", (int)a->key.ifindex, "netns", json_text_or_null(i->netns_name),
 			 "mode", mode_name(i->mode), "dispatcher", (int)i->dispatcher, "prog_id",
-			 (int)i->prog_id, "build", prog_build_text(i->build, build), "state",
-			 a->attached ? "attached" : "gone", "link", links[a->link]);
+			 (int)i->prog_id, "build", prog_build_text(i->build, build), "own_build",
+			 (int)prog_is_own(i), "state", a->attached ? "attached" : "gone", "link",
+			 links[a->link]);
 }
 
 static json_t *json_service_status(const struct service *s, const struct service_status *st)
@@ -70,13 +71,12 @@ static json_t *json_drift(const struct drift *d)
 	return j;
 }
 
-/* Those that need something done, or those that do not. */
-static json_t *json_notes(const struct warnings *w, bool info)
+static json_t *json_notes(const struct warnings *w, enum note_level least, enum note_level most)
 {
 	json_t *j = json_array();
 
 	for (size_t i = 0; i < w->count; i++)
-		if ((w->note[i].level == NOTE_INFO) == info)
+		if (w->note[i].level >= least && w->note[i].level <= most)
 			json_array_append_new(j, json_text(w->note[i].text));
 	return j;
 }
@@ -94,11 +94,13 @@ static void status_json(const struct status *s)
 	if (s->flows_size)
 		flows = json_pack("{s:I,s:I}", "size", (json_int_t)s->flows_size, "used",
 				  (json_int_t)s->flows_used);
-	dump_json_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o}", "version", MANGLE_VERSION,
+	dump_json_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", MANGLE_VERSION,
 				 "generation", (json_int_t)s->generation, "interfaces", ifaces,
 				 "services", services, "flows", flows, "config",
-				 json_drift(s->drift), "warnings", json_notes(s->warnings, false),
-				 "info", json_notes(s->warnings, true)));
+				 json_drift(s->drift), "warnings",
+				 json_notes(s->warnings, NOTE_WARNING, NOTE_FAULT), "errors",
+				 json_notes(s->warnings, NOTE_FAULT, NOTE_FAULT), "info",
+				 json_notes(s->warnings, NOTE_INFO, NOTE_INFO)));
 }
 
 static void text_notes(const struct warnings *w, enum note_level level, const char *what)
@@ -229,8 +231,7 @@ static void text_no_file(const struct drift *d)
 		out_line(
 			"configuration: no file (the built-in default is not loaded; mangle-ctl attach IFACE)");
 	else
-		out_line(
-			"configuration: no file (a reboot takes away what runs; mangle-ctl save prints it)");
+		out_line("configuration: no file (what runs is not the built-in default)");
 }
 
 static void text_drift(const struct drift *d)
@@ -240,8 +241,8 @@ static void text_drift(const struct drift *d)
 	if (!*d->file)
 		text_no_file(d);
 	else if (d->state == DRIFT_DIFFERS)
-		out_line("configuration: %s (differs: %s; mangle-ctl apply --check %s)", d->file,
-			 parts_text(d->service_changes, d->entity_changes, parts), d->file);
+		out_line("configuration: %s (differs: %s)", d->file,
+			 parts_text(d->service_changes, d->entity_changes, parts));
 	else if (d->state == DRIFT_NOT_LOADED)
 		out_line("configuration: %s (not loaded: %s; mangle-ctl attach IFACE)", d->file,
 			 parts_text(d->services, d->entities, parts));
@@ -268,6 +269,8 @@ void print_status(const struct status *s)
 {
 	if (print_is_json())
 		status_json(s);
+	else if (s->not_attached)
+		out_line("%s", s->warnings->note[0].text);
 	else
 		status_text(s);
 }

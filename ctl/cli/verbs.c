@@ -242,8 +242,10 @@ const struct verb verbs[] = {
 		     "mangle-ctl explain some.pcap --interface eth0 --out rewritten.pcap"},
 	{.name = "upgrade",
 	 .help = "put this mangle-ctl's programs in place of those attached, tables and counters stay",
+	 .options = OPT(IF_NEEDED),
 	 .run = cmd_upgrade,
-	 .examples = "mangle-ctl upgrade"},
+	 .examples = "mangle-ctl upgrade\n"
+		     "mangle-ctl upgrade --if-needed"},
 	{.name = "doctor",
 	 .arguments = "[IFACE]",
 	 .help = "check kernel, permissions and interface, and say what to do",

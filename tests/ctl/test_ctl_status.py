@@ -44,8 +44,20 @@ def other_end(world, state):
 
 
 def well(*args, prefix=()):
-    """The exit status of a monitor, and what of the warnings is not of this machine's kernel or driver."""
-    return run("status", "--exit-code", *args, prefix=prefix).status
+    """The exit status of a monitor, which agrees with what is listed as JSON and as text."""
+    answer = run("-j", "status", "--exit-code", *args, prefix=prefix)
+    listed = answer.json()
+    assert set(listed["errors"]) <= set(listed["warnings"])
+    assert answer.status == (1 if listed["errors"] else 3 if listed["warnings"] else 0), answer
+    text = run("status", "--exit-code", *args, prefix=prefix)
+    assert text.status == answer.status
+    if ": not attached" in text.out.splitlines()[0]:  # all that is said of an interface that is not
+        assert text.out.splitlines() == listed["errors"][:1], (text, listed)
+    else:
+        lines = [line.split(": ", 1) for line in text.out.splitlines() if line.startswith(("error: ", "warning: "))]
+        assert sorted(lines) == sorted([["error", e] for e in listed["errors"]] +
+                                       [["warning", w] for w in listed["warnings"] if w not in listed["errors"]])
+    return answer.status
 
 
 def said(level="warnings", prefix=()):
@@ -112,10 +124,11 @@ def test_what_runs_and_what_the_file_says(load, world, etc):
     assert config("same", "as it runs", 0)["entities"] == 1
     ok("map", "set", "EFGH", "6002")
     ok("map", "set", "ABCD", "6002")
-    answer = config("differs", f"differs: 2 entities; mangle-ctl apply --check {path}", 3)
+    answer = config("differs", "differs: 2 entities", 3)
     assert (answer["changed_services"], answer["changed_entities"], answer["entities"]) == (0, 2, 1)
     ok("service", "set", "telemetry", "--unknown", "drop")
-    config("differs", f"differs: 1 service, 2 entities; mangle-ctl apply --check {path}", 3)
+    config("differs", "differs: 1 service, 2 entities", 3)
+    assert any(w.endswith(f"(mangle-ctl apply --check {path})") for w in said())
     good = path.read_text(encoding="utf-8")
     path.write_text(good + "\tx: [\n", encoding="utf-8")
     config("broken", "broken", 3)
@@ -150,7 +163,8 @@ def test_no_file(fresh, etc):
     ok("map", "set", "ABCD", "6001")
     config = js("status", prefix=nothing)["config"]
     assert (config["file"], config["state"], config["differs"]) == (None, "missing", True)
-    assert "(a reboot takes away what runs;" in ok("status", prefix=nothing).out and well(prefix=nothing) == 3
+    assert any("a reboot takes it away (mangle-ctl save prints it)" in w for w in said(prefix=nothing))
+    assert well(prefix=nothing) == 3
 
 
 # --- attachments ----------------------------------------------------------------------------------
@@ -380,12 +394,17 @@ def test_upgrade_says_from_what_to_what(one, world):
     g = ctl.generation()
     answer = ctl.change("upgrade")
     assert answer["changed"] is False and answer["generation"] == g
-    assert ok("upgrade").out == f"veth0: has this build already ({own})\nnothing to change\n"
+    for argv in (["upgrade"], ["upgrade", "--if-needed"]):
+        assert ok(*argv).out == f"veth0: has this build already ({own})\nnothing to change\n"
     if not shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin"):
         pytest.skip("wants bpftool")
     ctl.of_another_build()
-    assert build() == "01010101"
+    assert build() == "01010101" and js("status")["interfaces"][0]["own_build"] is False
     assert any(f"of another build (01010101) than this mangle-ctl ({own})" in w for w in said()) and well() == 3
     assert re.fullmatch(rf"veth0: upgraded, build 01010101 -> {own} \(native, \w+, program \d+\)\n", ok("upgrade").out)
     ctl.of_another_build()
-    assert ctl.change("upgrade")["changed"] is True and build() == own and well() == 0
+    assert ctl.change("upgrade", "--if-needed")["changed"] is True and build() == own and well() == 0
+    program = js("status")["interfaces"][0]["prog_id"]
+    assert ctl.change("upgrade", "--if-needed")["changed"] is False
+    [now] = js("status")["interfaces"]
+    assert now["own_build"] is True and now["prog_id"] == program, "nothing was to be done"
