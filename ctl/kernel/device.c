@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/vxlan.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "netlink.h"
 
 /* ---- asking the kernel ---- */
 
@@ -45,23 +48,45 @@ static void read_device(struct device *d, struct rtnl_link *link)
 		memcpy(d->address, nl_addr_get_binary_addr(address), sizeof(d->address));
 }
 
+static void add_device(struct nl_object *link, void *to)
+{
+	struct devices *out = to;
+	struct device *more = realloc(out->all, (out->count + 1) * sizeof(*out->all));
+
+	if (!more)
+		return;
+	out->all = more;
+	read_device(&out->all[out->count++], (struct rtnl_link *)link);
+}
+
+/* What libnl cannot make a device of, for want of memory too, is no device that is missing. */
+static int on_device(struct nl_msg *msg, void *to)
+{
+	struct devices *out = to;
+	const size_t before = out->count;
+	int err = nl_msg_parse(msg, add_device, out);
+
+	return err < 0 ? err : out->count == before ? -NLE_NOMEM : NL_OK;
+}
+
+/* Not by libnl's cache, which takes no notice of a request that could not be sent. */
 static int read_all(struct devices *out)
 {
-	struct nl_sock *sk = nl_socket_alloc();
-	struct nl_cache *cache = NULL;
-	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+	const struct ifinfomsg request = {.ifi_family = AF_UNSPEC};
+	int err = -NLE_DUMP_INTR;
 
-	if (!err)
-		err = rtnl_link_alloc_cache(sk, AF_UNSPEC, &cache);
-	nl_socket_free(sk);
-	if (err)
-		return err;
-	out->all = calloc((size_t)nl_cache_nitems(cache) + 1, sizeof(*out->all));
-	for (struct nl_object *at = nl_cache_get_first(cache); at && out->all;
-	     at = nl_cache_get_next(at))
-		read_device(&out->all[out->count++], (struct rtnl_link *)at);
-	nl_cache_free(cache);
-	return out->all ? 0 : -NLE_NOMEM;
+	for (int i = 0; i < 10 && err == -NLE_DUMP_INTR; i++) {
+		out->count = 0;
+		err = netlink_dump(NETLINK_ROUTE, RTM_GETLINK, &request, sizeof(request), on_device,
+				   out);
+	}
+	return err;
+}
+
+void devices_free(struct devices *d)
+{
+	free(d->all);
+	memset(d, 0, sizeof(*d));
 }
 
 int devices_read(struct devices *out, struct err *e)
@@ -72,13 +97,9 @@ int devices_read(struct devices *out, struct err *e)
 	err = read_all(out);
 	if (!err)
 		return 0;
+	devices_free(out);
 	return fail(e, err == -NLE_NOMEM ? -ENOMEM : -EIO, "interfaces",
 		    "asking the kernel about them: %s (see doctor)", nl_geterror(err));
-}
-
-void devices_free(struct devices *d)
-{
-	free(d->all);
 }
 
 const struct device *devices_find(const struct devices *d, int ifindex)

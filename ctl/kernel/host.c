@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netlink.h"
+
 /* ---- settings ---- */
 
 static FILE *open_setting(const char *path)
@@ -137,18 +139,10 @@ static int on_chain(struct nl_msg *msg, void *arg)
 static int nftables_masquerades(void)
 {
 	struct nfgenmsg request = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
-	struct nl_sock *sk = nl_socket_alloc();
 	bool found = false;
-	int err = sk ? nl_connect(sk, NETLINK_NETFILTER) : -NLE_NOMEM;
+	int err = netlink_dump(NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
+			       &request, sizeof(request), on_chain, &found);
 
-	if (!err)
-		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_chain, &found);
-	if (!err)
-		err = nl_send_simple(sk, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP,
-				     &request, sizeof(request));
-	if (err >= 0)
-		err = nl_recvmsgs_default(sk);
-	nl_socket_free(sk);
 	if (err == -NLE_INVAL || err == -NLE_PROTO_MISMATCH || err == -NLE_OPNOTSUPP)
 		err = 0;
 	return err < 0 ? -EIO : found;
@@ -241,7 +235,7 @@ static int on_listener(struct nl_msg *msg, void *arg)
 }
 
 /* Under MPTCP's listener lies one of TCP that says whose it is; older kernels list no other. */
-static int dump_listeners(struct nl_sock *sk, uint8_t family, bool *port)
+static int dump_listeners(uint8_t family, bool *port)
 {
 	struct inet_diag_req_v2 request = {
 		.sdiag_family = family,
@@ -249,29 +243,21 @@ static int dump_listeners(struct nl_sock *sk, uint8_t family, bool *port)
 		.idiag_ext = 1 << (INET_DIAG_INFO - 1),
 		.idiag_states = 1U << HOST_TCP_LISTEN,
 	};
-	int err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_listener, port);
 
-	if (!err)
-		err = nl_send_simple(sk, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request,
-				     sizeof(request));
-	return err < 0 ? err : nl_recvmsgs_default(sk);
+	return netlink_dump(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, &request, sizeof(request),
+			    on_listener, port);
 }
 
 int host_mptcp_ports(bool port[65536], struct err *why)
 {
-	struct nl_sock *sk;
 	int enabled, err;
 
 	memset(port, 0, 65536 * sizeof(*port));
 	if (host_setting("mptcp/enabled", &enabled) == -ENOENT)
 		return 0; /* a kernel without it, where sock_diag may be missing too */
-	sk = nl_socket_alloc();
-	err = sk ? nl_connect(sk, NETLINK_SOCK_DIAG) : -NLE_NOMEM;
+	err = dump_listeners(AF_INET, port);
 	if (!err)
-		err = dump_listeners(sk, AF_INET, port);
-	if (err >= 0)
-		err = dump_listeners(sk, AF_INET6, port);
-	nl_socket_free(sk);
+		err = dump_listeners(AF_INET6, port);
 	if (err == -NLE_OBJ_NOTFOUND)
 		return fail(why, -ENOENT, "sock_diag", "the kernel's module tcp_diag is missing");
 	return err < 0 ? fail(why, -EIO, "sock_diag", "%s", nl_geterror(err)) : 0;

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netlink.h"
+
 /* ---- interfaces ---- */
 
 static int no_netlink(const char *name, int err, struct err *e)
@@ -40,18 +42,12 @@ static int ask_altname(struct nl_sock *sk, const char *name)
 	if (!err)
 		err = nla_put_string(msg, IFLA_ALT_IFNAME, name);
 	if (!err)
-		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_link, &ifindex);
-	if (!err)
-		err = nl_send_auto(sk, msg);
-	if (err >= 0)
-		err = nl_recvmsgs_default(sk);
-	if (err >= 0)
-		err = nl_wait_for_ack(sk); /* what is asked next is not answered by it */
-	if (err >= 0 && !ifindex)
+		err = netlink_ask(sk, msg, on_link, &ifindex);
+	if (!err && !ifindex)
 		err = -NLE_NODEV;
 	nlmsg_free(msg);
 	/* Before Linux 5.5 there are none, and the request is not understood. */
-	return err == -NLE_INVAL || err == -NLE_OPNOTSUPP ? -NLE_NODEV : err < 0 ? err : ifindex;
+	return err == -NLE_INVAL || err == -NLE_OPNOTSUPP ? -NLE_NODEV : err ? err : ifindex;
 }
 
 /* The kernel takes an alternative name as a name, where it is no longer than one. */
@@ -69,12 +65,10 @@ static int ask_link(struct nl_sock *sk, const char *name, struct rtnl_link **lin
 
 int netdev_get(const char *name, struct netdev *out, struct err *e)
 {
-	struct nl_sock *sk = nl_socket_alloc();
 	struct rtnl_link *link = NULL;
-	int err = -NLE_NOMEM;
+	struct nl_sock *sk;
+	int err = netlink_open(NETLINK_ROUTE, &sk);
 
-	if (sk)
-		err = nl_connect(sk, NETLINK_ROUTE);
 	if (!err)
 		err = ask_link(sk, name, &link);
 	nl_socket_free(sk);
@@ -158,8 +152,8 @@ struct genl_request {
 
 static int send_request(struct nl_sock *sk, struct nl_msg *msg, const struct genl_request *r)
 {
-	int err = genl_connect(sk);
-	int family = err ? err : genl_ctrl_resolve(sk, r->family);
+	int family = genl_ctrl_resolve(sk, r->family);
+	int err;
 
 	if (family < 0)
 		return family;
@@ -167,18 +161,17 @@ static int send_request(struct nl_sock *sk, struct nl_msg *msg, const struct gen
 	err = r->fill(msg, r->device);
 	if (err)
 		return err;
-	nl_socket_disable_auto_ack(sk);
-	nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, r->on_answer, r->arg);
-	err = nl_send_auto(sk, msg);
-	return err < 0 ? err : nl_recvmsgs_default(sk);
+	return netlink_ask(sk, msg, r->on_answer, r->arg);
 }
 
 static int ask_genl(const struct genl_request *r)
 {
-	struct nl_sock *sk = nl_socket_alloc();
 	struct nl_msg *msg = nlmsg_alloc();
-	int err = sk && msg ? send_request(sk, msg, r) : -NLE_NOMEM;
+	struct nl_sock *sk;
+	int err = netlink_open(NETLINK_GENERIC, &sk);
 
+	if (!err)
+		err = msg ? send_request(sk, msg, r) : -NLE_NOMEM;
 	nlmsg_free(msg);
 	nl_socket_free(sk);
 	return err;
@@ -298,16 +291,8 @@ int netdev_tc(int ifindex, uint32_t parent, int (*each)(void *arg, const struct 
 {
 	struct tcmsg tc = {.tcm_family = AF_UNSPEC, .tcm_ifindex = ifindex, .tcm_parent = parent};
 	struct tc_dump d = {.ifindex = ifindex, .each = each, .arg = arg};
-	struct nl_sock *sk = nl_socket_alloc();
-	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+	int err = netlink_dump(NETLINK_ROUTE, parent ? RTM_GETTFILTER : RTM_GETQDISC, &tc,
+			       sizeof(tc), on_tc, &d);
 
-	if (!err)
-		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_tc, &d);
-	if (!err)
-		err = nl_send_simple(sk, parent ? RTM_GETTFILTER : RTM_GETQDISC, NLM_F_DUMP, &tc,
-				     sizeof(tc));
-	if (err >= 0)
-		err = nl_recvmsgs_default(sk);
-	nl_socket_free(sk);
 	return err < 0 ? -EIO : d.ret;
 }

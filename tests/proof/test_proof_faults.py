@@ -115,6 +115,22 @@ def test_links_that_the_kernel_keeps(labs, tmp_path, command):
     assert sum(a["said"] for a in answers) == answers[0]["calls"] > 0, answers
 
 
+def test_requests_that_are_not_sent(labs, tmp_path):
+    """Nobody waits for an answer to what the kernel has not been asked by netlink."""
+    def lane(number, lab):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        trial = faults.Trial(next(c for c in faults.COMMANDS if c.name == "attach"), faults.Way(lab, folder))
+        calls = [call for call in trial.calls if call.name == "sendmsg"]
+        for call in calls[number::LANES]:
+            trial.refused(call, "ENOMEM")
+        return {"calls": len(calls), "failures": trial.failures}
+
+    answers = faults.in_lanes(labs, lane)
+    assert not sum((a["failures"] for a in answers), [])
+    assert answers[0]["calls"] > 5, answers
+
+
 # --- guards -----------------------------------------------------------------------------------------
 
 def looks(calls, dear):
