@@ -172,24 +172,37 @@ static void note_loopback(const struct scene *s)
 			s->d->name);
 }
 
-/* br_netfilter takes the socket away from a packet that was given one. */
+static void warn_about_netfilter(const struct scene *s, const char *ip4, const char *ip6)
+{
+	if (*ip4 || *ip6)
+		add_warning(
+			s->w,
+			"%s: it is a port of %s, and %s%s%s %s 1: TCP connections are accepted and then hang (attach to %s instead)",
+			s->d->name, s->master->name, ip4, *ip4 && *ip6 ? " and " : "", ip6,
+			*ip4 && *ip6 ? "are" : "is", s->master->name);
+}
+
+/* br_netfilter takes the socket away from a packet that was given one: on all bridges by the
+ * settings, which are not there without it, and on one by that bridge's own flags. */
 static void note_bridge_netfilter(const struct scene *s)
 {
-	bool ip4, ip6;
+	struct netdev_bridge own;
+	struct err why;
+	int ip4, ip6;
 
 	if (!is_port_of(s, "bridge"))
 		return;
-	ip4 = read_setting(s->w, s->d->name, "bridge/bridge-nf-call-iptables", 0) > 0;
-	ip6 = read_setting(s->w, s->d->name, "bridge/bridge-nf-call-ip6tables", 0) > 0;
-	if (ip4 || ip6)
-		add_warning(
-			s->w,
-			"%s: it is a port of %s, and net.bridge.bridge-nf-call-%s is 1: TCP connections are accepted and then hang (attach to %s instead)",
-			s->d->name, s->master->name,
-			ip4 && ip6 ? "iptables and -ip6tables"
-			: ip4	   ? "iptables"
-				   : "ip6tables",
-			s->master->name);
+	ip4 = read_setting(s->w, s->d->name, "bridge/bridge-nf-call-iptables", -1);
+	ip6 = read_setting(s->w, s->d->name, "bridge/bridge-nf-call-ip6tables", -1);
+	warn_about_netfilter(s, ip4 > 0 ? "net.bridge.bridge-nf-call-iptables" : "",
+			     ip6 > 0 ? "net.bridge.bridge-nf-call-ip6tables" : "");
+	if (netdev_bridge(s->master->ifindex, s->master->name, &own, &why))
+		add_warning(s->w, "%s: cannot tell what its bridge's own flags are: %s", s->d->name,
+			    why.line);
+	else
+		warn_about_netfilter(
+			s, !ip4 && own.nf_call_iptables ? "that bridge's nf_call_iptables" : "",
+			!ip6 && own.nf_call_ip6tables ? "that bridge's nf_call_ip6tables" : "");
 }
 
 static void note_bridge_address(const struct scene *s)

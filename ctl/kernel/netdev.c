@@ -88,6 +88,48 @@ int netdev_get(const char *name, struct netdev *out, struct err *e)
 	return 0;
 }
 
+/* ---- bridges ---- */
+
+static bool read_flag(struct nlattr *data, int type)
+{
+	struct nlattr *flag = nla_find(nla_data(data), nla_len(data), type);
+
+	return flag && nla_get_u8(flag);
+}
+
+static int on_bridge(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *info, *data = NULL;
+	struct netdev_bridge *out = arg;
+
+	info = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct ifinfomsg), IFLA_LINKINFO);
+	if (info)
+		data = nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA);
+	if (!data)
+		return NL_SKIP;
+	out->nf_call_iptables = read_flag(data, IFLA_BR_NF_CALL_IPTABLES);
+	out->nf_call_ip6tables = read_flag(data, IFLA_BR_NF_CALL_IP6TABLES);
+	return NL_OK;
+}
+
+/* libnl's bridges do not have them. */
+int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, struct err *e)
+{
+	struct ifinfomsg link = {.ifi_index = ifindex};
+	struct nl_sock *sk = nl_socket_alloc();
+	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+
+	memset(out, 0, sizeof(*out));
+	if (!err)
+		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_bridge, out);
+	if (!err)
+		err = nl_send_simple(sk, RTM_GETLINK, 0, &link, sizeof(link));
+	if (err >= 0)
+		err = nl_recvmsgs_default(sk);
+	nl_socket_free(sk);
+	return err < 0 ? no_netlink(name, err, e) : 0;
+}
+
 /* ---- offloads ---- */
 
 static void set_feature(struct netdev_features *f, const char *name, int on)

@@ -20,6 +20,14 @@ struct netdev {
  */
 int netdev_get(const char *name, struct netdev *out, struct err *e);
 
+/* A bridge's own flags, by which br_netfilter shows its packets to iptables whatever the settings
+ * for all bridges say. */
+struct netdev_bridge {
+	bool nf_call_iptables, nf_call_ip6tables;
+};
+/* name is for errors alone. */
+int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, struct err *e);
+
 /* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
 struct netdev_features {
 	int lro;	      /* rx-lro */

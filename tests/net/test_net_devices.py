@@ -5,10 +5,12 @@ cannot both; and what of it works on those that can. Devices that only other ker
 import contextlib
 import fcntl
 import os
+import random
 import re
 import select
 import socket
 import struct
+import threading
 
 import pytest
 from mangletest import ctl, netns
@@ -44,8 +46,9 @@ def port(lab):
     lab.veth(snd, "s0", mid, "m0")
     mid.ip("link add br0 type bridge forward_delay 0", f"link set br0 address {netns.mac_of('m0')}",
            "link set m0 master br0", "link set br0 up")
-    snd.ip("address add 10.77.1.1/24 dev s0")
-    mid.ip("address add 10.77.1.2/24 dev br0")
+    for ns, dev, own, peer, peer_mac in ((snd, "s0", 1, 2, "m0"), (mid, "br0", 2, 1, "s0")):
+        ns.ip(f"address add 10.77.1.{own}/24 dev {dev}", f"address add fd77:1::{own}/64 dev {dev} nodad",
+              f"neigh replace fd77:1::{peer} lladdr {netns.mac_of(peer_mac)} dev {dev} nud permanent")
     return snd, mid
 
 
@@ -320,25 +323,52 @@ def tcp(mangle):
     return mangle
 
 
-@pytest.mark.parametrize("netfilter", ("off", "iptables", "ip6tables"))
+ALL_BRIDGES, ONE_BRIDGE = "net.bridge.bridge-nf-call-", "that bridge's nf_call_"
+
+
+def bridge_netfilter(mid, wanted):
+    """Only this shows bridged packets to netfilter: a setting for all bridges, or a flag of br0's own; None: nothing."""
+    for family in ("iptables", "ip6tables"):
+        try:
+            mid.sysctl(f"bridge/bridge-nf-call-{family}", int(wanted == ALL_BRIDGES + family))
+        except FileNotFoundError:
+            if wanted:
+                pytest.skip("this kernel has no br_netfilter")
+            return
+        mid.ip(f"link set br0 type bridge nf_call_{family} {int(wanted == ONE_BRIDGE + family)}")
+
+
+@pytest.mark.parametrize("netfilter", (None, *(by + family for by in (ALL_BRIDGES, ONE_BRIDGE)
+                                              for family in ("iptables", "ip6tables"))))
 @pytest.mark.parametrize("where", ("m0", "br0"))
 def test_bridge_with_netfilter(port, tcp, where, netfilter):
     """br_netfilter takes the socket from a packet that came in by a port: TCP hangs there, on the bridge all works."""
     snd, mid = port
-    for family in ("iptables", "ip6tables"):
-        try:
-            mid.sysctl(f"bridge/bridge-nf-call-{family}", int(netfilter == family))
-        except FileNotFoundError:
-            if netfilter != "off":
-                pytest.skip("this kernel has no br_netfilter")
+    bridge_netfilter(mid, netfilter)
     tcp.attach(mid, where, mode="auto", text=ANY)
-    assert udp_port(snd, mid, "10.77.1.1", "10.77.1.2") == (6001, SHARED)
-    hangs = where == "m0" and netfilter == "iptables"
-    assert tcp_port(snd, mid, "10.77.1.2") == ("hangs" if hangs else 6001)
-    assert warned(where, f"net.bridge.bridge-nf-call-{netfilter} is 1: TCP connections are accepted and then hang "
-                         "(attach to br0 instead)") == (where == "m0" and netfilter != "off")
+    for version, family in ((4, "iptables"), (6, "ip6tables")):
+        source, destination = netns.addresses(1, version)
+        assert udp_port(snd, mid, source, destination) == (6001, SHARED)
+        hangs = where == "m0" and netfilter in (ALL_BRIDGES + family, ONE_BRIDGE + family)
+        assert tcp_port(snd, mid, destination) == ("hangs" if hangs else 6001)
+    assert warned(where, f"it is a port of br0, and {netfilter} is 1: TCP connections are accepted and then hang "
+                         "(attach to br0 instead)") == bool(where == "m0" and netfilter)
+    assert warned(where, "accepted and then hang") == bool(where == "m0" and netfilter)
     tcp.apply(TEXT)
     assert not warned(where, "TCP")  # nobody wants any
+
+
+def test_bridge_with_netfilter_twice(port, tcp):
+    """Each family is said once, by the setting for all bridges where that has it."""
+    _, mid = port
+    bridge_netfilter(mid, ALL_BRIDGES + "iptables")
+    mid.ip("link set br0 type bridge nf_call_iptables 1", "link set br0 type bridge nf_call_ip6tables 1")
+    tcp.attach(mid, "m0", text=ANY)
+    said = [w.split("and ", 1)[1].split(":")[0] for w in ctl.js("status")["warnings"] if "and then hang" in w]
+    assert said == ["net.bridge.bridge-nf-call-iptables is 1", "that bridge's nf_call_ip6tables is 1"]
+    mid.sysctl("bridge/bridge-nf-call-ip6tables", 1)
+    assert warned("m0", "net.bridge.bridge-nf-call-iptables and net.bridge.bridge-nf-call-ip6tables are 1")
+    assert not warned("m0", "that bridge's")
 
 
 @pytest.mark.parametrize("where", ("m0", "br0"))
@@ -397,7 +427,8 @@ def test_vxlan(line, tcp):
 
 
 TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454d0, 0x400454d8
-CSUM_TSO_USO = 1 | 2 | 4 | 0x20 | 0x40
+CSUM_TSO = 1 | 2 | 4
+CSUM_TSO_USO = CSUM_TSO | 0x20 | 0x40
 UDP_L4 = 5
 
 
@@ -424,3 +455,57 @@ def test_tap_with_trains(lab, mangle, offload):
         os.write(f, header + frame)
         got = live.by_port(sockets, 2)
         assert {p: [d[:4] for d in data] for p, data in got.items()} == {SHARED: [], 6001: [b"ABCD", b"EFGH"], 6002: []}
+
+
+@contextlib.contextmanager
+def guest(cli, srv, offloads):
+    """tap0 in either namespace and a wire between them, on which frames stay what they are: merged with these offloads,
+    as a virtual machine's are."""
+    stop, wake = os.pipe()
+    with tun(cli, "tap0", IFF_TAP | IFF_VNET_HDR) as near, tun(srv, "tap0", IFF_TAP | IFF_VNET_HDR) as far:
+        for ns, f, own, peer in ((cli, near, 1, 2), (srv, far, 2, 1)):
+            fcntl.ioctl(f, TUNSETVNETHDRSZ, struct.pack("i", 10))
+            fcntl.ioctl(f, TUNSETOFFLOAD, offloads)
+            ns.ip(f"address add 10.77.1.{own}/24 dev tap0", f"address add fd77:1::{own}/64 dev tap0 nodad",
+                  f"link set tap0 address 02:00:00:00:00:0{own} up")
+        sizes = []
+
+        def carry():
+            other = {near: far, far: near}
+            while not (ready := select.select([stop, near, far], [], [])[0]) or stop not in ready:
+                for f in ready:
+                    frame = os.read(f, 1 << 17)
+                    sizes.append(len(frame))
+                    os.write(other[f], frame)
+
+        wire = threading.Thread(target=carry)
+        wire.start()
+        try:
+            yield sizes
+        finally:
+            os.close(wake)
+            wire.join()
+            os.close(stop)
+
+
+@pytest.mark.parametrize("mode", live.MODES)
+@pytest.mark.parametrize("offloads", (0, CSUM_TSO), ids=("offload-off", "offload-on"))
+def test_tap(lab, tcp, mode, offloads):
+    """Replies and TCP, whose segments come as one frame each write with segmentation offload."""
+    cli, srv = lab.ns("cli"), lab.ns("srv")
+    with guest(cli, srv, offloads) as sizes:
+        tcp.attach(srv, "tap0", mode=mode, text=ANY)
+        for version in (4, 6):
+            source, destination = netns.addresses(1, version)
+            assert udp_port(cli, srv, source, destination) == (6001, SHARED)
+            listeners = talk.listeners(srv, destination, SHARED, 6001)
+            data = b"ABCD" + random.Random(version).randbytes(400000)
+            client = talk.connect(cli, destination)
+            client.sendall(data)
+            server = talk.accept(listeners[6001])
+            assert talk.receive(server, len(data)) == data
+            server.sendall(data)
+            assert talk.receive(client, len(data)) == data
+            talk.hang_up(client)
+        assert (max(sizes) > 10000) == bool(offloads)
+        assert not warned("tap0", "TCP")
