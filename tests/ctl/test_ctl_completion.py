@@ -269,8 +269,7 @@ class Shell:
     def complete(self, line):
         """The line as it is after a TAB at its end."""
         self.type(line + "\t")
-        time.sleep(1)
-        # From its beginning on it becomes what is echoed.
+        # From its beginning on it becomes what is echoed. It is read when the completion has ended.
         self.type("\x01: ''; echo '<<'\"\x05\"'>>'\n")
         return self.wait(r"\n<<(.*?)>>")[1]
 
