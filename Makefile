@@ -142,6 +142,11 @@ $(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*/*.h maps/*.h) $(LIB
 unit: $(UNIT)
 vectors: $(B)/tests/vectors
 
+.PHONY: insns
+#: make insns          instructions that this kernel's verifier processes for each program, which must stay under 600,000
+insns: $(B)/tests/vectors
+	$(Q)$< -i
+
 # The generator of hostile frames.
 $(B)/tests/proof/storm.bpf.o: tests/proof/storm.bpf.c tests/proof/storm.h
 	$(call say,BPF,$@)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Runs the program vectors: vectors [-l] [-k] [-x] [-p OBJECT] [NAME-SUBSTRING…]
+ * or, vectors -i, counts the instructions that the verifier processes (insns.c).
  *
  * Every vector is one iteration of a Check loop test, so that Check's own summary counts vectors
  * and one that fails does not stop the rest. -l lists them and runs none. -k: the program as
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "insns.h"
 #include "vectors.h"
 
 const char set_base[] = BASE_SET("drop", "drop", "enforce");
@@ -407,14 +409,47 @@ static void some_first(int end)
 	free(order);
 }
 
+START_TEST(is_under_the_bound)
+{
+	const char *what;
+	long insns = insns_of(_i, &what);
+
+	if (!insns) {
+		printf("%-24s not on this kernel\n", what);
+		return;
+	}
+	ck_assert_msg(insns > 0, "%s: not counted: %s", what, strerror((int)-insns));
+	printf("%-24s %7ld instructions processed, of %d\n", what, insns, INSNS_MAX);
+	ck_assert_msg(insns < INSNS_MAX, "%s: %ld instructions, of %d", what, insns, INSNS_MAX);
+}
+END_TEST
+
+static int run_insns(void)
+{
+	Suite *suite = suite_create("instructions");
+	SRunner *runner = srunner_create(suite);
+	TCase *tc = tcase_create("instructions");
+	int failures;
+
+	tcase_add_loop_test(tc, is_under_the_bound, 0, INSNS_PROGRAMS);
+	tcase_set_timeout(tc, 0);
+	suite_add_tcase(suite, tc);
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_ENV);
+	failures = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failures ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	int list = 0, n = 0, last = 0, failures, opt, rc;
 	Suite *suite = suite_create("vectors");
 	SRunner *runner = srunner_create(suite);
 
-	while ((opt = getopt(argc, argv, "lkxp:")) != -1) {
+	while ((opt = getopt(argc, argv, "ilkxp:")) != -1) {
 		switch (opt) {
+		case 'i': return run_insns();
 		case 'l': list = 1; break;
 		case 'k': h_other_ways(); break;
 		case 'x': first_ends = 1; break;
