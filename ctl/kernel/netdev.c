@@ -31,13 +31,25 @@ static int on_link(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* A request for the interface of that index; 0: of the name that is put into it. NULL: no memory.
+ */
+static struct nl_msg *link_request(int ifindex)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	struct ifinfomsg link = {.ifi_index = ifindex};
+
+	if (!msg || !nlmsg_append(msg, &link, sizeof(link), NLMSG_ALIGNTO))
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
 /* The index of the interface with that alternative name, which libnl does not ask for. */
 static int ask_altname(struct nl_sock *sk, const char *name)
 {
-	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
-	struct ifinfomsg link = {0};
+	struct nl_msg *msg = link_request(0);
 	int ifindex = 0;
-	int err = msg ? nlmsg_append(msg, &link, sizeof(link), NLMSG_ALIGNTO) : -NLE_NOMEM;
+	int err = msg ? 0 : -NLE_NOMEM;
 
 	if (!err)
 		err = nla_put_string(msg, IFLA_ALT_IFNAME, name);
@@ -112,20 +124,24 @@ static int on_bridge(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+static int ask_bridge(struct nl_sock *sk, int ifindex, struct netdev_bridge *out)
+{
+	struct nl_msg *msg = link_request(ifindex);
+	int err = msg ? netlink_ask(sk, msg, on_bridge, out) : -NLE_NOMEM;
+
+	nlmsg_free(msg);
+	return err;
+}
+
 /* libnl's bridges do not have them. */
 int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, struct err *e)
 {
-	struct ifinfomsg link = {.ifi_index = ifindex};
-	struct nl_sock *sk = nl_socket_alloc();
-	int err = sk ? nl_connect(sk, NETLINK_ROUTE) : -NLE_NOMEM;
+	struct nl_sock *sk;
+	int err = netlink_open(NETLINK_ROUTE, &sk);
 
 	memset(out, 0, sizeof(*out));
 	if (!err)
-		err = nl_socket_modify_cb(sk, NL_CB_VALID, NL_CB_CUSTOM, on_bridge, out);
-	if (!err)
-		err = nl_send_simple(sk, RTM_GETLINK, 0, &link, sizeof(link));
-	if (err >= 0)
-		err = nl_recvmsgs_default(sk);
+		err = ask_bridge(sk, ifindex, out);
 	nl_socket_free(sk);
 	return err < 0 ? no_netlink(name, err, e) : 0;
 }
