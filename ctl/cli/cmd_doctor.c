@@ -124,10 +124,14 @@ static void check_memlock(struct doctor *d)
 
 static void check_frames(struct doctor *d, bool may_probe)
 {
+	struct err why;
+
 	if (!may_probe)
 		return;
 	d->features = *prog_probe();
-	if (d->features.frags && d->features.load_bytes)
+	if (prog_probe_told(&why))
+		say(d, "kernel", CHECK_BAD, "%s", why.line);
+	else if (d->features.frags && d->features.load_bytes)
 		say(d, "large frames", CHECK_OK, "frames of more than one buffer are handled");
 	else
 		say(d, "large frames", CHECK_WARN,
@@ -140,6 +144,9 @@ static void check_connection(struct doctor *d, bool may_probe)
 		return;
 	if (d->features.connection)
 		say(d, "TCP connection mode", CHECK_OK, "this kernel can");
+	else if (d->features.types_unread)
+		say(d, "TCP connection mode", CHECK_BAD,
+		    "cannot tell: the kernel's types cannot be read (see /sys/kernel/btf/vmlinux)");
 	else
 		say(d, "TCP connection mode", CHECK_WARN,
 		    "the kernel has no bpf_sk_assign_tcp_reqsk: TCP in segment mode only (Linux 6.9 or later can)");

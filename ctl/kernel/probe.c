@@ -5,12 +5,30 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/pkt_cls.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "caps.h"
 #include "prog_internal.h"
 
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
+#define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
+
+/* Negative errno of the first probe that could not tell; 0: all could. */
+static int untold;
+
+/* The kernel has answered where it does not know something; what is not permitted is refused again,
+ * by its capability, when programs are loaded. */
+static bool is_answer(int err)
+{
+	return err >= 0 || err == -EINVAL || err == -E2BIG || err == -EOPNOTSUPP || err == -EPERM;
+}
+
+static void note_failure(int err)
+{
+	if (!untold && !is_answer(err))
+		untold = err;
+}
 
 static bool probe_frags(void)
 {
@@ -21,6 +39,7 @@ static bool probe_frags(void)
 	LIBBPF_OPTS(bpf_prog_load_opts, o, .prog_flags = BPF_F_XDP_HAS_FRAGS);
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "mangle_probe", "GPL", insns, 2, &o);
 
+	note_failure(fd);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
@@ -36,6 +55,7 @@ static bool probe_tcx(void)
 	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "mangle_probe", "GPL", insns, 2, NULL);
 	bool found;
 
+	note_failure(fd);
 	if (fd < 0)
 		return false;
 	/* Who does not know it says EINVAL; any other trouble shows again when it is used. */
@@ -90,10 +110,20 @@ const struct prog_features *prog_probe(void)
 			   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 	found.tcx = probe_tcx();
 	kernel = btf__load_vmlinux_btf();
+	/* A kernel without types has no such file. */
+	found.types_unread = libbpf_get_error(kernel) && !access(KERNEL_TYPES, F_OK);
 	found.connection = probe_connection(kernel);
 	found.conntrack = probe_conntrack(kernel);
 	btf__free(kernel);
 	prog_quiet(); /* what a kernel has not is no warning */
 	probed = true;
 	return &found;
+}
+
+int prog_probe_told(struct err *e)
+{
+	prog_probe();
+	return untold ? fail(e, untold, "kernel", "finding out what it can do: %s (see doctor)",
+			     strerror(-untold))
+		      : 0;
 }

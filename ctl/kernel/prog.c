@@ -135,9 +135,12 @@ static struct mangle_bpf *open_instance(const struct store *s, const struct mang
 					bool explaining, uint64_t epoch, struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
-	struct mangle_bpf *skel = open_object(i->conntrack);
+	struct mangle_bpf *skel;
 	int err = 0;
 
+	if (prog_probe_told(e))
+		return NULL;
+	skel = open_object(i->conntrack);
 	if (!skel) {
 		fail(e, -errno, i->name, "opening the program: %s", prog_why(-errno));
 		return NULL;
@@ -412,8 +415,11 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 static int attach_in(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		     uint32_t mode, struct err *e)
 {
-	int err = DISPATCHER_UNFIT;
+	int err = prog_probe_told(e);
 
+	if (err)
+		return err;
+	err = DISPATCHER_UNFIT;
 	i->mode = mode;
 	if (prog_probe()->dispatcher)
 		err = attach_dispatcher(s, k, i, e);

@@ -70,9 +70,12 @@ static struct session_bpf *load_session(const struct store *s, const struct mang
 					struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
-	struct session_bpf *skel = session_bpf__open();
+	struct session_bpf *skel;
 	int err = 0;
 
+	if (prog_probe_told(e))
+		return NULL;
+	skel = session_bpf__open();
 	if (!skel) {
 		fail(e, -errno, i->name, "opening the tc programs: %s", prog_why(-errno));
 		return NULL;
@@ -634,6 +637,10 @@ int prog_can(const struct model *m, struct err *e)
 			continue;
 		if (prog_probe()->connection)
 			return 0;
+		if (prog_probe()->types_unread)
+			return fail(
+				e, -EIO, m->services[i].name,
+				"tcp connection mode: cannot tell whether the kernel can: its types cannot be read (see /sys/kernel/btf/vmlinux)");
 		return fail(
 			e, -EOPNOTSUPP, m->services[i].name,
 			"tcp connection mode: the kernel has no bpf_sk_assign_tcp_reqsk (needs Linux 6.9 or later; for Debian 12 from bookworm-backports)");

@@ -264,6 +264,31 @@ def test_no_ipv6_is_no_error(bound):  # pylint: disable=unused-argument
     told(injected("openat", "ENOENT", LISTS[1]))
 
 
+# --- what the kernel can do -----------------------------------------------------------------------
+
+def test_a_probe_that_fails_is_no_answer_of_the_kernel(fresh, tmp_path):
+    """Out of memory or descriptors, or with types that cannot be read: nothing is attached in another way for that."""
+    log, path = tmp_path / "log", tmp_path / "any.yaml"
+    path.write_text(dump(service(protocol="any", reply=True)), encoding="utf-8")
+    attach = ["-n", fresh.a, "attach", "veth0", "--config", path]
+    run(*attach, prefix=["strace", "-f", "--quiet=all", "-o", log, "-e", "trace=bpf"])
+    ctl.purge()
+    calls = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if " bpf(" in line]
+    probes = [n for n, call in enumerate(calls, 1) if 'prog_name="mangle_probe"' in call]
+    assert len(probes) == 2, calls
+    for n in probes:
+        for error, why in (("ENOMEM", "Cannot allocate memory"), ("EMFILE", "Too many open files")):
+            assert_error(attach, 1, f"kernel: finding out what it can do: {why}",
+                         prefix=injected("bpf", error, when=f":when={n}"))
+    types = injected("openat", "EMFILE", "/sys/kernel/btf/vmlinux")
+    if "kernel has no bpf_sk_assign_tcp_reqsk" in run(*attach).err:
+        pytest.skip("wants TCP connection mode (Linux 6.9)")
+    ctl.purge()
+    assert_error(attach, 1, "cannot tell whether the kernel can: its types cannot be read", prefix=types)
+    assert [c for c in run("-j", "doctor", prefix=types).json()["checks"]
+            if c["name"] == "TCP connection mode" and c["state"] == "bad" and "cannot tell" in c["text"]]
+
+
 # --- there and not back ---------------------------------------------------------------------------
 
 def test_the_way_back(fresh, tmp_path):

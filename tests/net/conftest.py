@@ -65,6 +65,14 @@ def lab():
         yield made
 
 
+@pytest.fixture(scope="module")
+def lasting():
+    """One line for all tests of a file, since making it takes longer than most of them."""
+    with netns.Lab() as lab:
+        yield live.Line(lab)
+        ctl.purge()
+
+
 @pytest.fixture
 def line(lab):
     return live.Line(lab)

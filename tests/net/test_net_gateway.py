@@ -22,13 +22,6 @@ def text(**settings):
     return live.config(live.service("ask", **{"entities": {b"ABCD": TARGET}, "reply": True, **settings}))
 
 
-@pytest.fixture(scope="module")
-def lasting():
-    with netns.Lab() as lab:
-        yield live.Line(lab)
-        ctl.purge()
-
-
 @pytest.fixture
 def line(lasting):
     with lasting.lab.sockets():

@@ -27,14 +27,6 @@ def text(*more, **settings):
     return live.config(live.service("ask", **{"entities": ENTITIES, "reply": True, **settings}), *more)
 
 
-@pytest.fixture(scope="module")
-def lasting():
-    """One line for all tests, since making it takes longer than most of them."""
-    with netns.Lab() as lab:
-        yield live.Line(lab)
-        ctl.purge()
-
-
 @pytest.fixture
 def line(lasting):
     """The line as it was in the beginning."""
