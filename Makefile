@@ -38,33 +38,43 @@ LIB_OBJ := $(filter-out $(B)/ctl/cli/main.o,$(CTL_OBJ))
 help:
 	@sed -n 's/^#: \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
-#: make               builds build/mangle-ctl (packages: deploy/packages-build, deploy/packages-run)
+#: make               builds build/mangle-ctl
 .PHONY: all
 all: $(B)/mangle-ctl
 
-# Says what is missing, instead of the first compiler that is.
-.PHONY: tools
-tools:
+# The one place that installs anything. FOR: names of lists in tools/packages/.
+#: make deps        *  installs what build, check and lint need; FOR="build run": what these lists in tools/packages/ name
+FOR := build run test deb
+.PHONY: deps
+deps:
+	$(Q)tools/install-packages $(FOR:%=tools/packages/%)
+
+# $(call deps,LIST...): the same, as the first line of a recipe.
+deps = $(Q)$(MAKE) --no-print-directory deps FOR="$(1)"
+
+# Names what is missing before a compiler stumbles over it.
+.PHONY: toolchain
+toolchain:
 	$(Q)for tool in $(firstword $(CC)) $(CLANG) $(BPFTOOL) $(PKG_CONFIG); do command -v $$tool >/dev/null || { \
-		echo "make: $$tool is not installed (deploy/install-packages deploy/packages-build deploy/packages-run)" >&2; \
+		echo "make: $$tool is not installed (make deps FOR=\"build run\")" >&2; \
 		exit 1; }; done
 	$(Q)$(PKG_CONFIG) --exists --print-errors libbpf libxdp libelf zlib yaml-0.1 jansson libpcap libnl-3.0 \
 		libnl-genl-3.0 libnl-route-3.0 || { \
-		echo "make: development files are missing (deploy/install-packages deploy/packages-build deploy/packages-run)" >&2; \
+		echo "make: development files are missing (make deps FOR=\"build run\")" >&2; \
 		exit 1; }
 
-$(B)/%.bpf.o: xdp/%.bpf.c | tools
+$(B)/%.bpf.o: xdp/%.bpf.c | toolchain
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
 # The XDP program for hosts that masquerade, with a stage that calls what older kernels have not.
-$(B)/gateway.bpf.o: xdp/mangle.bpf.c | tools
+$(B)/gateway.bpf.o: xdp/mangle.bpf.c | toolchain
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DWITH_CONNTRACK -MMD -MP -c $< -o $@
 
-$(B)/layout.bpf.o: maps/layout.bpf.c | tools
+$(B)/layout.bpf.o: maps/layout.bpf.c | toolchain
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
@@ -168,17 +178,38 @@ build-tests: all unit vectors $(B)/tests/clsact $(B)/bench/generate $(B)/tests/d
 
 #: make check       *  all tests; PART="unit net": these parts
 check:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test deploy/packages-deb
+	$(call deps,build run test deb)
 	$(Q)$(MAKE) --no-print-directory run-check
 
 #: make run-check      the same without installing anything
 run-check: build-tests
 	$(Q)BUILD=$(B) tests/run $(PART)
 
+# Every program that judges without an interface of its own, at once; each says one line.
+QUICK := $(UNIT:$(B)/tests/%=quick-%) quick-vectors quick-diff quick-includes
+.PHONY: quick $(QUICK)
+#: make quick          under two minutes: unit tests, vectors, a short differential run, includes; installs nothing
+quick:
+	$(Q)$(MAKE) --no-print-directory --jobs="$$(nproc)" --keep-going --output-sync=target $(QUICK)
+
+# $(call quick,COMMAND): its whole output where it fails.
+quick = $(Q)mkdir -p $(B)/quick && $(1) >$(B)/quick/$@ || { cat $(B)/quick/$@; exit 1; }
+
+$(UNIT:$(B)/tests/%=quick-%) quick-vectors: quick-%: $(B)/tests/%
+	$(call quick,$<)
+	$(Q)printf '  %-16s %s\n' $* "$$(tail -n 1 $(B)/quick/$@ | cut -c 1-60)"
+
+quick-diff: $(B)/tests/diff
+	$(call quick,$< --mode all --frames 200000 --seed 1)
+	$(Q)printf '  %-16s %s\n' diff "$$(head -n 1 $(B)/quick/$@)"
+
+quick-includes:
+	$(Q)tests/lint-includes
+
 #: make proof       *  the long form of what RELIABILITY.md claims, figures at the end
 .PHONY: proof run-proof
 proof:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(call deps,build run test)
 	$(Q)$(MAKE) --no-print-directory run-proof
 
 run-proof: build-tests
@@ -230,7 +261,7 @@ record: $(REPLAY)
 .PHONY: fuzz run-fuzz
 #: make fuzz        *  parsers and packet path under a fuzzer, a minute each; FUZZ_SECONDS=600, TARGET="config packet"
 fuzz:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(call deps,build run test)
 	$(Q)$(MAKE) --no-print-directory run-fuzz
 
 run-fuzz: $(FUZZ)
@@ -239,7 +270,7 @@ run-fuzz: $(FUZZ)
 #: make mutate      *  do tests notice a wrong check in the programs? SUITE=session, LIVE=1, SAMPLE=40, JOBS=1, ONLY="xdp/tag.h"
 .PHONY: mutate run-mutate
 mutate:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(call deps,build run test)
 	$(Q)$(MAKE) --no-print-directory run-mutate
 
 run-mutate: vectors
@@ -249,7 +280,7 @@ run-mutate: vectors
 .PHONY: demo run-demo
 #: make demo        *  one source, one port, many entities: in namespaces of its own, gone again afterwards
 demo:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-demo
+	$(call deps,build run demo)
 	$(Q)$(MAKE) --no-print-directory run-demo
 
 run-demo: all
@@ -259,20 +290,19 @@ run-demo: all
 # What the program and mangle-ctl do, and a whole Debian from package to boot.
 #: make vm          *  under Debian's kernels, in emulated machines; VM="bookworm system": guests with such a word in their name
 vm:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test deploy/packages-deb \
-		tests/vm/packages
+	$(call deps,build run test deb vm)
 	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS) deb
 	$(Q)BUILD=$(B) tests/vm/run $(VM)
 
 #: make vm-smoke    *  the part of it without systemd
 vm-smoke:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test \
-		tests/vm/packages
+	$(call deps,build run test vm)
 	$(Q)$(MAKE) --no-print-directory all vectors $(OTHER_BUILDS)
 	$(Q)BUILD=$(B) tests/vm/run $(or $(VM),amd64-bare)
 
 #: make fresh       *  what README says, in a bare Debian of its own
 fresh:
+	$(call deps,fresh)
 	$(Q)tests/fresh/fresh
 
 # ---- bench ----
@@ -303,7 +333,7 @@ $(B)/bench/generate: bench/generate.c $(BENCH_GENERATOR) $(wildcard bench/*.h) $
 .PHONY: bench-quick run-bench-quick
 #: make bench-quick *  the cost of a packet
 bench-quick:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(call deps,build run test)
 	$(Q)$(MAKE) --no-print-directory run-bench-quick
 
 run-bench-quick: all $(B)/bench/bench
@@ -320,7 +350,7 @@ $(B)/bench/pingpong $(B)/bench/stream $(B)/bench/connections: $(B)/bench/%: benc
 .PHONY: bench run-bench
 #: make bench       *  all of BENCHMARKS.md; SECTIONS="paths latency", KEEP=NAME keeps the figures as bench/results/NAME.json
 bench:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-bench
+	$(call deps,build run bench)
 	$(Q)$(MAKE) --no-print-directory run-bench
 
 run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
@@ -329,13 +359,19 @@ run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
 # ---- lint ----
 
 C_FILES := $(wildcard ctl/*/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
-SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tests/* tests/*/* bench/* 2>/dev/null | grep -v "\.md$$" | sort -u)
+SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tools/* tests/* tests/*/* bench/* 2>/dev/null | grep -v "\.md$$" | sort -u)
 
 .PHONY: lint run-lint
 #: make lint        *  formatting, includes, static analysis, whether manual, completion and --help agree
 lint:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-run deploy/packages-test
+	$(call deps,build run test)
 	$(Q)$(MAKE) --no-print-directory run-lint
+
+# What `make lint` compares with.
+#: make format         brings C into the form of .clang-format
+.PHONY: format
+format:
+	$(Q)clang-format -i $(C_FILES)
 
 run-lint: all
 	$(call say,LINT,format)
@@ -346,7 +382,7 @@ run-lint: all
 	$(Q)shellcheck $(SHELL_FILES)
 	$(call say,LINT,docs)
 	$(Q)mandoc -Tlint -Wwarning deploy/*.[58]
-	$(Q)deploy/check-docs
+	$(Q)tools/check-docs
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=ctuuninitvar --error-exitcode=1 \
@@ -408,8 +444,8 @@ uninstall:
 #: make deb         *  a Debian package in build/deb/; ARCH=arm64: by cross building
 .PHONY: deb
 deb:
-	$(Q)deploy/install-packages deploy/packages-build deploy/packages-deb
-	$(Q)BUILD=$(B) deploy/deb $(ARCH)
+	$(call deps,build deb $(if $(ARCH),fresh))
+	$(Q)BUILD=$(B) tools/deb $(ARCH)
 
 .PHONY: clean
 #: make clean          removes build/

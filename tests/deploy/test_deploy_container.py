@@ -23,7 +23,7 @@ README = (HERE / "README.md").read_text(encoding="utf-8")
 MANUAL = (ctl.REPO / "deploy" / "mangle-ctl.8").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
 CACHE = Path(os.environ.get("MANGLE_CONTAINER_CACHE", "/var/cache/mangle-container"))
-MADE_OF = (HERE / "build", ctl.REPO / "deploy" / "apt-sources", ctl.REPO / "deploy" / "packages-run",
+MADE_OF = (HERE / "build", ctl.REPO / "tools" / "apt-sources", ctl.REPO / "tools" / "packages" / "run",
            Path("/etc/os-release"), Path(ctl.BIN))
 STORE = "/var/lib/containers"  # podman has a cache there wherever its images are
 CAPS = ("BPF", "NET_ADMIN", "PERFMON")

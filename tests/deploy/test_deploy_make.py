@@ -21,8 +21,17 @@ def test_help():
 
 
 def test_what_is_missing_is_named():
-    said = make("tools", "CLANG=no-such-clang")
-    assert said.returncode and "no-such-clang is not installed (deploy/install-packages deploy/packages-build" in said.stdout, said
+    said = make("toolchain", "CLANG=no-such-clang")
+    assert said.returncode and "no-such-clang is not installed (make deps FOR=\"build run\")" in said.stdout, said
+
+
+def test_deps_alone_installs_packages():
+    text = (ctl.REPO / "Makefile").read_text(encoding="utf-8")
+    assert text.count("tools/install-packages") == 1 and "apt-get" not in text
+    named = re.findall(r"call deps,([a-z ]+)", text)
+    assert named and all((ctl.REPO / "tools/packages" / name).exists() for names in named for name in names.split())
+    said = make("deps", "FOR=no-such-list")
+    assert said.returncode and "tools/packages/no-such-list: cannot be read" in said.stdout, said
 
 
 def files(folder):
