@@ -269,10 +269,9 @@ int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err 
 /* ---- the host: cmd_host.c ---- */
 
 /* What of its settings and listeners stands in the way of connections and replies, once for each
- * namespace that something is attached in, or for this one where nothing is. blocks: gets what lets
- * none through. */
-void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct store *s,
-		      const struct model *m, const struct attachment *a, size_t count);
+ * namespace that something is attached in, or for this one where nothing is. */
+void warn_about_hosts(struct warnings *warn, struct store *s, const struct model *m,
+		      const struct attachment *a, size_t count);
 /* The number of a setting below /proc/sys/net; none where there is no such setting, or it cannot be
  * told, which is said. */
 int read_setting(struct warnings *w, const char *who, const char *path, int none);

@@ -199,7 +199,7 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 	if (!err) {
 		say_attached(c, dev, changed, a, count, &m, &w, &first);
 		if (first)
-			warn_about_hosts(&w, &w, s, &m, first, 1);
+			warn_about_hosts(&w, s, &m, first, 1);
 		warn_about_twice(&w, a, count);
 		warn_about_services(&w, &m);
 		if (loaded)

@@ -233,7 +233,7 @@ static void check_hosts(struct doctor *d, struct store *s, const struct model *m
 {
 	struct warnings w = {0};
 
-	warn_about_hosts(&w, &w, s, m, a, count);
+	warn_about_hosts(&w, s, m, a, count);
 	say_all(d, "connections", &w);
 	free_warnings(&w);
 }

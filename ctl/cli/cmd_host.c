@@ -19,7 +19,7 @@
 
 struct host_check {
 	struct store *store;
-	struct warnings *warn, *blocks;
+	struct warnings *warn;
 	bool connections, replies;		   /* what the services want */
 	bool shared[65536];			   /* ports of services in TCP connection mode */
 	const struct service *any, *any_connected; /* that name no destination */
@@ -63,7 +63,7 @@ static void check_settings(const struct host_check *h, const char *who)
 {
 	if (!read_setting(h->warn, who, "ipv4/tcp_syncookies", 1))
 		add_fault(
-			h->blocks,
+			h->warn,
 			"%s: net.ipv4.tcp_syncookies is 0: the kernel takes no TCP connection from mangle (sysctl net.ipv4.tcp_syncookies=1)",
 			who);
 	if (!read_setting(h->warn, who, "netfilter/nf_conntrack_tcp_loose", 1))
@@ -204,8 +204,8 @@ static void check_host_of(struct host_check *h, const struct attachment *a)
 	netns_return(back);
 }
 
-void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct store *s,
-		      const struct model *m, const struct attachment *a, size_t count)
+void warn_about_hosts(struct warnings *warn, struct store *s, const struct model *m,
+		      const struct attachment *a, size_t count)
 {
 	struct host_check *h = calloc(1, sizeof(*h));
 	bool any = false;
@@ -216,7 +216,6 @@ void warn_about_hosts(struct warnings *warn, struct warnings *blocks, struct sto
 	}
 	h->store = s;
 	h->warn = warn;
-	h->blocks = blocks;
 	note_services(h, m);
 	for (size_t i = 0; i < count; i++) {
 		if (!a[i].attached)

@@ -95,9 +95,9 @@ static int read_services(struct store *s, struct status *st, struct model *m,
 
 	for (unsigned int i = 0; i < m->service_count && !err; i++) {
 		const struct service *svc = &m->services[i];
+		const struct table_sizes sizes = store_table_sizes(s, svc->name);
 
-		st->service[i] = (struct service_status){store_entity_count(s, svc->name),
-							 store_table_bytes(s, svc->name),
+		st->service[i] = (struct service_status){sizes.entities, sizes.bytes,
 							 service_place(svc, a, count)};
 	}
 	st->generation = store_generation(s);
@@ -135,7 +135,7 @@ static int fill(struct store *s, struct status *st, struct model *m, struct atta
 	warn_about_running(w, m, all, all_count);
 	warn_about_flows(w, st->flows_used, st->flows_size);
 	if (st->iface_count)
-		warn_about_hosts(w, w, s, m, all, st->iface_count);
+		warn_about_hosts(w, s, m, all, st->iface_count);
 	return 0;
 }
 

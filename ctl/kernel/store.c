@@ -1382,34 +1382,24 @@ int store_read(struct store *s, struct model *m, bool with_entities, struct err 
 	return 0;
 }
 
-size_t store_entity_count(const struct store *s, const char *service)
+struct table_sizes store_table_sizes(const struct store *s, const char *service)
 {
 	int index = store_index(s, service);
 	struct inner in = {.fd = -1};
+	struct table_sizes sizes = {0};
 	struct err ignored;
 	struct table t;
-	size_t n;
 
 	if (index < 0 || store_table(s, (uint32_t)index, TABLE_HEADER, &in, &t, &ignored))
-		return 0;
-	n = t.cells->header.entities;
+		return sizes;
+	sizes = (struct table_sizes){.entities = t.cells->header.entities, .bytes = in.size};
 	inner_close(&in);
-	return n;
+	return sizes;
 }
 
-size_t store_table_bytes(const struct store *s, const char *service)
+size_t store_entity_count(const struct store *s, const char *service)
 {
-	int index = store_index(s, service);
-	struct inner in = {.fd = -1};
-	struct err ignored;
-	struct table t;
-	size_t bytes;
-
-	if (index < 0 || store_table(s, (uint32_t)index, TABLE_HEADER, &in, &t, &ignored))
-		return 0;
-	bytes = in.size;
-	inner_close(&in);
-	return bytes;
+	return store_table_sizes(s, service).entities;
 }
 
 /*

@@ -45,8 +45,10 @@ int store_read(struct store *s, struct model *m, bool with_entities, struct err 
 /* One of them with its entities; -ENOENT with e set where it is not there. */
 int store_read_service(struct store *s, const char *name, struct service *out, struct err *e);
 size_t store_entity_count(const struct store *s, const char *service);
-/* The memory that its table takes. */
-size_t store_table_bytes(const struct store *s, const char *service);
+struct table_sizes {
+	size_t entities, bytes; /* bytes: the memory that the table takes */
+};
+struct table_sizes store_table_sizes(const struct store *s, const char *service);
 
 /* model_check, also of the entities that stay: where they matter m is given them. */
 int store_check(struct store *s, struct model *m, struct err *e);
