@@ -79,7 +79,7 @@ $(B)/layout.bpf.o: maps/layout.bpf.c | toolchain
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 
-SKEL := $(B)/mangle.skel.h $(B)/gateway.skel.h $(B)/session.skel.h $(B)/layout.skel.h
+SKEL := $(B)/mangle.skel.h $(B)/gateway.skel.h $(B)/tc.skel.h $(B)/layout.skel.h
 $(SKEL): $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@

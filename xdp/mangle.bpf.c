@@ -19,7 +19,7 @@
 #include "lookup.h"
 #include "target.h"
 #include "action.h"
-#include "foresee.h"
+#include "tcp_explain.h"
 #include "rewrite.h"
 #include "report.h"
 
@@ -44,7 +44,7 @@ int mangle(struct xdp_md *ctx)
 #endif
 	if (reason == REASON_NONE && is_connection(&p)) {
 		if (!explaining)
-			return XDP_PASS; /* session.bpf.c's, behind this hook */
+			return XDP_PASS; /* tc.bpf.c's, behind this hook */
 		reason = foresee(&p);
 		foreseen = true;
 	}

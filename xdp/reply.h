@@ -12,13 +12,13 @@
 #include <linux/pkt_cls.h>
 
 #include "csum.h"
-#include "flow.h"
+#include "tcp_flow.h"
 #include "host.h"
 #include "parse.h"
 #include "port.h"
-#include "segment.h"
+#include "tcp_segment.h"
 #include "service.h"
-#include "socket.h"
+#include "tcp_socket.h"
 
 static __always_inline __u32 target_entry(struct pkt *p, __u16 target)
 {

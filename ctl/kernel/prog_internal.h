@@ -108,12 +108,12 @@ const void *session_elf(size_t *size);
  * Upgrade: loads what the interface has at tc's hooks, and adds what are links to w; NULL where it
  * has nothing. Then, once links are swapped, replaces what are filters, and completes the record.
  */
-struct session_bpf;
+struct tc_bpf;
 int session_prepare(const struct store *s, const struct mangle_iface_key *k,
-		    const struct mangle_iface *i, struct session_bpf **out, struct swaps *w,
+		    const struct mangle_iface *i, struct tc_bpf **out, struct swaps *w,
 		    struct err *e);
 int session_commit(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		   const struct session_bpf *skel, struct err *e);
-void session_unload(struct session_bpf *skel); /* NULL is fine */
+		   const struct tc_bpf *skel, struct err *e);
+void session_unload(struct tc_bpf *skel); /* NULL is fine */
 
 #endif

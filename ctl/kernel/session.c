@@ -17,7 +17,7 @@
 #include "netdev.h"
 #include "netns.h"
 #include "prog_internal.h"
-#include "session.skel.h"
+#include "tc.skel.h"
 
 #define FIRST_PRIO 50 /* of a filter where there is no other */
 
@@ -54,28 +54,28 @@ static void replace_id(struct mangle_iface *i, enum hook h, uint32_t id, uint32_
 
 const void *session_elf(size_t *size)
 {
-	return session_bpf__elf_bytes(size);
+	return tc_bpf__elf_bytes(size);
 }
 
 /* ---- loading ---- */
 
-static struct bpf_program *program_of(const struct session_bpf *skel, enum hook h)
+static struct bpf_program *program_of(const struct tc_bpf *skel, enum hook h)
 {
-	return h == HOOK_IN ? skel->progs.session_in : skel->progs.session_out;
+	return h == HOOK_IN ? skel->progs.tc_in : skel->progs.tc_out;
 }
 
-/* What is not wanted is not loaded either: session_in calls what older kernels do not have. */
-static struct session_bpf *load_session(const struct store *s, const struct mangle_iface_key *k,
-					const struct mangle_iface *i, const bool want[HOOKS],
-					struct err *e)
+/* What is not wanted is not loaded either: tc_in calls what older kernels do not have. */
+static struct tc_bpf *load_session(const struct store *s, const struct mangle_iface_key *k,
+				   const struct mangle_iface *i, const bool want[HOOKS],
+				   struct err *e)
 {
 	const struct store_fds fds = store_fds(s);
-	struct session_bpf *skel;
+	struct tc_bpf *skel;
 	int err = 0;
 
 	if (prog_probe_told(e))
 		return NULL;
-	skel = session_bpf__open();
+	skel = tc_bpf__open();
 	if (!skel) {
 		fail(e, -errno, i->name, "opening the tc programs: %s", prog_why(-errno));
 		return NULL;
@@ -95,12 +95,12 @@ static struct session_bpf *load_session(const struct store *s, const struct mang
 	if (!err)
 		err = bpf_map__reuse_fd(skel->maps.flows, fds.flows);
 	if (!err)
-		err = session_bpf__load(skel);
+		err = tc_bpf__load(skel);
 	if (!err)
 		return skel;
 	fail(e, err, i->name, "loading the tc programs into the kernel: %s (see doctor)",
 	     prog_why(err));
-	session_bpf__destroy(skel);
+	tc_bpf__destroy(skel);
 	return NULL;
 }
 
@@ -342,7 +342,7 @@ static int put_one(const struct mangle_iface_key *k, const struct mangle_iface *
 	return replace ? replace_clsact(k, h, filter_of(i, h), prog) : attach_clsact(k, h, prog);
 }
 
-static int record_new(const struct session_bpf *skel, const struct mangle_iface_key *k,
+static int record_new(const struct tc_bpf *skel, const struct mangle_iface_key *k,
 		      struct mangle_iface *i, enum hook h, bool replace, struct err *e)
 {
 	struct bpf_prog_info info = {0};
@@ -368,7 +368,7 @@ static int record_new(const struct session_bpf *skel, const struct mangle_iface_
 static int put_on(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		  const bool want[HOOKS], const bool on[HOOKS], struct err *e)
 {
-	struct session_bpf *skel = load_session(s, k, i, want, e);
+	struct tc_bpf *skel = load_session(s, k, i, want, e);
 	const struct mangle_iface before = *i;
 	char path[PATH_SIZE];
 	struct err ignored;
@@ -413,7 +413,7 @@ static int put_on(struct store *s, const struct mangle_iface_key *k, struct mang
 			remove_own_clsact(k);
 		store_iface_put(s, k, i, &ignored);
 	}
-	session_bpf__destroy(skel);
+	tc_bpf__destroy(skel);
 	return err;
 }
 
@@ -456,7 +456,7 @@ int session_set(struct store *s, const struct mangle_iface_key *k, struct mangle
 /* ---- upgrade ---- */
 
 int session_prepare(const struct store *s, const struct mangle_iface_key *k,
-		    const struct mangle_iface *i, struct session_bpf **out, struct swaps *w,
+		    const struct mangle_iface *i, struct tc_bpf **out, struct swaps *w,
 		    struct err *e)
 {
 	const bool want[HOOKS] = {i->tc_in, i->tc_out};
@@ -477,7 +477,7 @@ int session_prepare(const struct store *s, const struct mangle_iface_key *k,
 }
 
 int session_commit(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		   const struct session_bpf *skel, struct err *e)
+		   const struct tc_bpf *skel, struct err *e)
 {
 	struct filters f;
 	int err = 0;
@@ -509,9 +509,9 @@ int session_commit(struct store *s, const struct mangle_iface_key *k, struct man
 	return err;
 }
 
-void session_unload(struct session_bpf *skel)
+void session_unload(struct tc_bpf *skel)
 {
-	session_bpf__destroy(skel);
+	tc_bpf__destroy(skel);
 }
 
 int session_clear(const struct mangle_iface_key *k, struct mangle_iface *i)

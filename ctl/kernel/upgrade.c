@@ -91,7 +91,7 @@ struct job {
 	struct mangle_iface_key key;
 	struct mangle_iface iface;
 	struct mangle_bpf *xdp; /* plain: loaded */
-	struct session_bpf *tc; /* loaded; NULL: it has none */
+	struct tc_bpf *tc;	/* loaded; NULL: it has none */
 	uint32_t fresh;		/* dispatcher: the new program; 0: not there yet */
 };
 

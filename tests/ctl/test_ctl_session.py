@@ -15,7 +15,7 @@ from mangletest import ctl, netns, tc
 CLSACT = Path(os.environ.get("BUILD", ctl.REPO / "build")) / "tests" / "clsact"
 REPLY = ("service", "add", "rep", "--proto", "udp", "--port", "5100", "--tag", "0:4", "--size", "4:100", "--reply", "on")
 TCP = ("service", "add", "con", "--proto", "tcp", "--port", "5200", "--tag", "0:4", "--size", "4:100")
-NAMES = {"ingress": "session_in", "egress": "session_out"}
+NAMES = {"ingress": "tc_in", "egress": "tc_out"}
 GONE = "the tc programs are gone"
 
 

@@ -9,7 +9,7 @@
 #define HOST_PKT "../../xdp/pkt_skb.h"
 /* Where a program on a kernel takes its own context for it. */
 #define KERNEL_SKB(ctx) ((struct sk_buff *)bpf_cast_to_kern_ctx(ctx))
-#define HOST_PROGRAM "../../xdp/session.bpf.c"
+#define HOST_PROGRAM "../../xdp/tc.bpf.c"
 #include "program.h"
 
 #include "fuzz.h"
@@ -734,7 +734,7 @@ static void run(const uint8_t *frame, uint32_t len)
 
 	if (transcript)
 		fprintf(transcript, "%s", out ? "out" : "in");
-	act = out ? session_out(&host.skb) : session_in(&host.skb);
+	act = out ? tc_out(&host.skb) : tc_in(&host.skb);
 
 	if (transcript) {
 		fprintf(transcript, " %s",

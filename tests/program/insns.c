@@ -13,7 +13,7 @@
 #include "gateway.skel.h"
 #include "insns.h"
 #include "mangle.skel.h"
-#include "session.skel.h"
+#include "tc.skel.h"
 
 #define LOG_STATS 4 /* BPF_LOG_STATS, which no header for programs has */
 
@@ -68,7 +68,7 @@ static struct bpf_object *open_gateway(void)
 
 static struct bpf_object *open_session(void)
 {
-	struct session_bpf *skel = session_bpf__open();
+	struct tc_bpf *skel = tc_bpf__open();
 
 	return skel ? skel->obj : NULL;
 }
@@ -98,8 +98,8 @@ static const struct program {
 	{"XDP, behind a gate", "mangle", open_gated, always},
 	{"XDP, explaining", "mangle", open_explaining, always},
 	{"XDP, on a gateway", "mangle", open_gateway, has_conntrack},
-	{"tc ingress", "session_in", open_session, has_connection},
-	{"tc egress", "session_out", open_session, always},
+	{"tc ingress", "tc_in", open_session, has_connection},
+	{"tc egress", "tc_out", open_session, always},
 };
 
 _Static_assert(sizeof(programs) / sizeof(*programs) == INSNS_PROGRAMS, "all of them");

@@ -3,10 +3,10 @@
  * Segments that were merged, or not cut yet (GRO, TSO), count as what they are on the wire; the
  * first of them decides for all.
  */
-#ifndef XDP_MERGED_H
-#define XDP_MERGED_H
+#ifndef XDP_TCP_GSO_H
+#define XDP_TCP_GSO_H
 
-#include "connect.h"
+#include "tcp_states.h"
 #include "report.h"
 
 #define VLAN_TAG_BYTES 4 /* taken off the frame, where there was one */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Explains a segment of a TCP connection, as if its handshake were done: nothing is sent. */
-#ifndef XDP_FORESEE_H
-#define XDP_FORESEE_H
+#ifndef XDP_TCP_EXPLAIN_H
+#define XDP_TCP_EXPLAIN_H
 
-#include "first.h"
+#include "tcp_first_data.h"
 #include "parse.h"
 #include "pkt.h"
-#include "segment.h"
+#include "tcp_segment.h"
 
 /* Then the kernel sees no IP packet where connections are bound. */
 static __always_inline bool has_two_tags(const struct pkt *p)

@@ -3,8 +3,8 @@
  * Makes an answer of the segment that has come: a SYN-ACK or a RST, in its place, where IP options
  * and extension headers keep their room. Whoever calls sends it.
  */
-#ifndef XDP_ANSWER_H
-#define XDP_ANSWER_H
+#ifndef XDP_TCP_ANSWER_H
+#define XDP_TCP_ANSWER_H
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -15,7 +15,7 @@
 #include "csum.h"
 #include "host.h"
 #include "pkt.h"
-#include "segment.h"
+#include "tcp_segment.h"
 
 #define ANSWER_HOPS 64
 #define ANSWER_OPTIONS 20 /* at most: MSS, SACK, timestamps, window scale */

@@ -4,17 +4,17 @@
  * cookie; the bare ACK that follows is dropped; the first data has the tag, and the kernel finishes
  * the handshake with it at the target's listener; later segments follow by the flow table.
  */
-#ifndef XDP_CONNECT_H
-#define XDP_CONNECT_H
+#ifndef XDP_TCP_STATES_H
+#define XDP_TCP_STATES_H
 
-#include "cookie.h"
-#include "first.h"
-#include "flow.h"
-#include "handshake.h"
+#include "tcp_cookie.h"
+#include "tcp_first_data.h"
+#include "tcp_flow.h"
+#include "tcp_handshake.h"
 #include "host.h"
 #include "pkt.h"
-#include "segment.h"
-#include "socket.h"
+#include "tcp_segment.h"
+#include "tcp_socket.h"
 
 #define SHORT_SECONDS 5 /* a first segment may be too short for so long */
 

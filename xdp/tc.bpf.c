@@ -11,14 +11,14 @@
 #include "pkt.h"
 #include "parse.h"
 #include "service.h"
-#include "connect.h"
-#include "watch.h"
-#include "act.h"
-#include "merged.h"
+#include "tcp_states.h"
+#include "tcp_observe.h"
+#include "tcp_act.h"
+#include "tcp_gso.h"
 #include "reply.h"
 
 SEC("tc")
-int session_in(struct __sk_buff *skb)
+int tc_in(struct __sk_buff *skb)
 {
 	struct session *n = session_new();
 	enum mangle_reason reason;
@@ -50,7 +50,7 @@ int session_in(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int session_out(struct __sk_buff *skb)
+int tc_out(struct __sk_buff *skb)
 {
 	struct pkt p;
 	enum mangle_reason reason;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Judges the first data segment of a TCP connection: rows 9 to 14, and what they mean there. */
-#ifndef XDP_FIRST_H
-#define XDP_FIRST_H
+#ifndef XDP_TCP_FIRST_DATA_H
+#define XDP_TCP_FIRST_DATA_H
 
 #include "action.h"
 #include "lookup.h"
 #include "pkt.h"
-#include "socket.h"
+#include "tcp_socket.h"
 #include "tag.h"
 #include "target.h"
 #include "validate.h"

@@ -3,10 +3,10 @@
  * Under observe the kernel makes the connection on the shared port. What mangle would have done is
  * told by its socket: the first data is what comes while it has received no byte.
  */
-#ifndef XDP_WATCH_H
-#define XDP_WATCH_H
+#ifndef XDP_TCP_OBSERVE_H
+#define XDP_TCP_OBSERVE_H
 
-#include "connect.h"
+#include "tcp_states.h"
 
 enum progress { PROGRESS_NONE, PROGRESS_OPEN, PROGRESS_DATA };
 

@@ -10,11 +10,11 @@
  * A client with timestamps also gets window scaling, SACK and ECN, which our timestamp has, with
  * the MSS to the byte.
  */
-#ifndef XDP_COOKIE_H
-#define XDP_COOKIE_H
+#ifndef XDP_TCP_COOKIE_H
+#define XDP_TCP_COOKIE_H
 
 #include "pkt.h"
-#include "segment.h"
+#include "tcp_segment.h"
 
 #define COOKIE_SLOT_SHIFT 36 /* ns >> 36: 69 s; a cookie lives for one slot to two */
 #define COOKIE_ENDS_SHIFT 3  /* the part that has no sequence number */

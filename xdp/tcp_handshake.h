@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a SYN is answered with, and what comes back of it. */
-#ifndef XDP_HANDSHAKE_H
-#define XDP_HANDSHAKE_H
+#ifndef XDP_TCP_HANDSHAKE_H
+#define XDP_TCP_HANDSHAKE_H
 
-#include "answer.h"
-#include "cookie.h"
-#include "flow.h"
+#include "tcp_answer.h"
+#include "tcp_cookie.h"
+#include "tcp_flow.h"
 #include "host.h"
-#include "segment.h"
+#include "tcp_segment.h"
 
 #define MAX_WINDOW 65535
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Is there a socket for a TCP segment? In the namespace that the packet is in. */
-#ifndef XDP_SOCKET_H
-#define XDP_SOCKET_H
+#ifndef XDP_TCP_SOCKET_H
+#define XDP_TCP_SOCKET_H
 
 #include "pkt.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Carries out what was decided of a TCP segment: the only place where segments are written. */
-#ifndef XDP_ACT_H
-#define XDP_ACT_H
+#ifndef XDP_TCP_ACT_H
+#define XDP_TCP_ACT_H
 
 #include <linux/pkt_cls.h>
 
-#include "answer.h"
-#include "connect.h"
-#include "handshake.h"
+#include "tcp_answer.h"
+#include "tcp_states.h"
+#include "tcp_handshake.h"
 #include "port.h"
 
 /* A RST with which the kernel ends a TIME_WAIT socket (RFC 1337; unless tcp_rfc1337 is set). */

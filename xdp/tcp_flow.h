@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The flow table: which target a connection is bound to, and which shared port it came by. */
-#ifndef XDP_FLOW_H
-#define XDP_FLOW_H
+#ifndef XDP_TCP_FLOW_H
+#define XDP_TCP_FLOW_H
 
 #include "../maps/flows.bpf.h"
 #include "pkt.h"

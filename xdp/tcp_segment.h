@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a TCP segment says beside its ports: flags, numbers, options (RFC 9293, RFC 7323). */
-#ifndef XDP_SEGMENT_H
-#define XDP_SEGMENT_H
+#ifndef XDP_TCP_SEGMENT_H
+#define XDP_TCP_SEGMENT_H
 
 #include <linux/tcp.h>
 
