@@ -7,7 +7,8 @@
 #define CLI_CMD_H
 
 #include "model/parse.h"
-#include "kernel/store.h"
+#include "kernel/open.h"
+#include "model/model.h"
 
 /*
  * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what

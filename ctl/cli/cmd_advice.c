@@ -8,9 +8,10 @@
 #include <sys/stat.h>
 
 #include "cmd.h"
+#include "kernel/flows.h"
+#include "kernel/locate.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
-#include "kernel/prog.h"
 
 /* ---- attachments ---- */
 

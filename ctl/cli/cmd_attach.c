@@ -6,10 +6,19 @@
 #include <unistd.h>
 
 #include "files/config.h"
+#include "kernel/attach.h"
+#include "kernel/detach.h"
+#include "kernel/ifaces.h"
+#include "kernel/needs.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
+#include "kernel/open.h"
+#include "kernel/orphans.h"
+#include "kernel/pins.h"
+#include "kernel/publish.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
 #include "print.h"
-#include "kernel/prog.h"
 #include "engine/unit.h"
 
 /* ---- attach ---- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "kernel/rows.h"
 
 /* ---- what is odd in the tables ---- */
 

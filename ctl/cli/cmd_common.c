@@ -8,10 +8,18 @@
 #include <string.h>
 
 #include "kernel/host.h"
+#include "kernel/ifaces.h"
+#include "kernel/journal.h"
+#include "kernel/locate.h"
+#include "kernel/needs.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
+#include "kernel/open.h"
+#include "kernel/publish.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
+#include "kernel/sessions.h"
 #include "print.h"
-#include "kernel/prog.h"
 #include "verbs.h"
 
 /* ---- words ---- */

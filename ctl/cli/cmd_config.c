@@ -3,6 +3,8 @@
 
 #include "files/config.h"
 #include "print.h"
+#include "kernel/open.h"
+#include "kernel/services.h"
 
 static int apply(const struct cmd *c, struct store *s, struct model *wished, struct err *e)
 {

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "kernel/build_id.h"
 #include "kernel/device.h"
 #include "kernel/host.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
-#include "kernel/prog.h"
+#include "kernel/sessions.h"
 
 /* ---- before attaching ---- */
 

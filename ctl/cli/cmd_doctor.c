@@ -12,13 +12,19 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "kernel/bpffs.h"
 #include "kernel/caps.h"
 #include "files/config.h"
 #include "engine/drift.h"
+#include "kernel/flows.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
+#include "kernel/maps.h"
+#include "kernel/open.h"
+#include "kernel/probe.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
 #include "print.h"
-#include "kernel/prog.h"
 
 #define BPFFS "/sys/fs/bpf"
 #define LINEAR_MTU 3498 /* of a frame in one page, less headroom and tail */
@@ -102,7 +108,7 @@ static bool check_permissions(struct doctor *d)
 		else
 			say(d, "permissions", CHECK_OK, "%s", features[i].may);
 	}
-	if (caps_have(CAPS(BPF)) && store_try() == -EPERM) {
+	if (caps_have(CAPS(BPF)) && maps_try() == -EPERM) {
 		say(d, "permissions", CHECK_BAD,
 		    "bpf(2) is refused in spite of the capabilities (let it through in the seccomp profile of the container or unit)");
 		return false;
@@ -190,7 +196,7 @@ static void check_bpffs(struct doctor *d)
 	else if (access(BPFFS, F_OK))
 		say(d, "bpffs", CHECK_BAD,
 		    "there is no " BPFFS " (mount sysfs; the kernel needs CONFIG_BPF_SYSCALL)");
-	else if (!store_may_mount())
+	else if (!bpffs_may_mount())
 		return;
 	else if (missing)
 		say(d, "bpffs", CHECK_BAD,

@@ -12,7 +12,9 @@
 
 #include "files/capture.h"
 #include "print.h"
-#include "kernel/prog.h"
+#include "kernel/open.h"
+#include "kernel/run.h"
+#include "kernel/services.h"
 
 #define MIN_FRAME 14 /* what the kernel runs; anything shorter has no Ethernet header */
 

@@ -10,10 +10,14 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "kernel/flows.h"
 #include "kernel/host.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
-#include "kernel/prog.h"
+#include "kernel/probe.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
+#include "kernel/sessions.h"
 
 /* ---- settings ---- */
 

@@ -8,6 +8,11 @@
 
 #include "files/config.h"
 #include "print.h"
+#include "kernel/open.h"
+#include "kernel/row_change.h"
+#include "kernel/rows.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
 
 /* ---- tags ---- */
 

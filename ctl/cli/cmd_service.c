@@ -5,6 +5,9 @@
 #include "files/config.h"
 #include "print.h"
 #include "verbs.h"
+#include "kernel/open.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
 
 static bool clears(const char *word)
 {

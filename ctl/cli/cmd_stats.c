@@ -6,6 +6,9 @@
 #include <time.h>
 
 #include "print.h"
+#include "kernel/open.h"
+#include "kernel/services.h"
+#include "kernel/stats.h"
 
 static volatile sig_atomic_t interrupted;
 

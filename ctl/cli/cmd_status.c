@@ -4,8 +4,12 @@
 #include <string.h>
 
 #include "engine/drift.h"
+#include "kernel/flows.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
+#include "kernel/open.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
 #include "print.h"
 
 static void swap(struct attachment *a, struct attachment *b)

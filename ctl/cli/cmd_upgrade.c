@@ -2,7 +2,13 @@
 #include <stdlib.h>
 
 #include "print.h"
-#include "kernel/prog.h"
+#include "kernel/build_id.h"
+#include "kernel/ifaces.h"
+#include "kernel/journal.h"
+#include "kernel/migrate.h"
+#include "kernel/open.h"
+#include "kernel/running.h"
+#include "kernel/upgrade.h"
 
 /* Attachments as they were recorded. */
 struct records {

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "kernel/netns.h"
+#include "kernel/open.h"
+#include "kernel/services.h"
 #include "print.h"
 #include "verbs.h"
 

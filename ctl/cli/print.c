@@ -9,7 +9,7 @@
 #include "files/config.h"
 #include "out.h"
 #include "print_internal.h"
-#include "kernel/prog.h"
+#include "kernel/build_id.h"
 
 static bool as_json, quiet;
 static bool first_of_list;

@@ -8,6 +8,8 @@
 
 #include "cmd.h"
 #include "engine/drift.h"
+#include "kernel/rows.h"
+#include "kernel/stats.h"
 
 void print_init(bool json, bool quiet);
 /* Flushes; -EIO with e set where something could not be written. */

@@ -8,6 +8,7 @@
 #include "out.h"
 #include "print_internal.h"
 #include "terminal.h"
+#include "kernel/rows.h"
 
 /* The longest is a tag. */
 #define CELL_SIZE TAG_TEXT_SIZE

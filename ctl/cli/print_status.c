@@ -6,7 +6,7 @@
 
 #include "out.h"
 #include "print_internal.h"
-#include "kernel/prog.h"
+#include "kernel/build_id.h"
 
 /* Of a column: its width so far, and what is to stand in it. */
 static int wider(int width, const char *text)

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "files/config.h"
-#include "kernel/prog.h"
+#include "kernel/needs.h"
+#include "kernel/running.h"
+#include "kernel/services.h"
 
 static size_t sum(const struct counts *n)
 {

@@ -4,7 +4,9 @@
 #ifndef ENGINE_DRIFT_H
 #define ENGINE_DRIFT_H
 
-#include "kernel/store.h"
+#include "model/model.h"
+
+struct store;
 
 enum drift_state {
 	DRIFT_SAME,

@@ -15,7 +15,14 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
-#include "prog_internal.h"
+#include "dispatch.h"
+#include "gate.h"
+#include "ifaces.h"
+#include "instance.h"
+#include "links.h"
+#include "pins.h"
+#include "refused.h"
+#include "liblog.h"
 
 #define LIBXDP_DIR "/sys/fs/bpf/xdp"
 #define PRIORITY 50 /* libxdp's default; xdp-filter (10) comes before */
@@ -45,7 +52,7 @@ static void detach_xdp_program(struct xdp_program *p, unsigned int ifindex, uint
 static int dispatch(const struct store *s, const struct mangle_iface_key *k,
 		    const struct mangle_iface *i, uint64_t epoch, uint32_t *id, struct err *e)
 {
-	struct mangle_bpf *skel = prog_open(s, i, epoch, e);
+	struct mangle_bpf *skel = instance_open(s, i, epoch, e);
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, o, .prog_name = "mangle");
 	struct xdp_multiprog *mp;
 	struct bpf_prog_info info;
@@ -55,19 +62,19 @@ static int dispatch(const struct store *s, const struct mangle_iface_key *k,
 
 	if (!skel)
 		return -EIO;
-	o.obj = prog_object(skel);
+	o.obj = instance_object(skel);
 	p = xdp_program__create(&o);
 	err = (int)libxdp_get_error(p);
 	if (err) {
-		fail(e, err, i->name, "preparing the program for libxdp: %s", prog_why(err));
+		fail(e, err, i->name, "preparing the program for libxdp: %s", liblog_why(err));
 		goto out;
 	}
-	if (prog_frags(i->mode))
+	if (instance_frags(i->mode))
 		xdp_program__set_xdp_frags_support(p, true);
 	xdp_program__set_run_prio(p, PRIORITY);
 	err = attach_xdp_program(p, k->ifindex, i->mode);
 	if (err) {
-		prog_say_refused(i->name, k->ifindex, (int)i->mode, err, e);
+		refused_say(i->name, k->ifindex, (int)i->mode, err, e);
 		goto out;
 	}
 	/* libxdp falls back to attaching the bare program; then a link of our own is better. */
@@ -75,10 +82,10 @@ static int dispatch(const struct store *s, const struct mangle_iface_key *k,
 	shared = !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp);
 	if (!libxdp_get_error(mp))
 		xdp_multiprog__close(mp);
-	err = prog_info(xdp_program__fd(p), &info);
+	err = program_info(xdp_program__fd(p), &info);
 	*id = info.id;
 	if (err)
-		fail(e, err, i->name, "attaching: %s (see doctor)", prog_why(err));
+		fail(e, err, i->name, "attaching: %s (see doctor)", liblog_why(err));
 	else if (!shared)
 		err = DISPATCHER_UNFIT;
 	if (err)
@@ -86,7 +93,7 @@ static int dispatch(const struct store *s, const struct mangle_iface_key *k,
 out:
 	if (!libxdp_get_error(p))
 		xdp_program__close(p);
-	prog_unload(skel);
+	instance_unload(skel);
 	return err;
 }
 
@@ -95,7 +102,7 @@ int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struc
 {
 	int err;
 
-	i->conntrack = prog_wants_conntrack();
+	i->conntrack = instance_wants_conntrack();
 	err = dispatch(s, k, i, epoch, id, e);
 	if (err >= 0 || !i->conntrack)
 		return err;
@@ -192,7 +199,7 @@ static bool holds(const char *path, uint32_t prog)
 		fd = bpf_obj_get(pin);
 		if (fd < 0)
 			continue;
-		found = !prog_info(fd, &info) && info.id == prog;
+		found = !program_info(fd, &info) && info.id == prog;
 		close(fd);
 	}
 	if (dir)
@@ -220,7 +227,7 @@ void prog_forget_dispatcher(uint32_t ifindex, uint32_t prog)
 			continue;
 		snprintf(path, sizeof(path), LIBXDP_DIR "/%s", entry->d_name);
 		if (!(ifindex && has_dispatcher(ifindex, dispatcher)) && holds(path, prog))
-			store_remove_pins(path);
+			pins_remove(path);
 	}
 	closedir(dir);
 }

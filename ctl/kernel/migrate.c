@@ -21,7 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store_internal.h"
+#include "gate.h"
+#include "ifaces.h"
+#include "inner.h"
+#include "layout.h"
+#include "maps.h"
+#include "migrate.h"
+#include "pins.h"
+#include "recover.h"
+#include "state.h"
 
 struct migration {
 	struct mangle_layout theirs;
@@ -35,7 +43,7 @@ static int get_theirs(const char *name, enum bpf_map_type type, struct bpf_map_i
 		      struct err *e)
 {
 	char path[PATH_SIZE];
-	int err = open_map(pin_path(path, STORE_DIR, name), 0, fd, info, e);
+	int err = map_open(pin_path(path, STORE_DIR, name), 0, fd, info, e);
 
 	if (err || info->type == type)
 		return err;
@@ -76,7 +84,7 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 	int fd, err = outer_get(s->migration->config, 0, &id, e);
 
 	if (!err)
-		err = open_map(inner_path(path, id), 0, &fd, &info, e);
+		err = map_open(pin_inner_path(path, id), 0, &fd, &info, e);
 	if (err)
 		return err;
 	if (info.value_size != conversion_their_size(c) || info.max_entries != 1)
@@ -212,15 +220,15 @@ static int create_ours(struct store *s, struct err *e)
 	s->migration->resumed = mkdir(NEXT_DIR, 0700) != 0;
 	if (s->migration->resumed && errno != EEXIST)
 		return fail(e, -errno, NEXT_DIR, "creating it: %s", strerror(errno));
-	err = open_or_create(s, NEXT_DIR, &LAYOUT, &layout, e);
+	err = map_open_or_create(s, NEXT_DIR, &LAYOUT, &layout, e);
 	if (layout >= 0)
 		close(layout);
 	if (!err)
-		err = open_or_create(s, NEXT_DIR, &STATS, &s->stats, e);
+		err = map_open_or_create(s, NEXT_DIR, &STATS, &s->stats, e);
 	if (!err)
-		err = open_or_create(s, NEXT_DIR, &IFACES, &s->ifaces, e);
+		err = map_open_or_create(s, NEXT_DIR, &IFACES, &s->ifaces, e);
 	if (!err)
-		err = open_or_create(s, NEXT_DIR, &CONFIG, &s->config, e);
+		err = map_open_or_create(s, NEXT_DIR, &CONFIG, &s->config, e);
 	return err;
 }
 
@@ -285,7 +293,7 @@ void store_not_migrated(struct store *s)
 {
 	if (!s->migration || s->migration->resumed)
 		return; /* what was begun before may be in use */
-	store_remove_pins(NEXT_DIR);
+	pins_remove(NEXT_DIR);
 	if (s->config_inner.id)
 		inner_unpin(s, s->config_inner.id);
 }
@@ -311,7 +319,7 @@ int store_migrated(struct store *s, struct err *e)
 	int err;
 
 	if (!s->migration) {
-		sweep_pins(s); /* which one that was killed at its end has left */
+		recover_sweep_pins(s); /* which one that was killed at its end has left */
 		return 0;
 	}
 	err = store_wait(s, e);
@@ -326,6 +334,6 @@ int store_migrated(struct store *s, struct err *e)
 	migrate_close(s);
 	if (store_config(s)->dirty)
 		return store_recover(s, e);
-	sweep_pins(s);
+	recover_sweep_pins(s);
 	return 0;
 }

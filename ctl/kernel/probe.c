@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "caps.h"
-#include "prog_internal.h"
+#include "probe.h"
+#include "liblog.h"
 
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
 #define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
@@ -101,7 +102,7 @@ const struct prog_features *prog_probe(void)
 
 	if (probed)
 		return &found;
-	prog_quiet();
+	liblog_begin();
 	found.frags = probe_frags();
 	found.load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes,
 						   NULL) == 1;
@@ -115,7 +116,7 @@ const struct prog_features *prog_probe(void)
 	found.connection = probe_connection(kernel);
 	found.conntrack = probe_conntrack(kernel);
 	btf__free(kernel);
-	prog_quiet(); /* what a kernel has not is no warning */
+	liblog_begin(); /* what a kernel has not is no warning */
 	probed = true;
 	return &found;
 }

@@ -10,82 +10,24 @@
  * First everything is loaded, so that what cannot be loaded changes nothing. Then links, the gate,
  * filters. The old programs of links are kept until then, to be put back where one fails.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "caps.h"
+#include "build_id.h"
+#include "dispatch.h"
+#include "gate.h"
+#include "ifaces.h"
+#include "instance.h"
+#include "links.h"
+#include "locate.h"
+#include "migrate.h"
 #include "netns.h"
-#include "prog_internal.h"
-
-/* ---- links ---- */
-
-static int link_program(int link)
-{
-	struct bpf_link_info info = {0};
-	uint32_t size = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(link, &info, &size) ? -1
-							  : bpf_prog_get_fd_by_id(info.prog_id);
-}
-
-int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, struct err *e)
-{
-	struct swap *more = realloc(w->swap, (w->count + 1) * sizeof(*more));
-	int link;
-
-	if (!more)
-		return fail(e, -ENOMEM, name, "upgrading: out of memory");
-	w->swap = more;
-	link = bpf_obj_get(pin);
-	if (link < 0)
-		return fail(e, -errno, name, "upgrading: opening %s: %s", pin, prog_why(-errno));
-	w->swap[w->count++] = (struct swap){
-		.link = link, .old = link_program(link), .fresh = fresh, .name = name};
-	if (w->swap[w->count - 1].old >= 0)
-		return 0;
-	/* It would not be had back where another one fails. */
-	return fail(e, -errno, name, "upgrading: opening the running program: %s (see doctor)",
-		    caps_why(-errno, CAPS(SYS_ADMIN)));
-}
-
-static void swaps_close(struct swaps *w)
-{
-	for (size_t i = 0; i < w->count; i++) {
-		close(w->swap[i].link);
-		if (w->swap[i].old >= 0)
-			close(w->swap[i].old);
-	}
-	free(w->swap);
-}
-
-/* False where one could not be had back. */
-static bool swaps_undo(const struct swaps *w, size_t done)
-{
-	bool all = true;
-
-	while (done-- > 0)
-		all &= !bpf_link_update(w->swap[done].link, w->swap[done].old, NULL) ||
-		       errno == ENOLINK;
-	return all;
-}
-
-static int swaps_do(const struct swaps *w, bool *mixed, struct err *e)
-{
-	for (size_t i = 0; i < w->count; i++) {
-		int err = bpf_link_update(w->swap[i].link, w->swap[i].fresh, NULL) ? -errno : 0;
-
-		if (!err || err == -ENOLINK) /* its device has just gone */
-			continue;
-		*mixed = !swaps_undo(w, i);
-		return fail(e, err, w->swap[i].name, "replacing its program: %s%s", prog_why(err),
-			    *mixed ? " (other interfaces have the new one; upgrade again)" : "");
-	}
-	return 0;
-}
-
-/* ---- interfaces ---- */
+#include "orphans.h"
+#include "pins.h"
+#include "swap.h"
+#include "tc.h"
+#include "upgrade.h"
+#include "liblog.h"
 
 struct job {
 	struct mangle_iface_key key;
@@ -110,7 +52,7 @@ static int in_netns(struct upgrade *u, struct job *j, act_fn *act, struct err *e
 {
 	int back, err = netns_enter_inode(j->key.netns, &back);
 
-	if (err && prog_needs_netns(&j->iface))
+	if (err && locate_needs_netns(&j->iface))
 		return fail(e, err, j->iface.name,
 			    "upgrading: entering its network namespace: %s (see doctor)",
 			    netns_why(err));
@@ -150,12 +92,12 @@ static int load(struct upgrade *u, struct job *j, struct err *e)
 	int err = 0;
 
 	if (!j->iface.dispatcher) {
-		j->xdp = prog_load(u->s, &j->iface, e);
-		err = j->xdp ? swaps_add(&u->swaps, prog_link_path(path, &j->iface),
-					 prog_fd(j->xdp), j->iface.name, e)
+		j->xdp = instance_load(u->s, &j->iface, e);
+		err = j->xdp ? swaps_add(&u->swaps, link_path(path, &j->iface), instance_fd(j->xdp),
+					 j->iface.name, e)
 			     : -EIO;
 	}
-	return err ? err : session_prepare(u->s, &j->key, &j->iface, &j->tc, &u->swaps, e);
+	return err ? err : tc_prepare(u->s, &j->key, &j->iface, &j->tc, &u->swaps, e);
 }
 
 /* It is recorded before it can act. */
@@ -179,6 +121,22 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 	return store_iface_put(u->s, &j->key, &j->iface, e);
 }
 
+int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
+		struct err *e)
+{
+	int err;
+
+	locate_acting(s, i);
+	if (!i->next_id)
+		return 0;
+	err = prog_undispatch(k->ifindex, i->next_id);
+	if (err)
+		return fail(e, err, i->name, "taking off the program that was replaced: %s",
+			    liblog_why(err));
+	i->next_id = 0;
+	return store_iface_put(s, k, i, e);
+}
+
 static int settle(struct upgrade *u, struct job *j, struct err *e)
 {
 	return j->iface.dispatcher ? prog_settle(u->s, &j->key, &j->iface, e) : 0;
@@ -187,11 +145,11 @@ static int settle(struct upgrade *u, struct job *j, struct err *e)
 static int complete(struct upgrade *u, struct job *j, struct err *e)
 {
 	struct bpf_prog_info info;
-	int err = session_commit(u->s, &j->key, &j->iface, j->tc, e);
+	int err = tc_commit(u->s, &j->key, &j->iface, j->tc, e);
 
 	if (err)
 		return err;
-	if (j->xdp && !prog_info(prog_fd(j->xdp), &info))
+	if (j->xdp && !program_info(instance_fd(j->xdp), &info))
 		j->iface.prog_id = info.id;
 	prog_build(j->iface.build);
 	return store_iface_put(u->s, &j->key, &j->iface, e);
@@ -224,7 +182,7 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 	struct err ignored;
 	int err;
 
-	prog_quiet();
+	liblog_begin();
 	prog_sweep(s);
 	err = list(&u, e);
 	if (!err)
@@ -259,8 +217,8 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 		store_not_migrated(s);
 	*count = u.count;
 	for (size_t i = 0; i < u.count; i++) {
-		prog_unload(u.job[i].xdp);
-		session_unload(u.job[i].tc);
+		instance_unload(u.job[i].xdp);
+		tc_unload(u.job[i].tc);
 	}
 	swaps_close(&u.swaps);
 	free(u.job);

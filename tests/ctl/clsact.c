@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../ctl/kernel/prog_internal.h"
+#include "../../ctl/kernel/open.h"
+#include "../../ctl/kernel/probe.h"
+#include "../../ctl/kernel/sessions.h"
 
 int main(int argc, char **argv)
 {

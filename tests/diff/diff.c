@@ -17,8 +17,12 @@
 #include <time.h>
 
 #include "../../ctl/files/config.h"
-#include "../../ctl/kernel/prog.h"
-#include "../../ctl/kernel/store_internal.h"
+#include "../../ctl/kernel/open.h"
+#include "../../ctl/kernel/publish.h"
+#include "../../ctl/kernel/rows.h"
+#include "../../ctl/kernel/run.h"
+#include "../../ctl/kernel/running.h"
+#include "../../ctl/kernel/state.h"
 #include "frames.h"
 #include "oracle.h"
 #include "services.h"
@@ -464,7 +468,7 @@ static void publish(void)
 		const struct service *s = &lab.model.services[i];
 
 		lab.slot[i] =
-			store_config(lab.store)->service[store_index(lab.store, s->name)].stats;
+			store_config(lab.store)->service[running_index(lab.store, s->name)].stats;
 		lab.first_entity[i] = n;
 		n += s->entity_count;
 	}

@@ -17,8 +17,14 @@
 #include <unistd.h>
 
 #include "../../ctl/files/config.h"
-#include "../../ctl/kernel/prog.h"
-#include "../../ctl/kernel/store_internal.h"
+#include "../../ctl/kernel/open.h"
+#include "../../ctl/kernel/probe.h"
+#include "../../ctl/kernel/publish.h"
+#include "../../ctl/kernel/row_change.h"
+#include "../../ctl/kernel/rows.h"
+#include "../../ctl/kernel/run.h"
+#include "../../ctl/kernel/state.h"
+#include "../../ctl/kernel/stats.h"
 #include "harness.h"
 #include "mangle.skel.h"
 

@@ -9,7 +9,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "../../ctl/kernel/prog.h"
+#include "../../ctl/kernel/probe.h"
 #include "gateway.skel.h"
 #include "insns.h"
 #include "mangle.skel.h"

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "holder.h"
+#include "lock.h"
+#include "pins.h"
+
+static uint64_t lock_deadline(double wait)
+{
+	return clock_ns(CLOCK_MONOTONIC) + (uint64_t)(wait * 1e9);
+}
+
+static int lock_take(int fd, int how, uint64_t until)
+{
+	const struct timespec nap = {.tv_nsec = 10000000};
+
+	while (flock(fd, how | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (clock_ns(CLOCK_MONOTONIC) >= until)
+			return -EBUSY;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
+/*
+ * flock lets readers in while there are readers, so those that overlap would keep a writer out for
+ * ever. So whoever comes goes past `inner` first: readers at once, a writer stops there until those
+ * before it have ended, and who comes meanwhile comes after it. It is only an order, and the lock
+ * is the lock without it: where nothing is loaded yet there is no such directory.
+ */
+static int take_in_turn(int dir, bool write, uint64_t until)
+{
+	int turnstile = openat(dir, "inner", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int how = write ? LOCK_EX : LOCK_SH;
+	int err = 0;
+
+	if (turnstile < 0 && errno != ENOENT)
+		return -errno;
+	if (turnstile >= 0)
+		err = lock_take(turnstile, how, until);
+	if (turnstile >= 0 && !write)
+		close(turnstile);
+	if (!err)
+		err = lock_take(dir, how, until);
+	if (turnstile >= 0 && write)
+		close(turnstile);
+	return err;
+}
+
+static int say_locked(int dir, double wait, struct err *e)
+{
+	char holder[HOLDER_TEXT_SIZE] = "another mangle-ctl";
+
+	holder_text(dir, holder);
+	fail(e, -EBUSY, STORE_DIR,
+	     "taking the lock: held for more than %g s by %s (try again, or wait longer: --wait SECONDS)",
+	     wait, holder);
+	e->status = EXIT_LOCK_BUSY;
+	return -EBUSY;
+}
+
+/* The lock is on the directory; it counts only if the directory is still there once it is held. */
+int lock_open(bool create, bool write, double wait, int *dir, struct err *e)
+{
+	const uint64_t until = lock_deadline(wait);
+
+	/* What others make is theirs, and then refused. */
+	if (write && geteuid() != 0)
+		return fail(e, -EPERM, STORE_DIR,
+			    "changing what is in it: that is for root alone (root is needed)");
+	for (;;) {
+		struct stat held, there;
+		int err;
+
+		if (create && mkdir(STORE_DIR, 0700) && errno != EEXIST)
+			return fail(e, -errno, STORE_DIR, "creating it: %s", strerror(errno));
+		*dir = open(STORE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (*dir < 0 && errno == ENOENT)
+			return -ENOENT;
+		if (*dir < 0)
+			return fail(e, -errno, STORE_DIR, "opening it: %s%s", strerror(errno),
+				    errno == EACCES ? " (root is needed)" : "");
+		err = take_in_turn(*dir, write, until);
+		if (err == -EBUSY)
+			return say_locked(*dir, wait, e);
+		if (err)
+			return fail(e, err, STORE_DIR, "taking the lock: %s", strerror(-err));
+		if (fstat(*dir, &held))
+			return fail(e, -errno, STORE_DIR, "looking at it: %s", strerror(errno));
+		err = pin_check_owner(STORE_DIR, &held, e);
+		if (err)
+			return err;
+		if (!stat(STORE_DIR, &there) && there.st_ino == held.st_ino)
+			return 0;
+		close(*dir); /* purged while we waited */
+		*dir = -1;
+	}
+}
+
+int lock_make_exclusive(int dir, double wait)
+{
+	return lock_take(dir, LOCK_EX, lock_deadline(wait));
+}

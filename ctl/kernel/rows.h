@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Rows of a service with what they have counted. */
+#ifndef KERNEL_ROWS_H
+#define KERNEL_ROWS_H
+
+#include "model/model.h"
+
+struct store;
+
+struct row {
+	struct entity entity;
+	uint64_t packets, bytes;
+	int64_t last_seen; /* seconds since 1970 UTC, -1 never */
+};
+/* All rows of a service, ascending by tag; the caller frees *rows. */
+int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
+	       struct err *e);
+/* Returns 1 found, 0 not, or negative errno with e set. */
+int store_get_row(struct store *s, const char *service, const struct tag *tag, struct row *out,
+		  struct err *e);
+/* Another row with the port that this one has as its target. Returns as store_get_row. */
+int store_same_target(struct store *s, const char *service, const struct entity *as,
+		      struct entity *out, struct err *e);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The running configuration, as it lies in its map. */
+#ifndef KERNEL_RUNNING_H
+#define KERNEL_RUNNING_H
+
+#include "model/model.h"
+
+struct store;
+
+/* Returns 1 where no configuration was ever published here. */
+int store_is_fresh(const struct store *s);
+/* Returns the number of the running configuration: one more with every change. */
+uint64_t store_generation(const struct store *s);
+/* Returns the configuration file last applied, "" none; valid as long as the configuration is. */
+const char *store_file(const struct store *s);
+/* Returns who sends replies from this port (host byte order): MANGLE_TARGET. */
+uint32_t store_target(const struct store *s, uint16_t port);
+
+/* For the files of the store. */
+
+/* Opens the configuration in force. */
+int running_open(struct store *s, struct err *e);
+/* Puts an empty configuration into force, so that a program always finds one. */
+int running_create(struct store *s, struct err *e);
+/* Says that something is to be finished or thrown away, or that nothing is. */
+void running_set_dirty(struct store *s, bool dirty);
+/* Returns the index of the service of that name, -1: none. */
+int running_index(const struct store *s, const char *name);
+/* Sets e for a name that no service has, and returns -ENOENT. */
+int running_no_service(const char *name, struct err *e);
+/* A service from the configuration, without entities; and into it, without its table. */
+void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
+void service_to_config(const struct service *svc, struct mangle_config *c, uint32_t index);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The running services, as a model. */
+#ifndef KERNEL_SERVICES_H
+#define KERNEL_SERVICES_H
+
+#include "model/model.h"
+
+struct store;
+
+/* Reads all; entities too where with_entities, else keep_entities is set in each. m was
+ * initialized by the caller, who frees it in any case. */
+int store_read(struct store *s, struct model *m, bool with_entities, struct err *e);
+/* Reads one with its entities; -ENOENT with e set where it is not there. The caller frees it. */
+int store_read_service(struct store *s, const char *name, struct service *out, struct err *e);
+struct table_sizes {
+	size_t entities, bytes; /* bytes: the memory that the table takes */
+};
+/* Both return 0 where there is no such service, or its table cannot be opened. */
+struct table_sizes store_table_sizes(const struct store *s, const char *service);
+size_t store_entity_count(const struct store *s, const char *service);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The open store, which the files of the store share; nobody else looks into it. Every function of
+ * theirs returns 0 or negative errno with e set, unless it says otherwise.
+ */
+#ifndef KERNEL_STATE_H
+#define KERNEL_STATE_H
+
+#include "model/model.h"
+#include "table.h"
+
+/* Regions of stats that are not a CPU's, behind those that are. */
+#define MANGLE_STATS_BEFORE 0  /* what slots had counted when their service took them over */
+#define MANGLE_STATS_CARRIED 1 /* what was counted in a map of another layout version */
+#define MANGLE_STATS_OWN 2
+
+/* An inner map, mapped into memory. */
+struct inner {
+	uint32_t id; /* of the kernel; its pin is inner/ID */
+	int fd;	     /* -1: none */
+	void *memory;
+	size_t size; /* bytes */
+};
+
+struct store {
+	bool private;				  /* no pins, no lock */
+	int dir;				  /* locked directory, -1 */
+	int config, tables, stats, ifaces, flows; /* maps */
+	int gate, layout;
+	unsigned int possible;	/* CPUs */
+	struct table_cpus cpus; /* for new tables */
+	struct inner config_inner;
+	struct mangle_stats *stats_memory;
+	size_t stats_size;	     /* bytes */
+	char what[256];		     /* is being done, for store_log; "": not told */
+	struct migration *migration; /* from an older layout version, while there is one */
+};
+
+static inline struct mangle_config *store_config(const struct store *s)
+{
+	return s->config_inner.memory;
+}
+
+static inline struct mangle_stats *store_stats_cell(const struct store *s, unsigned int region,
+						    uint32_t slot)
+{
+	return &s->stats_memory[region * MANGLE_STATS_SLOTS + slot];
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Links whose programs are replaced: all of them, or none. */
+#ifndef KERNEL_SWAP_H
+#define KERNEL_SWAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/err.h"
+
+struct swap {
+	int link, old, fresh; /* program's; old: -1 where the kernel does not give it out */
+	const char *name;     /* of the interface, for errors */
+};
+struct swaps {
+	struct swap *swap;
+	size_t count;
+};
+/* Adds the link of a pin. fresh must stay open; name is kept. */
+int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, struct err *e);
+/* Replaces them. On failure the old ones are there again; *mixed where one could not be had back.
+ */
+int swaps_do(const struct swaps *w, bool *mixed, struct err *e);
+/* Puts the old programs of the first `done` back. Returns false where one could not be had back. */
+bool swaps_undo(const struct swaps *w, size_t done);
+void swaps_close(struct swaps *w);
+
+#endif
