@@ -50,7 +50,7 @@ const char *caps_missing(uint64_t wanted)
 		{CAPS(SYS_ADMIN), "CAP_SYS_ADMIN"},
 		{CAPS(SYS_PTRACE), "CAP_SYS_PTRACE"},
 	};
-	static char text[128];
+	static _Thread_local char text[128]; /* is returned */
 	uint64_t left = wanted & ~effective();
 	bool several = left & (left - 1);
 	size_t len = 0;

@@ -15,7 +15,8 @@ bool caps_have(uint64_t wanted);
 /* Is this the PID namespace that the machine began with, whose /proc has every process? 1, 0, or
  * negative errno. */
 int caps_first_pid_ns(void);
-/* "CAP_BPF and CAP_PERFMON are missing": of those wanted; NULL where all are there. */
+/* "CAP_BPF and CAP_PERFMON are missing": of those wanted, until the thread's next call; NULL where
+ * all are there. */
 const char *caps_missing(uint64_t wanted);
 /* The same as the reason of -err; NULL where it has another one. */
 const char *caps_refused(int err, uint64_t wanted);

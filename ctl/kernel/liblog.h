@@ -5,12 +5,12 @@
 
 #include <stdint.h>
 
-/* Keeps what the libraries say from now on, and forgets what they have said. */
+/* Keeps what the libraries say to this thread from now on, and forgets what they have said. */
 void liblog_begin(void);
 /* Has the error line say this as if a library had. */
 void liblog_set(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Returns the reason for -err, with the last warning, until the next call. By capabilities: those
- * that programs need, or those wanted (CAPS) of which one may be missing. */
+/* Returns the reason for -err, with the last warning, until the thread's next call. By
+ * capabilities: those that programs need, or those wanted (CAPS) of which one may be missing. */
 const char *liblog_why(int err);
 const char *liblog_why_of(int err, uint64_t wanted);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "caps.h"
 #include "cpus.h"
 #include "inner.h"
+#include "liblog.h"
 #include "lock.h"
 #include "maps.h"
 #include "migrate.h"
@@ -179,7 +179,7 @@ int store_open(struct store **out, enum store_access access, double wait, struct
 	*out = NULL;
 	if (err)
 		return err;
-	libbpf_set_print(NULL); /* the error says it */
+	liblog_begin(); /* the error says it */
 	s = new_store();
 	if (!s)
 		return fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");

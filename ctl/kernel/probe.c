@@ -15,8 +15,12 @@
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
 #define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
 
-/* Negative errno of the first probe that could not tell; 0: all could. */
-static int untold;
+/* Asked once a thread: reading the kernel's types takes longer than most commands. */
+static _Thread_local struct {
+	bool asked;
+	struct prog_features found;
+	int untold; /* negative errno of the first probe that could not tell; 0: all could */
+} probed;
 
 /* The kernel has answered where it does not know something; what is not permitted is refused again,
  * by its capability, when programs are loaded. */
@@ -27,8 +31,8 @@ static bool is_answer(int err)
 
 static void note_failure(int err)
 {
-	if (!untold && !is_answer(err))
-		untold = err;
+	if (!probed.untold && !is_answer(err))
+		probed.untold = err;
 }
 
 static bool probe_frags(void)
@@ -93,38 +97,37 @@ static bool probe_conntrack(struct btf *kernel)
 	return found;
 }
 
-/* Asked once: reading the kernel's types takes longer than most commands. */
 const struct prog_features *prog_probe(void)
 {
-	static struct prog_features found;
-	static bool probed;
+	struct prog_features *found = &probed.found;
 	struct btf *kernel;
 
-	if (probed)
-		return &found;
+	if (probed.asked)
+		return found;
 	liblog_begin();
-	found.frags = probe_frags();
-	found.load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes,
-						   NULL) == 1;
+	found->frags = probe_frags();
+	found->load_bytes = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes,
+						    NULL) == 1;
 	/* libxdp opens programs by their ids */
-	found.dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
-			   libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
-	found.tcx = probe_tcx();
+	found->dispatcher = caps_have(CAPS(SYS_ADMIN)) &&
+			    libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+	found->tcx = probe_tcx();
 	kernel = btf__load_vmlinux_btf();
 	/* A kernel without types has no such file. */
-	found.types_unread = libbpf_get_error(kernel) && !access(KERNEL_TYPES, F_OK);
-	found.connection = probe_connection(kernel);
-	found.conntrack = probe_conntrack(kernel);
+	found->types_unread = libbpf_get_error(kernel) && !access(KERNEL_TYPES, F_OK);
+	found->connection = probe_connection(kernel);
+	found->conntrack = probe_conntrack(kernel);
 	btf__free(kernel);
 	liblog_begin(); /* what a kernel has not is no warning */
-	probed = true;
-	return &found;
+	probed.asked = true;
+	return found;
 }
 
 int prog_probe_told(struct err *e)
 {
 	prog_probe();
-	return untold ? fail(e, untold, "kernel", "finding out what it can do: %s (see doctor)",
-			     strerror(-untold))
-		      : 0;
+	if (!probed.untold)
+		return 0;
+	return fail(e, probed.untold, "kernel", "finding out what it can do: %s (see doctor)",
+		    strerror(-probed.untold));
 }

@@ -17,7 +17,7 @@ struct prog_features {
 	bool connection;   /* bpf_sk_assign_tcp_reqsk: TCP in connection mode */
 	bool conntrack;	   /* bpf_xdp_ct_lookup: whose packet it is, where conntrack is in use */
 };
-/* Of this run: the first call asks. What could not be told is not there, see prog_probe_told. */
+/* The thread's first call asks. What could not be told is not there, see prog_probe_told. */
 const struct prog_features *prog_probe(void);
 /* Returns 0, or negative errno with e set where a probe failed and the kernel did not say no. */
 int prog_probe_told(struct err *e);
