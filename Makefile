@@ -383,6 +383,7 @@ run-lint: all
 	$(call say,LINT,docs)
 	$(Q)mandoc -Tlint -Wwarning deploy/*.[58]
 	$(Q)tools/check-docs
+	$(Q)tools/results --check
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=ctuuninitvar --error-exitcode=1 \

@@ -11,10 +11,11 @@ def size(short, long):
 
 
 def figure(claim, seen):
-    """One line for the table at the end of `make proof`: what is claimed, and what was seen."""
-    line = f"{claim}: {seen}"
-    print(line, flush=True)
+    """One line for the figures at the end of `make proof`: which proof, what is claimed, and what was seen."""
+    print(f"{claim}: {seen}", flush=True)
     path = os.environ.get("MANGLE_FIGURES")
     if path:
+        # tests/proof/test_proof_NAME.py::test (call)
+        name = os.environ["PYTEST_CURRENT_TEST"].partition("::")[0].rpartition("test_proof_")[2].removesuffix(".py")
         with open(path, "a", encoding="utf-8") as f:
-            f.write(line + "\n")
+            f.write(f"{name}\t{claim}\t{seen}\n")
