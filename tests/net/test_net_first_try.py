@@ -54,6 +54,29 @@ def test_first_try(line, mangle, mode):
     live.expect_equal(live.by_port(sockets, 20), live.steer(datagrams, {}))
 
 
+def test_readme(line, mangle):  # pylint: disable=unused-argument
+    """The commands of README.md print what it shows, but for times and for what else was on the wire."""
+    if os.path.exists(ctl.DEFAULT_CONFIG):
+        pytest.skip(f"{ctl.DEFAULT_CONFIG} is there: the built-in default would not be loaded")
+    text = (ctl.REPO / "README.md").read_text(encoding="utf-8").replace("eth0", "m0")
+    block = re.search(r"^## Six commands\n\n```\n(.*?)^```$", text, re.M | re.S)[1]
+    commands = re.findall(r"^# mangle-ctl (.*)\n((?:[^#].*\n)*)", block, re.M)
+    assert len(commands) == 6, commands
+
+    def alike(output):
+        for pattern, word in ((r"\d{4}-\d\d-\d\dT[\d:]{8}Z", "TIME"), (r"^all packets .*$", "all packets"),
+                              (r"\(native, .*\)$", "(native)")):
+            output = re.sub(pattern, word, output, flags=re.M)
+        return output
+
+    for command, shown in commands:
+        if command == "map list":
+            sockets = live.receivers(line, 4, "local", (live.SHARED, 6001, 6002))
+            live.send_udp(line, 4, "local", [b"ABCD 21.5 C"] * 3 + [b"EFGH 19.0 C"] * 2 + [b"WXYZ 7"])
+            live.by_port(sockets, 6)
+        assert alike(ctl.ok("-n", line.mid.name, *command.split()).out) == alike(shown), command
+
+
 @pytest.mark.parametrize("mode", live.MODES)
 def test_counters(line, mangle, mode):
     """Every frame that was sent, whatever it was, is counted once, with its length, under its reason,

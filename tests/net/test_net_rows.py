@@ -112,7 +112,7 @@ def test_a_million(table, length, pattern):
 
 @pytest.mark.parametrize("length, count", ((4, 1000), (4, 65536), (8, 1000), (8, 65536), (16, 1000), (16, 65536)))
 def test_memory(table, length, count):
-    """A table costs what README.md says, one tenth at most on top."""
+    """A table costs what mangle-ctl(8) says, one tenth at most on top."""
     def cpus(which):
         with open(f"/sys/devices/system/cpu/{which}", encoding="ascii") as f:
             ranges = [[int(n) for n in r.split("-")] for r in f.read().strip().split(",")]
