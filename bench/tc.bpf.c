@@ -11,7 +11,7 @@
 #define XDP_PASS TC_ACT_OK
 #define bpf_xdp_load_bytes bpf_skb_load_bytes
 /* Headers lie in an sk_buff's linear part; and the verifier would forget all pointers into it. */
-#define bpf_xdp_store_bytes(ctx, off, from, len) ((void)0)
+#define bpf_xdp_store_bytes(ctx, off, from, len) (-1)
 #define bpf_xdp_get_buff_len(ctx) ((ctx)->len)
 #define mangle mangle_tc
 

@@ -30,7 +30,8 @@
 	  "a TCP segment before the first data: a bare ACK, a RST, or one out of order") \
 	X(TCP_RESET, tcp_reset, "a TCP segment that was answered with a RST") \
 	X(TCP_BOUND, tcp_bound, "the first data of a TCP connection: the entity's port was given") \
-	X(TCP_FLOW, tcp_flow, "a later segment of a bound TCP connection")
+	X(TCP_FLOW, tcp_flow, "a later segment of a bound TCP connection") \
+	X(WRITE_FAILED, write_failed, "the kernel refused to write the new port, or an answer")
 
 enum mangle_reason {
 #define MANGLE_REASON_ENUM(upper, lower, meaning) REASON_##upper,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The packet's way, from top to bottom. A stage returns why the packet's fate is sealed, or
- * REASON_NONE to go on; nothing is written before everything is decided.
+ * The packet's way, from top to bottom. A stage returns the reason that settles what happens to the
+ * packet, or REASON_NONE to go on. First everything is decided, then the packet is written, then it
+ * is counted.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -14,11 +15,7 @@
 #ifdef WITH_CONNTRACK
 #include "conntrack.h"
 #endif
-#include "validate.h"
-#include "tag.h"
-#include "lookup.h"
-#include "target.h"
-#include "action.h"
+#include "judge.h"
 #include "tcp_explain.h"
 #include "rewrite.h"
 #include "report.h"
@@ -28,7 +25,7 @@ int mangle(struct xdp_md *ctx)
 {
 	enum mangle_verdict verdict, would;
 	enum mangle_reason reason;
-	bool foreseen = false;
+	bool explains_tcp = false;
 	struct pkt p;
 
 	pkt_init(&p, ctx);
@@ -45,28 +42,24 @@ int mangle(struct xdp_md *ctx)
 	if (reason == REASON_NONE && is_connection(&p)) {
 		if (!explaining)
 			return XDP_PASS; /* tc.bpf.c's, behind this hook */
-		reason = foresee(&p);
-		foreseen = true;
+		reason = explain_tcp(&p);
+		explains_tcp = true;
 	}
-	if (reason == REASON_NONE)
-		reason = validate(&p);
-	if (reason == REASON_NONE)
-		reason = read_tag(&p);
-	if (reason == REASON_NONE)
-		reason = lookup(&p);
-	if (reason == REASON_NONE)
-		reason = entity_target(&p);
+	reason = judge(&p, reason, &would);
+	if (explaining && explains_tcp)
+		reason = explain_first_data(&p, reason, &would);
 
-	FORGET(&p, reason);
-	would = decide(&p, reason);
-	if (explaining && foreseen)
-		reason = foresee_end(&p, reason, &would);
 	FORGET(&p, would);
 	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;
-	report(&p, reason, verdict, would);
-	if (verdict == VERDICT_REWRITTEN)
-		rewrite(&p);
-	return verdict == VERDICT_DROPPED ? XDP_DROP : XDP_PASS;
+	if (verdict == VERDICT_REWRITTEN && rewrite(&p)) {
+		reason = REASON_WRITE_FAILED;
+		verdict = would = VERDICT_PASSED;
+	}
+	report(&p, reason, verdict, would, 1, p.frame_len);
+	switch (verdict) {
+	case VERDICT_DROPPED: return XDP_DROP;
+	default: return XDP_PASS;
+	}
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counts the packet once, or explains it. A CPU writes to its own counters: no atomics. */
+/*
+ * Reports what has happened to a packet, at either hook: counts it, or explains it. A CPU writes to
+ * its own counters, without atomics.
+ */
 #ifndef XDP_REPORT_H
 #define XDP_REPORT_H
 
 #include "pkt.h"
 
-/* frames, bytes: as on the wire. */
 static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 				  enum mangle_verdict verdict, enum mangle_verdict would,
 				  __u32 frames, __u64 bytes)
@@ -66,13 +68,18 @@ static __always_inline void explain(struct pkt *p, enum mangle_reason reason,
 	e->payload_len = p->payload_len;
 }
 
+/*
+ * Called once everything is written, with what has happened. frames, bytes: as on the wire. would:
+ * the verdict without observe.
+ */
 static __always_inline void report(struct pkt *p, enum mangle_reason reason,
-				   enum mangle_verdict verdict, enum mangle_verdict would)
+				   enum mangle_verdict verdict, enum mangle_verdict would,
+				   __u32 frames, __u64 bytes)
 {
 	if (explaining)
 		explain(p, reason, verdict, would);
 	else
-		count(p, reason, verdict, would, 1, p->frame_len);
+		count(p, reason, verdict, would, frames, bytes);
 }
 
 #endif

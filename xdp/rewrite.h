@@ -10,14 +10,15 @@
 #include "pkt.h"
 #include "sum.h"
 
-static __always_inline void pkt_write16(struct pkt *p, __u32 off, __u16 word)
+/* Returns 0, or that the word could not be written. */
+static __always_inline long pkt_write16(struct pkt *p, __u32 off, __u16 word)
 {
 	__u8 *at;
 
-	if (likely(pkt_direct(p, off, sizeof(word), &at)))
-		*(__u16 *)at = word;
-	else if (have_load_bytes)
-		bpf_xdp_store_bytes(p->ctx, off, &word, sizeof(word));
+	if (unlikely(!pkt_direct(p, off, sizeof(word), &at)))
+		return have_load_bytes ? bpf_xdp_store_bytes(p->ctx, off, &word, sizeof(word)) : -1;
+	*(__u16 *)at = word;
+	return 0;
 }
 
 /* In place, where frames have one part and there is no helper that copies. */
@@ -97,27 +98,41 @@ static __always_inline bool csum_is_partial(struct pkt *p)
 	FORGET(p, p->addr_off);
 	FORGET(p, p->old_port);
 	FORGET(p, p->new_port);
+	FORGET(p, p->slot);
+	FORGET(p, p->shared_region);
+	FORGET(p, p->frame_len);
+	FORGET(p, p->cpu);
 	return csum_fold(pseudo + sum_bytes(p->ctx, p->l4_off, p->l4_len)) != 0xffff;
 }
 
-static __always_inline void rewrite(struct pkt *p)
+/* RFC 768: a UDP checksum of 0 says that there is none. */
+static __always_inline bool has_csum(const struct pkt *p)
 {
-	bool udp = p->proto == MANGLE_PROTO_UDP;
-	__u32 csum_off = p->l4_off + (udp ? __builtin_offsetof(struct udphdr, check)
-					  : __builtin_offsetof(struct tcphdr, check));
+	return p->csum || p->proto != MANGLE_PROTO_UDP;
+}
+
+/* Writes the checksum for a port that changes. Returns 0, or that it could not be written. */
+static __always_inline long write_csum(struct pkt *p, __be16 old_be, __be16 new_be)
+{
+	__u16 csum = csum_update16(p->csum, old_be, new_be);
+
+	if (p->proto != MANGLE_PROTO_UDP)
+		return pkt_write16(p, p->l4_off + __builtin_offsetof(struct tcphdr, check), csum);
+	if (!csum)
+		csum = 0xffff; /* not 0, which says that there is none */
+	return pkt_write16(p, p->l4_off + __builtin_offsetof(struct udphdr, check), csum);
+}
+
+/* Returns 0, or that the kernel refused the write: then the packet goes on as it came. */
+static __always_inline long rewrite(struct pkt *p)
+{
 	__be16 old_be = bpf_htons(p->old_port), new_be = bpf_htons(p->new_port);
-	__u16 csum = p->csum;
 
 	if (old_be == new_be)
-		return;
-	/* RFC 768: a UDP checksum of 0 says that there is none; so none becomes 0. */
-	if (!(udp && !csum) && !csum_is_partial(p)) {
-		csum = csum_update16(csum, old_be, new_be);
-		if (udp && !csum)
-			csum = 0xffff;
-		pkt_write16(p, csum_off, csum);
-	}
-	pkt_write16(p, p->l4_off + __builtin_offsetof(struct udphdr, dest), new_be);
+		return 0;
+	if (has_csum(p) && !csum_is_partial(p) && write_csum(p, old_be, new_be))
+		return -1;
+	return pkt_write16(p, p->l4_off + __builtin_offsetof(struct udphdr, dest), new_be);
 }
 
 #endif

@@ -41,12 +41,22 @@ int tc_in(struct __sk_buff *skb)
 	if (reason != REASON_NONE || !is_connection(&p))
 		return TC_ACT_UNSPEC; /* XDP's */
 	judge_by_first(&p);
+	measure_segments(&p, n);
 	known = recall(&p, n);
 	observe = p.service->observe && !is_bound(n);
 	reason = !known ? leave(&p, n) : observe ? watch(&p, n) : judge_segment(&p, n);
 	FORGET(&p, reason);
-	count_merged(&p, n, reason, observe);
-	return observe ? TC_ACT_UNSPEC : act(&p, n);
+	if (!observe)
+		reason = tcp_write(&p, n, reason);
+	report_segments(&p, n, reason, observe);
+	if (observe)
+		return TC_ACT_UNSPEC;
+	switch (n->step) {
+	case STEP_COOKIE:
+	case STEP_RESET: return bpf_redirect(skb->ifindex, 0);
+	case STEP_DROP: return TC_ACT_SHOT;
+	default: return TC_ACT_UNSPEC;
+	}
 }
 
 SEC("tc")

@@ -17,8 +17,8 @@ static __always_inline bool has_two_tags(const struct pkt *p)
 	return ip == sizeof(struct ethhdr) + MAX_VLAN_TAGS * sizeof(struct vlan_tag);
 }
 
-/* REASON_NONE: it has data, which rows 9 to 14 judge. */
-static __always_inline enum mangle_reason foresee(struct pkt *p)
+/* Returns REASON_NONE where the segment has data, which rows 9 to 14 judge. */
+static __always_inline enum mangle_reason explain_tcp(struct pkt *p)
 {
 	struct segment s = {};
 
@@ -39,9 +39,9 @@ static __always_inline enum mangle_reason foresee(struct pkt *p)
 	return REASON_NONE;
 }
 
-/* And whether somebody listens. */
+/* Returns what judge()'s reason means for the first data, and whether a socket listens there. */
 static __always_inline enum mangle_reason
-foresee_end(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
+explain_first_data(const struct pkt *p, enum mangle_reason reason, enum mangle_verdict *verdict)
 {
 	if (reason == REASON_NO_SERVICE)
 		return reason;

@@ -3,13 +3,9 @@
 #ifndef XDP_TCP_FIRST_DATA_H
 #define XDP_TCP_FIRST_DATA_H
 
-#include "action.h"
-#include "lookup.h"
+#include "judge.h"
 #include "pkt.h"
 #include "tcp_socket.h"
-#include "tag.h"
-#include "target.h"
-#include "validate.h"
 
 /* The client is to send more: the segment does not count. */
 static __always_inline bool waits_for_more(const struct pkt *p, enum mangle_reason reason)
@@ -36,16 +32,8 @@ conclude_first(const struct pkt *p, enum mangle_reason reason, enum mangle_verdi
 /* Not yet whether anybody listens. verdict REWRITTEN: on p->new_port; PASSED: on the shared one. */
 static __always_inline enum mangle_reason judge_first(struct pkt *p, enum mangle_verdict *verdict)
 {
-	enum mangle_reason reason = validate(p);
+	enum mangle_reason reason = judge(p, REASON_NONE, verdict);
 
-	if (reason == REASON_NONE)
-		reason = read_tag(p);
-	if (reason == REASON_NONE)
-		reason = lookup(p);
-	if (reason == REASON_NONE)
-		reason = entity_target(p);
-	FORGET(p, reason);
-	*verdict = decide(p, reason);
 	return conclude_first(p, reason, verdict);
 }
 

@@ -27,29 +27,42 @@ static __always_inline __u32 frames_of(const struct pkt *p)
 	return size ? (p->ip_end - p->payload_off + size - 1) / size : 1;
 }
 
-static __always_inline void count_merged(struct pkt *p, struct session *n,
-					 enum mangle_reason reason, bool observe)
+/* Notes what the segments are on the wire, before an answer takes their place. */
+static __always_inline void measure_segments(const struct pkt *p, struct session *n)
 {
 	__u32 headers = p->payload_off + (p->ctx->vlan_present ? VLAN_TAG_BYTES : 0);
-	__u32 frames = frames_of(p), first = frames;
-	__u64 bytes = p->ip_end - p->payload_off + (__u64)frames * headers, first_bytes = bytes;
-	bool begins = reason != REASON_TCP_FLOW && reason != REASON_NO_SERVICE &&
-		      n->verdict != VERDICT_ANSWERED;
+	__u32 payload = p->ip_end - p->payload_off;
 
-	if (frames == 1)
-		first_bytes = bytes = p->frame_len + headers - p->payload_off; /* padding too */
-	/* Behind the first data come segments of a connection that is bound. */
-	if (begins && frames > 1) {
+	n->headers = headers;
+	n->frames = frames_of(p);
+	n->bytes = n->frames == 1 ? p->frame_len + headers - p->payload_off /* padding too */
+				  : payload + (__u64)n->frames * headers;
+}
+
+/* Is the first of the segments the first data, and what is behind it the connection's? */
+static __always_inline bool begins_connection(const struct session *n, enum mangle_reason reason)
+{
+	return reason != REASON_TCP_FLOW && reason != REASON_NO_SERVICE &&
+	       reason != REASON_WRITE_FAILED && n->verdict != VERDICT_ANSWERED;
+}
+
+static __always_inline void report_segments(struct pkt *p, struct session *n,
+					    enum mangle_reason reason, bool observe)
+{
+	__u32 first = n->frames;
+	__u64 first_bytes = n->bytes;
+
+	if (n->frames > 1 && begins_connection(n, reason)) {
 		first = 1;
-		first_bytes = headers + p->payload_len;
+		first_bytes = n->headers + p->payload_len;
 	}
-	count(p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict, first, first_bytes);
-	if (first == frames)
+	report(p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict, first, first_bytes);
+	if (first == n->frames)
 		return;
 	p->counts = NULL;
 	reason = n->verdict == VERDICT_PASSED ? leave(p, n) : REASON_TCP_FLOW;
-	count(p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict, frames - first,
-	      bytes - first_bytes);
+	report(p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict, n->frames - first,
+	       n->bytes - first_bytes);
 }
 
 #endif

@@ -35,6 +35,9 @@ struct session {
 	enum mangle_verdict verdict; /* what happens without observe */
 	__u16 port;
 	__u32 kill_seq;
+	__u32 frames;  /* on the wire, more than one where they came merged */
+	__u32 headers; /* bytes of each frame before the payload */
+	__u64 bytes;   /* of all frames */
 };
 
 /* A CPU's own: the stack is small, and the verifier does not follow what is in a map. */

@@ -2,8 +2,8 @@
 /*
  * The XDP program, compiled for this machine, on tables as mangle-ctl lays them out. The first byte
  * chooses services and CPU, the second where a frame of several parts is cut; the rest is the
- * frame. Each is run three times: whole, in parts, and explained; all must agree, and nothing but
- * what they say may have changed.
+ * frame. Each is run four times: whole, in parts, explained, and not to be written; all must agree,
+ * and nothing but what they say may have changed.
  */
 #define HOST_PKT "../../xdp/pkt_xdp.h"
 #define HOST_PROGRAM "../../xdp/mangle.bpf.c"
@@ -26,6 +26,7 @@ static struct {
 	struct services *set;
 	uint32_t cpu;
 	bool listening;
+	bool refuses;	/* what is to be written */
 	uint8_t *first; /* the frame's first part */
 	uint32_t first_len;
 	uint8_t *rest;
@@ -101,7 +102,7 @@ long bpf_xdp_load_bytes(struct xdp_md *ctx, __u32 off, void *to, __u32 len)
 long bpf_xdp_store_bytes(struct xdp_md *ctx, __u32 off, void *from, __u32 len)
 {
 	(void)ctx;
-	if (!is_within(off, len))
+	if (!is_within(off, len) || host.refuses)
 		return -1;
 	for (uint32_t i = 0; i < len; i++)
 		*byte_at(off + i) = ((uint8_t *)from)[i];
@@ -443,6 +444,24 @@ static uint32_t where_to_cut(uint8_t choice, uint32_t len)
 	return cut < len ? cut : len;
 }
 
+/* None of the frame lies in its first part, and the kernel refuses to write it: it passes as it
+ * came, and counts as that. */
+static void check_refused(const struct outcome *whole, const uint8_t *frame, uint32_t len)
+{
+	struct outcome o = {0};
+
+	host.refuses = true;
+	run(&o, frame, len, 0, false);
+	host.refuses = false;
+	if (memcmp(whole->frame, frame, len)) {
+		CHECK(o.counted && o.reason == REASON_WRITE_FAILED && o.verdict == VERDICT_PASSED);
+		CHECK(o.act == XDP_PASS && o.key == whole->key && !memcmp(o.frame, frame, len));
+	} else {
+		CHECK(is_the_same(whole, &o, len));
+	}
+	free(o.frame);
+}
+
 /* What is explained; and all bytes that came out otherwise. */
 static void tell(const struct outcome *o, const struct outcome *told, const uint8_t *frame,
 		 uint32_t len)
@@ -510,6 +529,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	run(&parts, frame, len, where_to_cut(data[1], len), false);
 	CHECK(is_the_same(&whole, &parts, len));
+	check_tables(s, en, len);
+	check_refused(&whole, frame, len);
 	check_tables(s, en, len);
 	if (transcript)
 		tell(&whole, &told, frame, len);

@@ -112,8 +112,8 @@ static struct {
 	/* Of the last SYN-ACK. */
 	uint32_t cookie, isn, stamp;
 
-	uint32_t calls; /* of helpers that may fail, for this packet */
-	bool faulted, restored;
+	uint32_t calls;			 /* of helpers that may fail, for this packet */
+	bool faulted, refused, restored; /* refused: what was to be written */
 } host;
 
 /* ---- maps ---- */
@@ -125,6 +125,14 @@ static bool fails(void)
 		return false;
 	host.faulted = true;
 	return true;
+}
+
+static bool refuses(void)
+{
+	bool it_fails = fails();
+
+	host.refused |= it_fails;
+	return it_fails;
 }
 
 static struct mangle_flow *find_flow(const struct mangle_flow_key *key)
@@ -277,7 +285,7 @@ long bpf_skb_load_bytes(const void *skb, __u32 off, void *to, __u32 len)
 long bpf_skb_store_bytes(struct __sk_buff *skb, __u32 off, const void *from, __u32 len, __u64 flags)
 {
 	CHECK(skb == &host.skb && !(flags & ~(__u64)BPF_F_RECOMPUTE_CSUM));
-	if (!is_within(off, len) || fails())
+	if (!is_within(off, len) || refuses())
 		return -1;
 	memcpy(host.bytes + off, from, len);
 	show_first();
@@ -312,7 +320,7 @@ long bpf_skb_change_head(struct __sk_buff *skb, __u32 len, __u64 flags)
 long bpf_skb_change_tail(struct __sk_buff *skb, __u32 len, __u64 flags)
 {
 	CHECK(skb == &host.skb && !flags);
-	if (len > FRAME_ROOM || fails())
+	if (len > FRAME_ROOM || refuses())
 		return -1;
 	resize(len, 0);
 	return 0;
@@ -326,7 +334,7 @@ long bpf_l4_csum_replace(struct __sk_buff *skb, __u32 off, __u64 from, __u64 to,
 
 	CHECK(skb == &host.skb && !(flags & ~(__u64)(BPF_F_MARK_MANGLED_0 | BPF_F_HDR_FIELD_MASK)));
 	CHECK((flags & BPF_F_HDR_FIELD_MASK) == 2);
-	if (!is_within(off, 2) || fails())
+	if (!is_within(off, 2) || refuses())
 		return -1;
 	if (flags & BPF_F_MARK_MANGLED_0 && !*at)
 		return 0;
@@ -610,6 +618,19 @@ static void check_counted(void)
 	CHECK(!host.stats.verdict[VERDICT_DROPPED]);
 }
 
+/* What could not be written is counted as that, and dropped. */
+static void check_refused(int act)
+{
+	const uint64_t frames = host.skb.gso_segs ? host.skb.gso_segs : 1;
+
+	if (!host.counted)
+		return;
+	CHECK(!host.refused ||
+	      (host.stats.packets[REASON_WRITE_FAILED] == frames &&
+	       host.stats.verdict[VERDICT_DROPPED] == frames && act == TC_ACT_SHOT));
+	CHECK(host.faulted || !host.stats.packets[REASON_WRITE_FAILED]);
+}
+
 /* ---- what is recorded ---- */
 
 /* All bytes of an answer, else those that have changed. */
@@ -699,7 +720,7 @@ static void run(const uint8_t *frame, uint32_t len)
 	host.first_len = host.sent.flags & IS_CUT ? 64 : host.len;
 	host.ns += (uint64_t)waits[host.sent.wait % WAITS] * 1000000;
 	host.calls = 0;
-	host.faulted = host.restored = false;
+	host.faulted = host.refused = host.restored = false;
 
 	memset(&host.skb, 0, sizeof(host.skb));
 	host.skb.ifindex = 7;
@@ -747,6 +768,7 @@ static void run(const uint8_t *frame, uint32_t len)
 		tell_state();
 	}
 	CHECK(!host.references);
+	check_refused(act);
 	if (host.faulted)
 		goto out; /* what is written of an answer half way is dropped, or nobody's */
 	check_counted();
