@@ -361,6 +361,9 @@ run-bench: all $(B)/bench/bench $(BENCH_TOOLS)
 C_FILES := $(wildcard ctl/*/*.[ch] maps/*.h xdp/*.[ch] bench/*.[ch] tests/*/*.[ch])
 SHELL_FILES := $(shell grep -lsE '^\#!.*(bash|bin/sh)' .ci/* deploy/* deploy/*/* tools/* tests/* tests/*/* bench/* 2>/dev/null | grep -v "\.md$$" | sort -u)
 
+PYTHON_FILES := $(wildcard bench/*.py tests/*/*.py tests/*/*/*.py) \
+	$(shell grep -lsE '^\#!.*python3' bench/* tests/* tests/*/* tools/* 2>/dev/null | grep -v '\.py$$')
+
 .PHONY: lint run-lint
 #: make lint        *  formatting, includes, static analysis, whether manual, completion and --help agree
 lint:
@@ -380,6 +383,8 @@ run-lint: all
 	$(Q)tests/lint-includes
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck $(SHELL_FILES)
+	$(call say,LINT,python)
+	$(Q)flake8 $(PYTHON_FILES)
 	$(call say,LINT,docs)
 	$(Q)mandoc -Tlint -Wwarning deploy/*.[58]
 	$(Q)tools/check-docs

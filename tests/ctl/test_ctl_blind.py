@@ -21,7 +21,8 @@ TAKE_22 = ["service", "add", "x", "--protocol", "tcp", "--ports", "22", "--tag",
 LISTS = ("/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6")
 BLIND = "cannot tell whether "
 # The second where the machine keeps somebody's processes from root too.
-NOWHERE = "network namespace: (no name .ip netns. and no process leads to it|it has no name .ip netns., and (some processes|processes outside this PID namespace))"
+NOWHERE = "network namespace: (no name .ip netns. and no process leads to it|it has no name .ip netns., and " \
+          "(some processes|processes outside this PID namespace))"
 
 
 @pytest.fixture(autouse=True)

@@ -247,8 +247,8 @@ FILES = {
     "alias": (BASE + "  - name: other\n    protocol: udp\n    ports: &p [5001]\n    tag: { offset: 0, length: 4 }\n"
               "    size: *p\n", None),
     "merge key": (sub(TAG, "tag: { <<: { offset: 0 }, length: 4 } # HERE"), None),
-    **{f"no {k}": (sub(f"{line}\n", ""), k) for k, line in (("protocol", "    " + PROTO), ("ports", "    " + PORTS),
-                                                          ("tag", "    " + TAG))},
+    **{f"no {k}": (sub(f"    {line}\n", ""), k)
+       for k, line in (("protocol", PROTO), ("ports", PORTS), ("tag", TAG))},
     "no name": (sub("- name: telemetry\n    protocol", "- protocol"), "name"),
     "no offset": (sub(TAG, "tag: { length: 4 } # HERE"), "offset"),
     "no length": (sub(TAG, "tag: { offset: 0 } # HERE"), "length"),

@@ -238,7 +238,8 @@ def test_pcapng_of_several_interfaces(load, tmp_path, order):
     nanoseconds = struct.pack(order + "HHB3xHH", 9, 1, 9, 0, 0)
     binary = struct.pack(order + "HHB3xHHq", 9, 1, 0x80 | 20, 14, 8, 1000)
     section = pcapng_of([(1, 262144, b""), (276, 96, nanoseconds), (101, 0, binary)], [
-        (0, V4[0], 1_700_000_000_000_001), (1, sll2(V6[0]), 1_700_000_001_000_000_002), (2, V4[0][14:], (1_700_000_002 << 20) + (1 << 19))], order)
+        (0, V4[0], 1_700_000_000_000_001), (1, sll2(V6[0]), 1_700_000_001_000_000_002),
+        (2, V4[0][14:], (1_700_000_002 << 20) + (1 << 19))], order)
     path, out = tmp_path / "in.pcapng", tmp_path / "out.pcap"
     path.write_bytes(section + pcapng_of([(113, 0, b"")], [(0, sll(V6[0]), 5_000_000)], ">"))
     rows = ok("explain", path, "-j", "--out", out).json_lines()

@@ -289,7 +289,7 @@ BAD_LINES = {
     "capitals": ("ABCD DROP", "'DROP' .*write drop"), "name": ("ABCD ssh", "'ssh' is not a port"),
     "hex digits": ("41424344 6001", "'41424344' has 8 bytes, .* telemetry .*0x41424344"), "0X": ("0X41424344 6001", "write 0x"),
     "size elsewhere": ("ABCD 6001 1500:2000", "1500:2000 .*4:1400"),
-     "NUL": ("ABCD 6001\0", ""),
+    "NUL": ("ABCD 6001\0", ""),
     "NUL in a tag": ("AB\0D 6001", ""), "NUL for a blank": ("ABCD\x006001", ""), "very long": ("A" * 1000000 + " 6001", ""),
     "control character": ("ABCD 6\x1b[31m", ""), "vertical tab": ("ABCD\v6001", "")}
 

@@ -113,7 +113,8 @@ def test_a_change_whose_answer_cannot_be_written(load, world, stdout, json):
             (["map", "set", "EFGH", "6002"], "added 1, generation %"), (["map", "set", "EFGH", "6003"], "updated 1, generation %"),
             (["map", "del", "EFGH"], "removed 1, generation %"), (["map", "load", "-"], "added 2, generation %"),
             (["map", "replace", "-"], "removed 1, generation %"), (NEW, "added 1, generation %"),
-            (["service", "set", "new", "--size", "4:99"], "updated 1, generation %"), (["service", "del", "new"], "removed 1, generation %"),
+            (["service", "set", "new", "--size", "4:99"], "updated 1, generation %"),
+            (["service", "del", "new"], "removed 1, generation %"),
             (["map", "flush"], "removed 2, generation %"), (["apply", str(config)], "added 1, generation %"),
             (["-n", world.a, "attach", "veth2"], "attached veth2"), (["-n", world.a, "detach", "veth2"], "detached veth2"),
             (["upgrade"], "upgraded veth0"), (["detach", "--all", "--purge"], "detached veth0")):
@@ -328,7 +329,8 @@ def test_a_plan_tells_services_from_entities(fresh, tmp_path):
 def test_old_and_new_of_what_changes(load, tmp_path):
     load(service(entities=entities(("ABCD", 6001, 20, 100), ("EFGH", 6002), ("KEEP", 6003))))
     new = service(protocol="any", ports=[5000, 5002], daddr=["192.0.2.0/24", "198.51.100.0/24"], saddr=["10.0.0.0/8"],
-                  interface="veth0", tag={"offset": 2, "length": 4}, size={"min": 20, "max": 1300}, invalid="drop", unknown=6100, tcp="segment",
+                  interface="veth0", tag={"offset": 2, "length": 4}, size={"min": 20, "max": 1300}, invalid="drop", unknown=6100,
+                  tcp="segment",
                   action="observe", targets="6000-6999", entities=entities(("ABCD", "drop"), ("EFGH", 6002, 30, 40), ("KEEP", 6003)))
     path = tmp_path / "new.yaml"
     lines = [

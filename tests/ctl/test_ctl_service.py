@@ -1,7 +1,7 @@
 """service add, set, del, list."""
 
 import pytest
-from conftest import dump, entities, service
+from conftest import entities, service
 from mangletest import ctl
 from mangletest.ctl import assert_error, change, js, ok, run
 

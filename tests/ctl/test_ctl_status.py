@@ -322,7 +322,6 @@ def test_detach_of_one_in_another_namespace(one, world):
         ctl.ip("netns", "del", other.name)
 
 
-
 # --- doctor ---------------------------------------------------------------------------------------
 
 def checks(*args, prefix=()):

@@ -339,7 +339,7 @@ def bridge_netfilter(mid, wanted):
 
 
 @pytest.mark.parametrize("netfilter", (None, *(by + family for by in (ALL_BRIDGES, ONE_BRIDGE)
-                                              for family in ("iptables", "ip6tables"))))
+                                               for family in ("iptables", "ip6tables"))))
 @pytest.mark.parametrize("where", ("m0", "br0"))
 def test_bridge_with_netfilter(port, tcp, where, netfilter):
     """br_netfilter takes the socket from a packet that came in by a port: TCP hangs there, on the bridge all works."""

@@ -150,7 +150,7 @@ def test_headers_and_checksums(steered):
         "trailing bytes": (6001, lambda s: netns.craft(body, **v6, sport=s, padding=b"trailer")),
         "a tag in the padding": (None, lambda s: netns.craft(b"AB", **v4, sport=s, padding=b"CD" + bytes(14))),
         "a UDP length that is shorter": (6001, lambda s: netns.craft(body, **v4, sport=s, udp_length=20,
-                                                                    checksum="none")),
+                                                                     checksum="none")),
         "a UDP length that is longer": (None, lambda s: netns.craft(body, **v4, sport=s, udp_length=100)),
         "another port": (None, lambda s: netns.craft(body, **v4, sport=s, dport=5001)),
         "dropped": ("drop", lambda s: netns.craft(b"DROP", **v4, sport=s)),

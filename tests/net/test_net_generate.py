@@ -2,7 +2,6 @@
 them."""
 
 import json
-import os
 import struct
 import subprocess
 from collections import Counter

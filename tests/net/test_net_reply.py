@@ -447,7 +447,7 @@ def test_precedence(line, running):
     assert replies(line) == SHARED
     assert leaves_from(line, "10.77.1.3", "10.77.1.1") == 6001
     running(text(live.service("special", daddr=["10.77.1.3/32"], entities={b"ABCD": 6001}, reply=True),
-                      reply=False))
+                 reply=False))
     assert leaves_from(line, "10.77.1.2", "10.77.1.1") == 6001
     assert replies(line, server="10.77.1.3") == SHARED
 

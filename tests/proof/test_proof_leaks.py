@@ -1,9 +1,7 @@
 """Nothing left behind: no BPF object, pin, file descriptor or memory, after cycles of all that the tool
 does, and valgrind finds nothing in any verb."""
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest

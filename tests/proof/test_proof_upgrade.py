@@ -92,7 +92,7 @@ def test_another_build(line, rebuilt, by):
         by(build)
         assert ctl.run("-n", line.mid.name, "explain", "--hex", "00" * 64).status == 1, "another build's program"
         assert ctl.change("upgrade").items() >= {"changed": True, "added": 0, "removed": 0, "updated": 0,
-                                                  "generation": before["generation"]}.items()
+                                                 "generation": before["generation"]}.items()
         now = line.mangle.attached()
         assert len(now) == 1 and now[0]["prog_id"] != program
         program = now[0]["prog_id"]
