@@ -19,7 +19,6 @@
 #include "kernel/flows.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
-#include "kernel/maps.h"
 #include "kernel/open.h"
 #include "kernel/probe.h"
 #include "kernel/running.h"
@@ -108,7 +107,7 @@ static bool check_permissions(struct doctor *d)
 		else
 			say(d, "permissions", CHECK_OK, "%s", features[i].may);
 	}
-	if (caps_have(CAPS(BPF)) && maps_try() == -EPERM) {
+	if (caps_have(CAPS(BPF)) && probe_maps() == -EPERM) {
 		say(d, "permissions", CHECK_BAD,
 		    "bpf(2) is refused in spite of the capabilities (let it through in the seccomp profile of the container or unit)");
 		return false;

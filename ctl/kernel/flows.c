@@ -20,7 +20,7 @@ int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct
 	char path[PATH_SIZE];
 	int err;
 
-	*in = (struct inner){.fd = maps_create_flows(entries)};
+	*in = (struct inner){.fd = map_create_held(HELD_FLOWS, entries)};
 	if (in->fd < 0)
 		return fail(e, -errno, "flows",
 			    "creating the table of %u connections: %s (see doctor)", flows,
@@ -47,9 +47,7 @@ int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err 
 	err = map_open(path, s->private ? id : 0, &in->fd, &info, e);
 	if (err)
 		return err;
-	if (info.id == id && info.type == BPF_MAP_TYPE_LRU_HASH &&
-	    info.key_size == sizeof(struct mangle_flow_key) &&
-	    info.value_size == sizeof(struct mangle_flow))
+	if (info.id == id && map_fits_held(HELD_FLOWS, &info))
 		return 0;
 	inner_close(in);
 	return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
@@ -171,12 +169,12 @@ int flows_settle(struct store *s, struct err *e)
 	struct inner from = {.fd = -1}, to = {.fd = -1};
 	uint32_t is, wished = store_config(s)->flows_id, place = 0;
 	struct err ignored;
-	int err = outer_get(s->flows, 0, &is, e);
+	int err = outer_get(s->map[MAP_FLOWS], 0, &is, e);
 
 	if (err || is == wished)
 		return err;
 	if (!wished) {
-		outer_clear(s->flows, &place, 1);
+		outer_clear(s->map[MAP_FLOWS], &place, 1);
 		return 0;
 	}
 	err = flows_open(s, wished, &to, e);
@@ -185,7 +183,7 @@ int flows_settle(struct store *s, struct err *e)
 	if (!err && from.fd >= 0)
 		err = flows_each(&from, put_flow, &to, e);
 	if (!err)
-		err = outer_set(s->flows, 0, &to, e);
+		err = outer_set(s->map[MAP_FLOWS], 0, &to, e);
 	if (!err && from.fd >= 0)
 		flows_each(&from, put_flow, &to, &ignored);
 	inner_close(&from);
@@ -211,5 +209,5 @@ int flows_make(struct store *s, const struct model *m, struct mangle_config *c, 
 		return err;
 	c->flows_id = made->id;
 	/* The first must be there when its services are; flows_settle clears it away again. */
-	return old->flows_id ? 0 : outer_set(s->flows, 0, made, e);
+	return old->flows_id ? 0 : outer_set(s->map[MAP_FLOWS], 0, made, e);
 }

@@ -14,8 +14,8 @@ static struct mangle_gate *map_gate(const struct store *s, size_t *size, struct 
 {
 	struct mangle_gate *g;
 
-	*size = maps_entries(s, &GATE) * sizeof(*g);
-	g = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, s->gate, 0);
+	*size = map_entries(s, MAP_GATE) * sizeof(*g);
+	g = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, s->map[MAP_GATE], 0);
 	if (g != MAP_FAILED)
 		return g;
 	fail(e, -errno, STORE_DIR "/gate", "mapping it: %s", strerror(errno));
@@ -52,7 +52,7 @@ int store_set_epoch(struct store *s, uint64_t epoch, struct err *e)
 
 int store_wait(struct store *s, struct err *e)
 {
-	return outer_set(s->config, 0, &s->config_inner, e);
+	return outer_set(s->map[MAP_CONFIG], 0, &s->config_inner, e);
 }
 
 uint32_t store_gate_id(const struct store *s)
@@ -60,5 +60,5 @@ uint32_t store_gate_id(const struct store *s)
 	struct bpf_map_info info = {0};
 	uint32_t size = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(s->gate, &info, &size) ? 0 : info.id;
+	return bpf_obj_get_info_by_fd(s->map[MAP_GATE], &info, &size) ? 0 : info.id;
 }

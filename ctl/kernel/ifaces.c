@@ -22,9 +22,9 @@ int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_
 	*count = 0;
 	errno = 0;
 	while (*count < MANGLE_MAX_IFACES &&
-	       !bpf_map_get_next_key(s->ifaces, before, &key[*count])) {
+	       !bpf_map_get_next_key(s->map[MAP_IFACES], before, &key[*count])) {
 		before = &key[*count];
-		if (!bpf_map_lookup_elem(s->ifaces, before, &iface[*count]))
+		if (!bpf_map_lookup_elem(s->map[MAP_IFACES], before, &iface[*count]))
 			(*count)++;
 		else if (errno != ENOENT)
 			break;
@@ -44,7 +44,7 @@ int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_
 int store_iface_put(struct store *s, const struct mangle_iface_key *k, const struct mangle_iface *i,
 		    struct err *e)
 {
-	if (bpf_map_update_elem(s->ifaces, k, i, BPF_ANY))
+	if (bpf_map_update_elem(s->map[MAP_IFACES], k, i, BPF_ANY))
 		return fail(e, -errno, i->name, "recording the attachment: %s", strerror(errno));
 	return 0;
 }
@@ -64,9 +64,10 @@ int store_iface_del(struct store *s, const struct mangle_iface_key *k, const str
 {
 	struct mangle_iface recorded;
 
-	if (i && !bpf_map_lookup_elem(s->ifaces, k, &recorded) && !store_iface_same(i, &recorded))
+	if (i && !bpf_map_lookup_elem(s->map[MAP_IFACES], k, &recorded) &&
+	    !store_iface_same(i, &recorded))
 		return 0;
-	if (bpf_map_delete_elem(s->ifaces, k) && errno != ENOENT)
+	if (bpf_map_delete_elem(s->map[MAP_IFACES], k) && errno != ENOENT)
 		return fail(e, -errno, "interfaces", "forgetting the attachment: %s",
 			    strerror(errno));
 	return 0;

@@ -18,7 +18,7 @@ int inner_create(const struct store *s, uint32_t entries, struct inner *in, stru
 	uint32_t size = sizeof(info);
 	char path[PATH_SIZE];
 
-	in->fd = entries ? maps_create_table(entries) : maps_create_config();
+	in->fd = entries ? map_create_held(HELD_TABLE, entries) : map_create_held(HELD_CONFIG, 1);
 	if (in->fd < 0)
 		return fail(e, -errno, "tables", "creating a map of %zu bytes: %s (see doctor)",
 			    entries ? (size_t)entries * MANGLE_CELL : sizeof(struct mangle_config),
@@ -117,7 +117,7 @@ int outer_fill(int outer, const uint32_t *places, const int *fds, uint32_t n, st
 
 void outer_clear(int outer, const uint32_t *places, uint32_t n)
 {
-	int nothing = n > 1 ? maps_create_table(1) : -1;
+	int nothing = n > 1 ? map_create_held(HELD_TABLE, 1) : -1;
 	int *fds = nothing >= 0 ? calloc(n, sizeof(*fds)) : NULL;
 	uint32_t done = n;
 	int err = -1;

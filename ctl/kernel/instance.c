@@ -67,7 +67,6 @@ static struct mangle_bpf *open_object(bool conntrack)
 static struct mangle_bpf *open_instance(const struct store *s, const struct mangle_iface *i,
 					bool explaining, uint64_t epoch, struct err *e)
 {
-	const struct store_fds fds = store_fds(s);
 	struct mangle_bpf *skel;
 	int err = 0;
 
@@ -88,13 +87,7 @@ static struct mangle_bpf *open_instance(const struct store *s, const struct mang
 	if (!explaining)
 		err = bpf_map__set_autocreate(skel->maps.explained, false);
 	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.config, fds.config);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.tables, fds.tables);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.gate, fds.gate);
+		err = maps_reuse(s, MAP_USER_XDP, skel->obj);
 	if (err) {
 		fail(e, err, i->name, "preparing the program: %s", liblog_why(err));
 		mangle_bpf__destroy(skel);

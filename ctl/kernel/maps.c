@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,45 +12,59 @@
 #include "pins.h"
 #include "state.h"
 
-/* The pinned maps. CPUs multiply the entries of stats, and add to those of gate. */
-const struct map_spec STATS = {
-	"stats",       BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_stats), MANGLE_STATS_SLOTS,
-	BPF_F_MMAPABLE};
-const struct map_spec IFACES = {"ifaces",
-				BPF_MAP_TYPE_HASH,
-				sizeof(struct mangle_iface_key),
-				sizeof(struct mangle_iface),
-				MANGLE_MAX_IFACES,
-				0};
-const struct map_spec TABLES = {"tables", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, MANGLE_TABLE_SLOTS, 0};
-const struct map_spec FLOWS = {"flows", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
-const struct map_spec GATE = {"gate", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_gate),
-			      1,      BPF_F_MMAPABLE};
-const struct map_spec LAYOUT = {"layout", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mangle_layout), 1,
-				0};
-const struct map_spec CONFIG = {"config", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0};
+/* What the rows of maps.def are made of. */
+enum { NOBODY = 0, XDP = MAP_USER_XDP, TC = MAP_USER_TC };
+enum { OWN, SHARED };
 
-/* ---- the maps that others hold ---- */
+static const struct map_spec specs[] = {
+#define PINNED(id, pin, kind, key, value, count, bits, held, layouts, programs) \
+	[MAP_##id] = {.name = (pin), \
+		      .type = BPF_MAP_TYPE_##kind, \
+		      .key_size = sizeof(key), \
+		      .value_size = sizeof(value), \
+		      .flags = (bits), \
+		      .holds = HELD_##held, \
+		      .shared = (layouts) == SHARED, \
+		      .users = (programs)},
+#include "maps.def"
+};
 
-int maps_create_config(void)
+static const struct map_spec held_specs[] = {
+#define HELD(id, called, kind, key, value, bits) \
+	[HELD_##id] = {.name = (called), \
+		       .type = BPF_MAP_TYPE_##kind, \
+		       .key_size = sizeof(key), \
+		       .value_size = sizeof(value), \
+		       .flags = (bits)},
+#include "maps.def"
+};
+
+const struct map_spec *map_spec(enum map_id id)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
-
-	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_config", 4, sizeof(struct mangle_config),
-			      1, &o);
+	return &specs[id];
 }
 
-int maps_create_table(uint32_t entries)
+uint32_t map_entries(const struct store *s, enum map_id id)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	const uint32_t cpus = s->possible;
+	const uint32_t entries[] = {
+#define PINNED(which, pin, kind, key, value, count, ...) [MAP_##which] = (count),
+#include "maps.def"
+	};
 
-	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_table", 4, MANGLE_CELL, entries, &o);
+	return entries[id];
 }
 
-int maps_create_flows(uint32_t entries)
+/* Is it the same but for the number of entries? */
+static bool fits(const struct map_spec *m, const struct bpf_map_info *info)
 {
-	return bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "mangle_flows", sizeof(struct mangle_flow_key),
-			      sizeof(struct mangle_flow), entries, NULL);
+	return info->type == m->type && info->key_size == m->key_size &&
+	       info->value_size == m->value_size && info->map_flags == m->flags;
+}
+
+bool map_fits_held(enum held_id id, const struct bpf_map_info *info)
+{
+	return fits(&held_specs[id], info);
 }
 
 /* ---- creating ---- */
@@ -63,79 +78,59 @@ void maps_raise_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &all); /* where it is refused it is mostly not needed */
 }
 
-int maps_try(void)
-{
-	int fd;
-
-	maps_raise_memlock();
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_try", 4, 8, 1, NULL);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
-uint32_t maps_entries(const struct store *s, const struct map_spec *m)
-{
-	return m == &STATS  ? m->entries * (s->possible + MANGLE_STATS_OWN)
-	       : m == &GATE ? m->entries + s->possible
-			    : m->entries;
-}
-
-static int create_map(const struct store *s, const struct map_spec *m)
+static int create(const struct map_spec *m, uint32_t entries, int holds)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = m->flags);
-	int inner = -1, fd;
 
-	if (m == &TABLES)
-		inner = maps_create_table(1);
-	else if (m == &CONFIG)
-		inner = maps_create_config();
-	else if (m == &FLOWS)
-		inner = maps_create_flows(1);
-	if (m->type == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
-		if (inner < 0)
-			return inner;
-		o.inner_map_fd = (uint32_t)inner;
+	if (holds >= 0)
+		o.inner_map_fd = (uint32_t)holds;
+	return bpf_map_create(m->type, m->name, m->key_size, m->value_size, entries, &o);
+}
+
+int map_create_held(enum held_id id, uint32_t entries)
+{
+	return create(&held_specs[id], entries, -1);
+}
+
+static int create_map(const struct store *s, enum map_id id)
+{
+	const struct map_spec *m = &specs[id];
+	int holds = -1, fd;
+
+	if (m->holds != HELD_NONE) {
+		holds = map_create_held(m->holds, 1);
+		if (holds < 0)
+			return holds;
 	}
-	fd = bpf_map_create(m->type, m->name, m->key_size, m->value_size, maps_entries(s, m), &o);
-	if (inner >= 0)
-		close(inner);
+	fd = create(m, map_entries(s, id), holds);
+	if (holds >= 0)
+		close(holds);
 	return fd;
 }
 
 /* A map that others may find has to be complete before. */
-int map_fill(const struct map_spec *m, int fd, struct err *e)
+int map_fill(enum map_id id, int fd, struct err *e)
 {
 	const struct mangle_gate first = {.epoch = 1};
 	const uint32_t zero = 0;
 	struct mangle_layout *own;
 	int err = 0;
 
-	if (m == &GATE && bpf_map_update_elem(fd, &zero, &first, BPF_ANY))
-		return fail(e, -errno, m->name, "creating the map: %s", strerror(errno));
-	if (m != &LAYOUT)
+	if (id == MAP_GATE && bpf_map_update_elem(fd, &zero, &first, BPF_ANY))
+		return fail(e, -errno, map_spec(id)->name, "creating the map: %s", strerror(errno));
+	if (id != MAP_LAYOUT)
 		return 0;
 	own = malloc(sizeof(*own));
 	if (!own)
-		return fail(e, -ENOMEM, m->name, "creating the map: out of memory");
+		return fail(e, -ENOMEM, map_spec(id)->name, "creating the map: out of memory");
 	err = layout_own(own, e);
 	if (!err && bpf_map_update_elem(fd, &zero, own, BPF_ANY))
-		err = fail(e, -errno, m->name, "creating the map: %s", strerror(errno));
+		err = fail(e, -errno, map_spec(id)->name, "creating the map: %s", strerror(errno));
 	free(own);
 	return err;
 }
 
 /* ---- opening ---- */
-
-/* Is it what this version would have made? */
-static bool map_fits(const struct store *s, const struct map_spec *m,
-		     const struct bpf_map_info *info)
-{
-	return info->type == m->type && info->key_size == m->key_size &&
-	       info->value_size == m->value_size && info->max_entries == maps_entries(s, m) &&
-	       info->map_flags == m->flags;
-}
 
 int map_open(const char *path, uint32_t id, int *fd, struct bpf_map_info *info, struct err *e)
 {
@@ -156,9 +151,9 @@ int map_open(const char *path, uint32_t id, int *fd, struct bpf_map_info *info, 
 		    err == -EPERM || err == -EACCES ? "see doctor" : "try again");
 }
 
-int map_open_pin(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
-		 struct err *e)
+int map_open_pin(const struct store *s, const char *dir, enum map_id id, int *fd, struct err *e)
 {
+	const struct map_spec *m = &specs[id];
 	struct bpf_map_info info;
 	char path[PATH_SIZE];
 	struct stat st;
@@ -172,7 +167,7 @@ int map_open_pin(const struct store *s, const char *dir, const struct map_spec *
 	if (err)
 		return err;
 	err = map_open(path, 0, fd, &info, e);
-	if (err || map_fits(s, m, &info))
+	if (err || (fits(m, &info) && info.max_entries == map_entries(s, id)))
 		return err;
 	close(*fd);
 	*fd = -1;
@@ -181,31 +176,49 @@ int map_open_pin(const struct store *s, const char *dir, const struct map_spec *
 		"opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
 }
 
-int map_open_or_create(const struct store *s, const char *dir, const struct map_spec *m, int *fd,
+int map_open_or_create(const struct store *s, const char *dir, enum map_id id, int *fd,
 		       struct err *e)
 {
+	const struct map_spec *m = &specs[id];
 	char path[PATH_SIZE];
-	int err = s->private ? -ENOENT : map_open_pin(s, dir, m, fd, e);
+	int err = s->private ? -ENOENT : map_open_pin(s, dir, id, fd, e);
 
 	if (err != -ENOENT)
 		return err;
-	*fd = create_map(s, m);
+	*fd = create_map(s, id);
 	if (*fd < 0)
 		return fail(e, -errno, m->name, "creating the map: %s (see doctor)",
 			    caps_why(-errno, CAPS(BPF)));
-	err = map_fill(m, *fd, e);
+	err = map_fill(id, *fd, e);
 	if (!err && !s->private && bpf_obj_pin(*fd, pin_path(path, dir, m->name)))
 		return fail(e, -errno, path, "pinning the map: %s", strerror(errno));
 	return err;
 }
 
-struct store_fds store_fds(const struct store *s)
+/* ---- programs ---- */
+
+static int reuse(const struct map_spec *m, int fd, struct bpf_object *obj)
 {
-	return (struct store_fds){
-		.config = s->config,
-		.tables = s->tables,
-		.stats = s->stats,
-		.flows = s->flows,
-		.gate = s->gate,
+	struct bpf_map *theirs = bpf_object__find_map_by_name(obj, m->name);
+	struct bpf_map_info as;
+
+	if (!theirs)
+		return -EBADF;
+	as = (struct bpf_map_info){
+		.type = bpf_map__type(theirs),
+		.key_size = bpf_map__key_size(theirs),
+		.value_size = bpf_map__value_size(theirs),
+		.map_flags = bpf_map__map_flags(theirs),
 	};
+	return fits(m, &as) ? bpf_map__reuse_fd(theirs, fd) : -EBADF;
+}
+
+int maps_reuse(const struct store *s, enum map_user user, struct bpf_object *obj)
+{
+	int err = 0;
+
+	for (enum map_id id = 0; id < MAPS && !err; id++)
+		if (specs[id].users & user)
+			err = reuse(&specs[id], s->map[id], obj);
+	return err;
 }

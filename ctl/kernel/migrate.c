@@ -39,13 +39,12 @@ struct migration {
 
 /* ---- reading theirs ---- */
 
-static int get_theirs(const char *name, enum bpf_map_type type, struct bpf_map_info *info, int *fd,
-		      struct err *e)
+static int get_theirs(enum map_id id, struct bpf_map_info *info, int *fd, struct err *e)
 {
 	char path[PATH_SIZE];
-	int err = map_open(pin_path(path, STORE_DIR, name), 0, fd, info, e);
+	int err = map_open(pin_path(path, STORE_DIR, map_spec(id)->name), 0, fd, info, e);
 
-	if (err || info->type == type)
+	if (err || info->type == map_spec(id)->type)
 		return err;
 	close(*fd);
 	*fd = -1;
@@ -96,7 +95,7 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 		config = s->config_inner.memory;
 		convert(c, theirs, config);
 		config->layout = MANGLE_LAYOUT_VERSION;
-		err = outer_set(s->config, 0, &s->config_inner, e);
+		err = outer_set(s->map[MAP_CONFIG], 0, &s->config_inner, e);
 	}
 	inner_close(&s->config_inner); /* opened again, as any other is */
 	if (theirs)
@@ -130,10 +129,10 @@ static int convert_ifaces(struct store *s, const struct conversion *key, const s
 			break;
 		convert(key, at, &our_key);
 		convert(c, value, &ours);
-		if (!bpf_map_lookup_elem(s->ifaces, &our_key, &before) &&
+		if (!bpf_map_lookup_elem(s->map[MAP_IFACES], &our_key, &before) &&
 		    (before.dispatcher || store_iface_same(&ours, &before)))
 			continue;
-		if (bpf_map_update_elem(s->ifaces, &our_key, &ours, BPF_ANY))
+		if (bpf_map_update_elem(s->map[MAP_IFACES], &our_key, &ours, BPF_ANY))
 			err = fail(e, -errno, ours.name, "recording the attachment: %s",
 				   strerror(errno));
 	}
@@ -163,7 +162,7 @@ static int carry_stats(struct store *s, struct err *e)
 	uint32_t regions, slots;
 	int fd, err;
 
-	err = get_theirs(STATS.name, BPF_MAP_TYPE_ARRAY, &info, &fd, e);
+	err = get_theirs(MAP_STATS, &info, &fd, e);
 	if (!err)
 		err = conversion_open(&c, &s->migration->theirs, "mangle_stats", e);
 	else
@@ -205,30 +204,28 @@ static int open_theirs(struct store *s, struct bpf_map_info *ifaces, struct err 
 	struct bpf_map_info info;
 	int err;
 
-	if (bpf_map_lookup_elem(s->layout, &zero, &m->theirs))
+	if (bpf_map_lookup_elem(s->map[MAP_LAYOUT], &zero, &m->theirs))
 		return fail(e, -errno, STORE_DIR "/layout", "reading it: %s", strerror(errno));
-	err = get_theirs(CONFIG.name, BPF_MAP_TYPE_ARRAY_OF_MAPS, &info, &m->config, e);
+	err = get_theirs(MAP_CONFIG, &info, &m->config, e);
 	if (!err)
-		err = get_theirs(IFACES.name, BPF_MAP_TYPE_HASH, ifaces, &m->ifaces, e);
+		err = get_theirs(MAP_IFACES, ifaces, &m->ifaces, e);
 	return err;
 }
 
 static int create_ours(struct store *s, struct err *e)
 {
-	int layout = -1, err;
+	int layout = -1; /* s has theirs */
+	int err = 0;
 
 	s->migration->resumed = mkdir(NEXT_DIR, 0700) != 0;
 	if (s->migration->resumed && errno != EEXIST)
 		return fail(e, -errno, NEXT_DIR, "creating it: %s", strerror(errno));
-	err = map_open_or_create(s, NEXT_DIR, &LAYOUT, &layout, e);
+	for (enum map_id m = 0; m < MAPS && !err; m++)
+		if (!map_spec(m)->shared)
+			err = map_open_or_create(s, NEXT_DIR, m,
+						 m == MAP_LAYOUT ? &layout : &s->map[m], e);
 	if (layout >= 0)
 		close(layout);
-	if (!err)
-		err = map_open_or_create(s, NEXT_DIR, &STATS, &s->stats, e);
-	if (!err)
-		err = map_open_or_create(s, NEXT_DIR, &IFACES, &s->ifaces, e);
-	if (!err)
-		err = map_open_or_create(s, NEXT_DIR, &CONFIG, &s->config, e);
 	return err;
 }
 
@@ -298,18 +295,22 @@ void store_not_migrated(struct store *s)
 		inner_unpin(s, s->config_inner.id);
 }
 
+_Static_assert(MAP_LAYOUT == 0, "migrate_resume comes to it last");
+
 /* `layout` comes last: until then what is in done/ is still to be put into its place. */
 int migrate_resume(struct err *e)
 {
-	const struct map_spec *order[] = {&STATS, &IFACES, &CONFIG, &LAYOUT};
 	char from[PATH_SIZE], to[PATH_SIZE];
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
-		if (rename(pin_path(from, DONE_DIR, order[i]->name),
-			   pin_path(to, STORE_DIR, order[i]->name)) &&
+	for (unsigned int i = 1; i <= MAPS; i++) {
+		const struct map_spec *m = map_spec(i % MAPS);
+
+		if (!m->shared &&
+		    rename(pin_path(from, DONE_DIR, m->name), pin_path(to, STORE_DIR, m->name)) &&
 		    errno != ENOENT)
 			return fail(e, -errno, from, "putting it into its place: %s",
 				    strerror(errno));
+	}
 	rmdir(DONE_DIR);
 	return 0;
 }

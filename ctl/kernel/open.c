@@ -27,14 +27,14 @@
 static int open_layout(struct store *s, struct mangle_layout *theirs, struct err *e)
 {
 	const uint32_t zero = 0;
-	int err = map_open_pin(s, STORE_DIR, &LAYOUT, &s->layout, e);
+	int err = map_open_pin(s, STORE_DIR, MAP_LAYOUT, &s->map[MAP_LAYOUT], e);
 
 	if (err == -ENOENT)
 		return fail(
 			e, -EBADF, STORE_DIR,
 			"reading it: layout version 3 or older, this mangle-ctl has version %d (detach --all --purge with the mangle-ctl that made it, then attach)",
 			MANGLE_LAYOUT_VERSION);
-	if (!err && bpf_map_lookup_elem(s->layout, &zero, theirs))
+	if (!err && bpf_map_lookup_elem(s->map[MAP_LAYOUT], &zero, theirs))
 		err = fail(e, errno == ENOENT ? -EBADF : -errno, STORE_DIR "/layout",
 			   "reading it: %s (see doctor)", caps_why(-errno, CAPS(BPF)));
 	else if (!err && theirs->magic != MANGLE_LAYOUT_MAGIC)
@@ -68,50 +68,38 @@ static int create_all(struct store *s, struct err *e)
 	int err = 0;
 
 	/* `layout` comes first and `config` last: where that is, all are. */
-	if (!s->private && pin_exists(CONFIG.name))
+	if (!s->private && pin_exists(map_spec(MAP_CONFIG)->name))
 		err = check_layout(s, STORE_CREATE, &older, e);
 	else
-		err = map_open_or_create(s, STORE_DIR, &LAYOUT, &s->layout, e);
+		err = map_open_or_create(s, STORE_DIR, MAP_LAYOUT, &s->map[MAP_LAYOUT], e);
 	/* A run of another version may have been interrupted before there was a configuration. */
-	if (!err && (s->private || !pin_exists(CONFIG.name)))
-		err = map_fill(&LAYOUT, s->layout, e);
+	if (!err && (s->private || !pin_exists(map_spec(MAP_CONFIG)->name)))
+		err = map_fill(MAP_LAYOUT, s->map[MAP_LAYOUT], e);
+	for (enum map_id m = MAP_LAYOUT + 1; m < MAPS && !err; m++)
+		err = map_open_or_create(s, STORE_DIR, m, &s->map[m], e);
 	if (!err)
-		err = map_open_or_create(s, STORE_DIR, &GATE, &s->gate, e);
-	if (!err)
-		err = map_open_or_create(s, STORE_DIR, &STATS, &s->stats, e);
-	if (!err)
-		err = map_open_or_create(s, STORE_DIR, &IFACES, &s->ifaces, e);
-	if (!err)
-		err = map_open_or_create(s, STORE_DIR, &TABLES, &s->tables, e);
-	if (!err)
-		err = map_open_or_create(s, STORE_DIR, &FLOWS, &s->flows, e);
-	if (!err)
-		err = map_open_or_create(s, STORE_DIR, &CONFIG, &s->config, e);
-	if (!err)
-		err = outer_get(s->config, 0, &id, e);
+		err = outer_get(s->map[MAP_CONFIG], 0, &id, e);
 	if (!err && !id)
 		err = running_create(s, e);
 	return err;
 }
 
-static int missing(int err, struct err *e)
+/* Opens the pins that layout versions share, as long as they fit, or the others. */
+static int open_pins(struct store *s, bool shared, struct err *e)
 {
-	return err != -ENOENT
-		       ? err
-		       : fail(e, -EBADF, STORE_DIR,
-			      "opening the pins: one of config, stats, ifaces, tables, flows, gate is missing (detach what is attached and remove the directory)");
-}
+	char path[PATH_SIZE];
+	int err = 0;
 
-/* Those that layout versions share, as long as they fit. */
-static int open_shared(struct store *s, struct err *e)
-{
-	int err = map_open_pin(s, STORE_DIR, &TABLES, &s->tables, e);
-
-	if (!err)
-		err = map_open_pin(s, STORE_DIR, &FLOWS, &s->flows, e);
-	if (!err)
-		err = map_open_pin(s, STORE_DIR, &GATE, &s->gate, e);
-	return missing(err, e);
+	for (enum map_id m = MAP_LAYOUT + 1; m < MAPS && !err; m++) {
+		if (map_spec(m)->shared != shared)
+			continue;
+		err = map_open_pin(s, STORE_DIR, m, &s->map[m], e);
+		if (err == -ENOENT)
+			err = fail(
+				e, -EBADF, pin_path(path, STORE_DIR, map_spec(m)->name),
+				"opening the pin: it is missing (detach what is attached and remove the directory)");
+	}
+	return err;
 }
 
 static int open_all(struct store *s, enum store_access access, struct err *e)
@@ -120,21 +108,17 @@ static int open_all(struct store *s, enum store_access access, struct err *e)
 	bool older;
 	int err;
 
-	if (!pin_exists(CONFIG.name))
+	if (!pin_exists(map_spec(MAP_CONFIG)->name))
 		return -ENOENT;
 	err = check_layout(s, access, &older, e);
 	if (!err)
-		err = open_shared(s, e);
+		err = open_pins(s, true, e);
 	if (!err && older)
 		return migrate_begin(s, e);
 	if (!err)
-		err = missing(map_open_pin(s, STORE_DIR, &CONFIG, &s->config, e), e);
+		err = open_pins(s, false, e);
 	if (!err)
-		err = missing(map_open_pin(s, STORE_DIR, &STATS, &s->stats, e), e);
-	if (!err)
-		err = missing(map_open_pin(s, STORE_DIR, &IFACES, &s->ifaces, e), e);
-	if (!err)
-		err = outer_get(s->config, 0, &id, e);
+		err = outer_get(s->map[MAP_CONFIG], 0, &id, e);
 	if (!err && !id)
 		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
 	return err;
@@ -147,9 +131,9 @@ static struct store *new_store(void)
 	struct store *s = calloc(1, sizeof(*s));
 
 	if (s) {
-		s->dir = s->config = s->tables = s->stats = s->ifaces = s->flows = -1;
-		s->gate = s->layout = -1;
-		s->config_inner.fd = -1;
+		s->dir = s->config_inner.fd = -1;
+		for (enum map_id m = 0; m < MAPS; m++)
+			s->map[m] = -1;
 	}
 	return s;
 }
@@ -195,7 +179,7 @@ int store_open(struct store **out, enum store_access access, double wait, struct
 		err = finish_open(s, access, wait, e);
 	if (err) {
 		/* Leave no trace of what could not even be made. */
-		if (access == STORE_CREATE && s->dir >= 0 && s->config < 0)
+		if (access == STORE_CREATE && s->dir >= 0 && s->map[MAP_CONFIG] < 0)
 			rmdir(STORE_DIR);
 		store_close(s);
 		return err;
@@ -229,30 +213,28 @@ int store_open_private(struct store **out, struct err *e)
 
 void store_close(struct store *s)
 {
-	const int *fds[] = {&s->config, &s->tables, &s->stats,	&s->ifaces,
-			    &s->flows,	&s->gate,   &s->layout, &s->dir};
-
 	if (!s)
 		return;
 	migrate_close(s);
 	inner_close(&s->config_inner);
 	if (s->stats_memory)
 		munmap(s->stats_memory, s->stats_size);
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-		if (*fds[i] >= 0)
-			close(*fds[i]); /* the directory last: it is the lock */
+	for (enum map_id m = 0; m < MAPS; m++)
+		if (s->map[m] >= 0)
+			close(s->map[m]);
+	if (s->dir >= 0)
+		close(s->dir); /* last: it is the lock */
 	free(s);
 }
 
 int store_purge(struct store *s, struct err *e)
 {
-	const struct map_spec *maps[] = {&CONFIG, &STATS, &IFACES, &TABLES, &FLOWS, &GATE, &LAYOUT};
 	char path[PATH_SIZE];
 
 	(void)s;
 	/* `config` first: from then on nothing counts as loaded. */
-	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
-		unlink(pin_path(path, STORE_DIR, maps[i]->name));
+	for (enum map_id m = MAPS; m-- > 0;)
+		unlink(pin_path(path, STORE_DIR, map_spec(m)->name));
 	pins_remove(INNER_DIR);
 	pins_remove(NEXT_DIR);
 	pins_remove(DONE_DIR);

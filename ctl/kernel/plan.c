@@ -88,7 +88,7 @@ static uint32_t free_place(bool used[MANGLE_TABLE_SLOTS])
 
 int plan_flush(struct store *s, struct pending *w, struct err *e)
 {
-	int err = outer_fill(s->tables, w->places, w->fds, w->n, e);
+	int err = outer_fill(s->map[MAP_TABLES], w->places, w->fds, w->n, e);
 
 	while (w->n)
 		close(w->fds[--w->n]);

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "caps.h"
-#include "probe.h"
 #include "liblog.h"
+#include "maps.h"
+#include "probe.h"
 
 #define TCX_INGRESS 46 /* BPF_TCX_INGRESS, Linux 6.6; not in every linux/bpf.h */
 #define KERNEL_TYPES "/sys/kernel/btf/vmlinux"
@@ -33,6 +34,18 @@ static void note_failure(int err)
 {
 	if (!probed.untold && !is_answer(err))
 		probed.untold = err;
+}
+
+int probe_maps(void)
+{
+	int fd;
+
+	maps_raise_memlock();
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mangle_probe", 4, 8, 1, NULL);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
 }
 
 static bool probe_frags(void)

@@ -21,5 +21,7 @@ struct prog_features {
 const struct prog_features *prog_probe(void);
 /* Returns 0, or negative errno with e set where a probe failed and the kernel did not say no. */
 int prog_probe_told(struct err *e);
+/* Does the kernel make maps for this process? Returns 0 or -errno. */
+int probe_maps(void);
 
 #endif

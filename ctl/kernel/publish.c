@@ -52,7 +52,7 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 	if (!err)
 		err = plan_flush(s, &w, e);
 	if (!err)
-		err = outer_set(s->config, 0, &config, e); /* the change */
+		err = outer_set(s->map[MAP_CONFIG], 0, &config, e); /* the change */
 	if (err) {
 		while (w.n)
 			close(w.fds[--w.n]);

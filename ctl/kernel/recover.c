@@ -135,10 +135,11 @@ void recover_sweep(struct store *s, const bool *filled)
 	for (uint32_t i = 0; i < MANGLE_TABLE_SLOTS; i++) {
 		uint32_t id = 0;
 
-		if (!used[i] && (filled ? filled[i] : outer_get(s->tables, i, &id, &ignored) || id))
+		if (!used[i] &&
+		    (filled ? filled[i] : outer_get(s->map[MAP_TABLES], i, &id, &ignored) || id))
 			places[n++] = i;
 	}
-	outer_clear(s->tables, places, n);
+	outer_clear(s->map[MAP_TABLES], places, n);
 	running_set_dirty(s, !recover_sweep_pins(s));
 }
 

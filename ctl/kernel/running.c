@@ -25,7 +25,7 @@ int running_create(struct store *s, struct err *e)
 	c->layout = MANGLE_LAYOUT_VERSION;
 	c->classifier = MANGLE_NO_TABLE;
 	c->hz = clock_measure_hz();
-	err = outer_set(s->config, 0, &in, e);
+	err = outer_set(s->map[MAP_CONFIG], 0, &in, e);
 	inner_close(&in);
 	return err;
 }
@@ -35,7 +35,7 @@ int running_open(struct store *s, struct err *e)
 	const struct mangle_config *c;
 	struct stat st;
 	uint32_t id;
-	int err = outer_get(s->config, 0, &id, e);
+	int err = outer_get(s->map[MAP_CONFIG], 0, &id, e);
 
 	if (err)
 		return err;

@@ -14,6 +14,18 @@
 #define MANGLE_STATS_CARRIED 1 /* what was counted in a map of another layout version */
 #define MANGLE_STATS_OWN 2
 
+enum map_id {
+#define PINNED(id, ...) MAP_##id,
+#include "maps.def"
+	MAPS
+};
+
+enum held_id {
+	HELD_NONE,
+#define HELD(id, ...) HELD_##id,
+#include "maps.def"
+};
+
 /* An inner map, mapped into memory. */
 struct inner {
 	uint32_t id; /* of the kernel; its pin is inner/ID */
@@ -23,10 +35,9 @@ struct inner {
 };
 
 struct store {
-	bool private;				  /* no pins, no lock */
-	int dir;				  /* locked directory, -1 */
-	int config, tables, stats, ifaces, flows; /* maps */
-	int gate, layout;
+	bool private;		/* no pins, no lock */
+	int dir;		/* locked directory, -1 */
+	int map[MAPS];		/* file descriptors, -1 */
 	unsigned int possible;	/* CPUs */
 	struct table_cpus cpus; /* for new tables */
 	struct inner config_inner;

@@ -11,9 +11,9 @@
 
 int stats_map(struct store *s, struct err *e)
 {
-	s->stats_size = (size_t)maps_entries(s, &STATS) * sizeof(struct mangle_stats);
-	s->stats_memory = mmap(NULL, s->stats_size, PROT_READ | PROT_WRITE, MAP_SHARED, s->stats,
-			       0);
+	s->stats_size = (size_t)map_entries(s, MAP_STATS) * sizeof(struct mangle_stats);
+	s->stats_memory = mmap(NULL, s->stats_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       s->map[MAP_STATS], 0);
 	if (s->stats_memory == MAP_FAILED) {
 		s->stats_memory = NULL;
 		return fail(e, -errno, STORE_DIR "/stats", "mapping it: %s", strerror(errno));

@@ -64,7 +64,6 @@ static struct tc_bpf *load_session(const struct store *s, const struct mangle_if
 				   const struct mangle_iface *i, const bool want[HOOKS],
 				   struct err *e)
 {
-	const struct store_fds fds = store_fds(s);
 	struct tc_bpf *skel;
 	int err = 0;
 
@@ -82,13 +81,7 @@ static struct tc_bpf *load_session(const struct store *s, const struct mangle_if
 	if (!err)
 		err = bpf_map__set_autocreate(skel->maps.explained, false);
 	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.config, fds.config);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.tables, fds.tables);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.stats, fds.stats);
-	if (!err)
-		err = bpf_map__reuse_fd(skel->maps.flows, fds.flows);
+		err = maps_reuse(s, MAP_USER_TC, skel->obj);
 	if (!err)
 		err = tc_bpf__load(skel);
 	if (!err)

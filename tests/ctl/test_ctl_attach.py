@@ -525,8 +525,9 @@ class TestForeignPins:
                 for argv in (["map", "set", "ABCD", "6005"], ["map", "list"], ["status"], ["stats"]):
                     r = run(*argv)
                     assert r.status in (0, 1), (name, r)
-                    if r.status:
-                        ctl.check_error_line(r)
+                    line = ctl.check_error_line(r) if r.status else ""
+                    if name in ("gate", "stats", "ifaces", "tables", "flows"):
+                        assert f"{path}: opening the pin: it is missing" in line, (name, r)
             ctl.purge()
 
     def test_somebody_elses_directory(self, fresh, mounted, config):
