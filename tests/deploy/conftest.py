@@ -62,7 +62,7 @@ def deb():
     missing = netns.have("dpkg-buildpackage", "dh", "lintian")
     if missing:
         pytest.skip(f"{missing} is not installed")
-    r = command(ctl.REPO / "deploy" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
+    r = command(ctl.REPO / "tools" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
                 cwd=ctl.REPO)
     assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
     return r.stdout.splitlines()[-1]
@@ -89,7 +89,7 @@ def make_debian(deb, tmp_path_factory):
         f"{fields}Filename: ./mangle.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n",
         encoding="utf-8")
     codename = re.search(r"^VERSION_CODENAME=(.*)$", open("/etc/os-release", encoding="utf-8").read(), re.M)[1]
-    sources = command(ctl.REPO / "deploy" / "apt-sources", codename, tmp / "acquire")
+    sources = command(ctl.REPO / "tools" / "apt-sources", codename, tmp / "acquire")
     assert sources.returncode == 0, sources
     made = command("mmdebstrap", "--quiet", "--variant=minbase", f"--aptopt={tmp}/acquire",
                    f"--include=mangle,{','.join(SERVER)}",
