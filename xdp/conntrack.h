@@ -8,6 +8,7 @@
 #ifndef XDP_CONNTRACK_H
 #define XDP_CONNTRACK_H
 
+#include "inet.h"
 #include "pkt.h"
 #include "service.h"
 
@@ -42,33 +43,18 @@ struct ct_notes {
 /* The connection that the packet belongs to, to be released; NULL: of none. */
 static __always_inline struct nf_conn *find_conntrack(const struct pkt *p, struct ct_notes *own)
 {
-	__be32 buf[8], *addr;
+	__u32 len = inet_tuple(p, p->old_port, &own->tuple);
 
 	__builtin_memset(&own->opts, 0, sizeof(own->opts));
 	own->opts.netns_id = BPF_F_CURRENT_NETNS;
 	own->opts.l4proto = p->ip_proto;
-	if (p->family == 4) {
-		addr = pkt_at(p, p->addr_off, 8, buf);
-		if (!addr)
-			return NULL;
-		own->tuple.ipv4.saddr = addr[0];
-		own->tuple.ipv4.daddr = addr[1];
-		own->tuple.ipv4.sport = bpf_htons(p->src_port);
-		own->tuple.ipv4.dport = bpf_htons(p->old_port);
+	if (len == sizeof(own->tuple.ipv4))
 		return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv4), &own->opts,
 					 sizeof(own->opts));
-	}
-	addr = pkt_at(p, p->addr_off, 32, buf);
-	if (!addr)
-		return NULL;
-	for (int i = 0; i < 4; i++) {
-		own->tuple.ipv6.saddr[i] = addr[i];
-		own->tuple.ipv6.daddr[i] = addr[4 + i];
-	}
-	own->tuple.ipv6.sport = bpf_htons(p->src_port);
-	own->tuple.ipv6.dport = bpf_htons(p->old_port);
-	return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv6), &own->opts,
-				 sizeof(own->opts));
+	if (len == sizeof(own->tuple.ipv6))
+		return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv6), &own->opts,
+					 sizeof(own->opts));
+	return NULL;
 }
 
 /*

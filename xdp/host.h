@@ -8,7 +8,7 @@
 #include <linux/in.h>
 #include <bpf/bpf_core_read.h>
 
-#include "csum.h"
+#include "inet.h"
 #include "pkt.h"
 #include "sum.h"
 
@@ -161,7 +161,7 @@ static __always_inline bool checksum_is_good(const struct pkt *p)
 {
 	if (likely(!checksum_is_open(p->ctx)))
 		return true;
-	return csum_fold(sum_pseudo_header(p) + sum_of(p->ctx, p->l4_off, p->l4_len)) == 0xffff;
+	return csum_fold(inet_pseudo_sum(p) + sum_of(p->ctx, p->l4_off, p->l4_len)) == 0xffff;
 }
 
 /*
@@ -230,23 +230,25 @@ static __always_inline bool is_odd_ipv6(const __be32 addr[4])
 PKT_FUNCTION bool routes_here(struct __sk_buff *skb, __u32 addr_off, __u32 family)
 {
 	struct bpf_fib_lookup fib = {.ifindex = skb->ifindex, .l4_protocol = IPPROTO_TCP};
+	struct pkt p = {.ctx = skb, .addr_off = addr_off, .family = family};
+	__be32 from[4], to[4];
 	long verdict;
 
+	pkt_init_data(&p, skb);
+	if (!inet_addresses(&p, from, to))
+		return false;
 	if (family == 4) {
+		if (is_odd_ipv4(from[3]) || is_odd_ipv4(to[3]) || from[3] == to[3])
+			return false;
 		fib.family = AF_INET;
-		if (bpf_skb_load_bytes(skb, addr_off, &fib.ipv4_src, 4) ||
-		    bpf_skb_load_bytes(skb, addr_off + 4, &fib.ipv4_dst, 4))
-			return false;
-		if (is_odd_ipv4(fib.ipv4_src) || is_odd_ipv4(fib.ipv4_dst) ||
-		    fib.ipv4_src == fib.ipv4_dst)
-			return false;
+		fib.ipv4_src = from[3];
+		fib.ipv4_dst = to[3];
 	} else {
+		if (is_odd_ipv6(from) || is_odd_ipv6(to))
+			return false;
 		fib.family = AF_INET6;
-		if (bpf_skb_load_bytes(skb, addr_off, fib.ipv6_src, 16) ||
-		    bpf_skb_load_bytes(skb, addr_off + 16, fib.ipv6_dst, 16))
-			return false;
-		if (is_odd_ipv6(fib.ipv6_src) || is_odd_ipv6(fib.ipv6_dst))
-			return false;
+		__builtin_memcpy(fib.ipv6_src, from, sizeof(from));
+		__builtin_memcpy(fib.ipv6_dst, to, sizeof(to));
 	}
 	verdict = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	return verdict == BPF_FIB_LKUP_RET_NOT_FWDED || verdict == BPF_FIB_LKUP_RET_FWD_DISABLED;

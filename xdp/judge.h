@@ -29,7 +29,7 @@ static __always_inline enum mangle_reason judge(struct pkt *p, enum mangle_reaso
 		reason = lookup(p);
 	if (reason == REASON_NONE)
 		reason = entity_target(p);
-	FORGET(p, reason);
+	verifier_forget(p, reason);
 	*verdict = decide(p, reason);
 	return reason;
 }

@@ -63,7 +63,7 @@ enum { FAR_SHORT, FAR_LONG, FAR_LINE };
  * lines, in halves of cells. Few tags lie there, so it may cost a call, which spares the verifier:
  * see service_by_shape.
  */
-__noinline __u32 lookup_far(__u32 table, __u64 args, __u64 lo, __u64 hi)
+VERIFIED_ONCE __u32 lookup_far(__u32 table, __u64 args, __u64 lo, __u64 hi)
 {
 	void *cells = bpf_map_lookup_elem(&tables, &table);
 	__u32 bucket = args, reach = args >> 32 & MANGLE_MAX_REACH, kind = args >> 40, slot;

@@ -50,7 +50,7 @@ static __always_inline __u32 parse_ethernet(struct pkt *p)
 
 	if (!eth)
 		return 0;
-	p->noise = *(__u32 *)eth->h_dest;
+	p->opaque = *(__u32 *)eth->h_dest;
 	proto = eth->h_proto;
 	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
 		struct vlan_tag tag_buf, *tag;
@@ -115,7 +115,7 @@ PKT_FUNCTION __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 next, 
 	bool fragment = false;
 
 	pkt_init_data(&p, ctx);
-	p.noise = PKT_NOISE(ctx);
+	p.opaque = PKT_OPAQUE(ctx);
 	for (int i = 0; i < MAX_EXT_HEADERS; i++) {
 		struct ext_header ext_buf, *ext;
 		__u32 len = sizeof(*ext);
@@ -139,9 +139,9 @@ PKT_FUNCTION __u64 parse_ext_headers(struct pkt_ctx *ctx, __u32 at, __u32 next, 
 		}
 		proto = ext->next;
 		at += len;
-		FORGET(&p, at);
-		FORGET(&p, proto);
-		FORGET(&p, fragment);
+		verifier_forget(&p, at);
+		verifier_forget(&p, proto);
+		verifier_forget(&p, fragment);
 		pkt_init_data(&p, ctx);
 		if (!is_ext_header(proto))
 			return EXT_RESULT(REASON_NONE, proto, fragment, at);
@@ -246,23 +246,23 @@ static __always_inline enum mangle_reason parse(struct pkt *p)
 
 	if (!off)
 		return REASON_NOT_IP;
-	FORGET(p, off);
+	verifier_forget(p, off);
 	reason = off & 0x80 ? parse_ipv6(p, off & 0x7f, &proto) : parse_ipv4(p, off, &proto);
 	if (reason != REASON_NONE)
 		return reason;
-	FORGET(p, p->family);
-	FORGET(p, p->fragment);
-	FORGET(p, p->addr_off);
-	FORGET(p, p->l4_off);
-	FORGET(p, p->ip_end);
+	verifier_forget(p, p->family);
+	verifier_forget(p, p->fragment);
+	verifier_forget(p, p->addr_off);
+	verifier_forget(p, p->l4_off);
+	verifier_forget(p, p->ip_end);
 	pkt_init_data(p, p->ctx);
 	reason = parse_l4(p, proto);
-	FORGET(p, p->proto);
-	FORGET(p, p->malformed_l4);
-	FORGET(p, p->l4_len);
-	FORGET(p, p->payload_off);
-	FORGET(p, p->payload_len);
-	FORGET(p, p->csum);
+	verifier_forget(p, p->proto);
+	verifier_forget(p, p->malformed_l4);
+	verifier_forget(p, p->l4_len);
+	verifier_forget(p, p->payload_off);
+	verifier_forget(p, p->payload_len);
+	verifier_forget(p, p->csum);
 	pkt_init_data(p, p->ctx);
 	return reason;
 }

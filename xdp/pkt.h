@@ -16,6 +16,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "../maps/maps.bpf.h"
+#include "verifier.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -48,7 +49,7 @@ struct pkt {
 	__u16 new_port;
 	__u16 csum; /* as on the wire, words as they lie in memory */
 	__u32 cpu;
-	__u64 noise; /* see FORGET */
+	__u64 opaque; /* see verifier_forget() */
 	const struct mangle_config *config;
 	const struct mangle_service *service; /* NULL: none matched */
 	__u32 service_index;		      /* + 1; 0: none matched */
@@ -58,32 +59,6 @@ struct pkt {
 	bool shared_region;	      /* other CPUs write to counts too */
 	__u32 slot;		      /* of the entity in counts */
 };
-
-/* All ones where a is not 0, without a branch: hidden from the compiler, which would make one. */
-static __always_inline __u64 mask_if(__u64 a)
-{
-	__u64 b = -a;
-
-	asm("" : "+r"(b));
-	b = (a | b) >> 63;
-	asm("" : "+r"(b));
-	return -b;
-}
-
-/*
- * Makes the verifier forget what it has found out of a number, which does not change. It walks what
- * follows once for every state it cannot tell to be the same; where every kind of packet has
- * offsets of its own, that is once for every kind. p->noise is a number it knows nothing of.
- */
-#define FORGET(p, number) \
-	do { \
-		__u64 forget_ = (number); \
-		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(forget_) : "r"((p)->noise)); \
-		(number) = forget_; \
-	} while (0)
-
-/* A 64-bit number's bits, for an index: also where the compiler knows them and the verifier not. */
-#define BOUND(number, mask) asm volatile("%0 &= " #mask : "+r"(number))
 
 /*
  * Packet pointers, read anew on purpose: how far a pointer has been checked is a part of the
@@ -100,12 +75,12 @@ static __always_inline void pkt_init_data(struct pkt *p, struct pkt_ctx *ctx)
 #define PKT_MAX_DIRECT 0xff00
 
 /*
- * Where len bytes (a constant) at off lie in the frame's first part. In 64 bits, and behind the
- * compiler's back, so that what is checked is what is added, as old verifiers want it.
+ * Finds where len bytes (a constant) at off lie in the frame's first part. Returns false where they
+ * do not lie there.
  */
 static __always_inline bool pkt_direct(const struct pkt *p, __u64 off, __u32 len, __u8 **at)
 {
-	asm volatile("" : "+r"(off));
+	verifier_hide(off);
 	if (unlikely(off > PKT_MAX_DIRECT - len))
 		return false;
 	*at = p->data + off;

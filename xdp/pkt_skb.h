@@ -11,7 +11,7 @@
 #define pkt_ctx __sk_buff
 /* Not inlined, with the context: global, so that the verifier walks it but once. */
 #define PKT_FUNCTION __noinline
-#define PKT_NOISE(ctx) ((ctx)->queue_mapping)
+#define PKT_OPAQUE(ctx) ((ctx)->queue_mapping)
 
 /* len bytes at off, of whichever part of the packet, to `to`; 0 or negative errno. */
 static __always_inline long pkt_load(struct __sk_buff *skb, __u32 off, void *to, __u32 len)

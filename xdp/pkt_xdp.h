@@ -11,7 +11,7 @@
 #define pkt_ctx xdp_md
 /* Not inlined, with the context. Under libxdp's dispatcher no global function may have that. */
 #define PKT_FUNCTION static __noinline
-#define PKT_NOISE(ctx) ((ctx)->rx_queue_index)
+#define PKT_OPAQUE(ctx) ((ctx)->rx_queue_index)
 
 const volatile bool have_load_bytes = false; /* bpf_xdp_load_bytes and its kin, Linux 5.18 */
 

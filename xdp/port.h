@@ -3,10 +3,8 @@
 #ifndef XDP_PORT_H
 #define XDP_PORT_H
 
-#include <linux/tcp.h>
-#include <linux/udp.h>
-
 #include "host.h"
+#include "inet.h"
 #include "pkt.h"
 
 /* off: of the port in the transport header. Returns 0, or that the kernel refused the write. */
@@ -14,8 +12,7 @@ static __always_inline long set_port(struct pkt *p, __u32 off, __u16 from, __u16
 {
 	__be16 from_be = bpf_htons(from), to_be = bpf_htons(to);
 	bool udp = p->proto == MANGLE_PROTO_UDP;
-	__u32 check = p->l4_off + (udp ? __builtin_offsetof(struct udphdr, check)
-				       : __builtin_offsetof(struct tcphdr, check));
+	__u32 check = p->l4_off + inet_check_off(p);
 
 	if (from == to)
 		return 0;

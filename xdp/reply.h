@@ -11,9 +11,9 @@
 #include <linux/icmpv6.h>
 #include <linux/pkt_cls.h>
 
-#include "csum.h"
 #include "tcp_flow.h"
 #include "host.h"
+#include "inet.h"
 #include "parse.h"
 #include "port.h"
 #include "tcp_segment.h"
@@ -29,7 +29,7 @@ static __always_inline __u32 target_entry(struct pkt *p, __u16 target)
 	p->config = inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 	if (!p->config)
 		return 0;
-	BOUND(at, 0xffff);
+	clamp_index(at, 65536);
 	return p->config->target[at];
 }
 
@@ -127,7 +127,7 @@ static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target, bool o
 	if (MANGLE_TARGET_SERVICE(target) && MANGLE_TARGET_SERVICE(target) != index)
 		return 0;
 	at = index - 1;
-	BOUND(at, 1023);
+	clamp_index(at, MANGLE_MAX_SERVICES);
 	s = &p->config->service[at];
 	if (!own && !p->config->info[at].daddr_count)
 		return 0;
@@ -205,7 +205,7 @@ enum {
 static __always_inline void quoting(struct pkt *p, struct __sk_buff *skb, __u64 place)
 {
 	pkt_init_data(p, skb);
-	p->noise = PKT_NOISE(skb);
+	p->opaque = PKT_OPAQUE(skb);
 	p->l4_off = (__u16)place;
 	p->ip_end = (__u32)(place >> 16);
 	p->family = (__u8)(place >> 48);
@@ -237,7 +237,7 @@ static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 
 	__builtin_memset(q, 0, sizeof(*q));
 	pkt_init_data(q, p->ctx);
-	q->noise = p->noise;
+	q->opaque = p->opaque;
 	q->cpu = p->cpu;
 	q->ip_end = p->ip_end;
 	q->family = p->family;
@@ -260,8 +260,8 @@ static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 		q->addr_off = at + __builtin_offsetof(struct ipv6hdr, saddr);
 		q->l4_off = at + sizeof(*ip);
 	}
-	FORGET(q, q->l4_off);
-	FORGET(q, q->addr_off);
+	verifier_forget(q, q->l4_off);
+	verifier_forget(q, q->addr_off);
 	q->proto = q->ip_proto == IPPROTO_UDP	? MANGLE_PROTO_UDP
 		   : q->ip_proto == IPPROTO_TCP ? MANGLE_PROTO_TCP
 						: 0;
@@ -286,19 +286,13 @@ static __always_inline void set_quoted(struct pkt *p, __u32 off, __u16 from_be, 
 static __always_inline void set_quoted_port(struct pkt *p, struct pkt *q, __u32 off, __u16 from,
 					    __u16 to)
 {
-	bool udp = q->proto == MANGLE_PROTO_UDP;
-	__u32 at = q->l4_off + (udp ? __builtin_offsetof(struct udphdr, check)
-				    : __builtin_offsetof(struct tcphdr, check));
+	__u32 at = q->l4_off + inet_check_off(q);
 	__be16 from_be = bpf_htons(from), to_be = bpf_htons(to);
-	__u16 old, new;
+	__u16 old;
 
 	if (at + sizeof(old) <= p->ip_end && !bpf_skb_load_bytes(p->ctx, at, &old, sizeof(old)) &&
-	    !(udp && !old)) {
-		new = csum_update16(old, from_be, to_be);
-		if (udp && !new)
-			new = 0xffff;
-		set_quoted(p, at, old, new);
-	}
+	    inet_has_check(q, old))
+		set_quoted(p, at, old, inet_new_check(q, old, from_be, to_be));
 	set_quoted(p, q->l4_off + off, from_be, to_be);
 }
 

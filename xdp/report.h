@@ -19,9 +19,9 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 	__u64 at = reason, v = verdict, w = would;
 
 	if (st) {
-		BOUND(at, 31); /* MANGLE_REASON_CELLS - 1 */
-		BOUND(v, 3);   /* MANGLE_VERDICT_COUNT - 1 */
-		BOUND(w, 3);
+		clamp_index(at, MANGLE_REASON_CELLS);
+		clamp_index(v, MANGLE_VERDICT_COUNT);
+		clamp_index(w, MANGLE_VERDICT_COUNT);
 		st->packets[at] += frames;
 		st->bytes[at] += bytes;
 		st->verdict[v] += frames;
@@ -31,7 +31,7 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 	if (!c)
 		return;
 	at = p->slot;
-	BOUND(at, 3); /* 0 .. 2, but the verifier need not know */
+	clamp_index(at, 4); /* 0 .. 2, but the verifier need not know */
 	if (unlikely(p->shared_region)) {
 		__sync_fetch_and_add(&c->packets[at], frames);
 		__sync_fetch_and_add(&c->bytes[at], bytes);

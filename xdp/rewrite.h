@@ -3,10 +3,9 @@
 #ifndef XDP_REWRITE_H
 #define XDP_REWRITE_H
 
-#include <linux/tcp.h>
 #include <linux/udp.h>
 
-#include "csum.h"
+#include "inet.h"
 #include "pkt.h"
 #include "sum.h"
 
@@ -36,9 +35,9 @@ static __always_inline __u64 sum_in_place(const struct pkt *p, __u64 off, __u64 
 		sum += (__u32)bpf_csum_diff(NULL, 0, (void *)at, 64, 0);
 		off += 64;
 		len -= 64;
-		FORGET(p, off);
-		FORGET(p, len);
-		FORGET(p, sum);
+		verifier_forget(p, off);
+		verifier_forget(p, len);
+		verifier_forget(p, sum);
 	}
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < 64; i++) {
@@ -49,9 +48,9 @@ static __always_inline __u64 sum_in_place(const struct pkt *p, __u64 off, __u64 
 		sum += (__u32)*at << 8 * (i & 1); /* little-endian: the first byte is the low one */
 		off++;
 		len--;
-		FORGET(p, off);
-		FORGET(p, len);
-		FORGET(p, sum);
+		verifier_forget(p, off);
+		verifier_forget(p, len);
+		verifier_forget(p, sum);
 	}
 	return sum;
 }
@@ -70,7 +69,7 @@ static __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 off, __u32 len)
 	if (have_load_bytes)
 		return sum_copied(ctx, own, off, len);
 	pkt_init_data(&p, ctx);
-	p.noise = PKT_NOISE(ctx);
+	p.opaque = PKT_OPAQUE(ctx);
 	return sum_in_place(&p, off, len);
 }
 
@@ -85,42 +84,24 @@ static __always_inline bool csum_is_partial(struct pkt *p)
 
 	if (p->fragment)
 		return false;
-	pseudo = sum_pseudo_header(p);
+	pseudo = inet_pseudo_sum(p);
 	if (likely(csum_fold(pseudo) != p->csum))
 		return false;
 	pkt_init_data(p, p->ctx);
-	FORGET(p, pseudo);
-	FORGET(p, p->family);
-	FORGET(p, p->proto);
-	FORGET(p, p->csum);
-	FORGET(p, p->l4_off);
-	FORGET(p, p->l4_len);
-	FORGET(p, p->addr_off);
-	FORGET(p, p->old_port);
-	FORGET(p, p->new_port);
-	FORGET(p, p->slot);
-	FORGET(p, p->shared_region);
-	FORGET(p, p->frame_len);
-	FORGET(p, p->cpu);
+	verifier_forget(p, pseudo);
+	verifier_forget(p, p->family);
+	verifier_forget(p, p->proto);
+	verifier_forget(p, p->csum);
+	verifier_forget(p, p->l4_off);
+	verifier_forget(p, p->l4_len);
+	verifier_forget(p, p->addr_off);
+	verifier_forget(p, p->old_port);
+	verifier_forget(p, p->new_port);
+	verifier_forget(p, p->slot);
+	verifier_forget(p, p->shared_region);
+	verifier_forget(p, p->frame_len);
+	verifier_forget(p, p->cpu);
 	return csum_fold(pseudo + sum_bytes(p->ctx, p->l4_off, p->l4_len)) != 0xffff;
-}
-
-/* RFC 768: a UDP checksum of 0 says that there is none. */
-static __always_inline bool has_csum(const struct pkt *p)
-{
-	return p->csum || p->proto != MANGLE_PROTO_UDP;
-}
-
-/* Writes the checksum for a port that changes. Returns 0, or that it could not be written. */
-static __always_inline long write_csum(struct pkt *p, __be16 old_be, __be16 new_be)
-{
-	__u16 csum = csum_update16(p->csum, old_be, new_be);
-
-	if (p->proto != MANGLE_PROTO_UDP)
-		return pkt_write16(p, p->l4_off + __builtin_offsetof(struct tcphdr, check), csum);
-	if (!csum)
-		csum = 0xffff; /* not 0, which says that there is none */
-	return pkt_write16(p, p->l4_off + __builtin_offsetof(struct udphdr, check), csum);
 }
 
 /* Returns 0, or that the kernel refused the write: then the packet goes on as it came. */
@@ -130,7 +111,9 @@ static __always_inline long rewrite(struct pkt *p)
 
 	if (old_be == new_be)
 		return 0;
-	if (has_csum(p) && !csum_is_partial(p) && write_csum(p, old_be, new_be))
+	if (inet_has_check(p, p->csum) && !csum_is_partial(p) &&
+	    pkt_write16(p, p->l4_off + inet_check_off(p),
+			inet_new_check(p, p->csum, old_be, new_be)))
 		return -1;
 	return pkt_write16(p, p->l4_off + __builtin_offsetof(struct udphdr, dest), new_be);
 }

@@ -8,37 +8,26 @@
 #define XDP_SERVICE_H
 
 #include "../maps/hash.h"
+#include "inet.h"
 #include "pkt.h"
+
+/* Two words as they lie in memory, little-endian. */
+static __always_inline __u64 match_words(const __be32 words[2])
+{
+	return words[0] | (__u64)words[1] << 32;
+}
 
 static __always_inline bool match_fill(const struct pkt *p, struct mangle_match *m)
 {
-	__builtin_memset(m, 0, sizeof(*m));
-	if (p->family == 4) {
-		__be32 buf[2], *addr = pkt_at(p, p->addr_off, sizeof(buf), buf);
+	__be32 from[4], to[4];
+	const __be32 *source = p->reversed ? to : from, *dest = p->reversed ? from : to;
 
-		if (!addr)
-			return false;
-		/* In the last 4 bytes of the 16. */
-		m->saddr[1] = (__u64)addr[0] << 32;
-		m->daddr[1] = (__u64)addr[1] << 32;
-	} else {
-		__u64 buf[4], *addr = pkt_at(p, p->addr_off, sizeof(buf), buf);
-
-		if (!addr)
-			return false;
-		m->saddr[0] = addr[0];
-		m->saddr[1] = addr[1];
-		m->daddr[0] = addr[2];
-		m->daddr[1] = addr[3];
-	}
-	if (p->reversed) {
-		struct mangle_match there = *m;
-
-		m->saddr[0] = there.daddr[0];
-		m->saddr[1] = there.daddr[1];
-		m->daddr[0] = there.saddr[0];
-		m->daddr[1] = there.saddr[1];
-	}
+	if (!inet_addresses(p, from, to))
+		return false;
+	m->saddr[0] = match_words(source);
+	m->saddr[1] = match_words(source + 2);
+	m->daddr[0] = match_words(dest);
+	m->daddr[1] = match_words(dest + 2);
 	m->ifname[0] = own_ifname[0];
 	m->ifname[1] = own_ifname[1];
 	m->kind = MANGLE_KIND(p->family, p->proto);
@@ -63,7 +52,7 @@ static __always_inline __u32 rule_service(const struct mangle_rule *r, const str
  * only with numbers for arguments, as Linux 5.10 wants it of a program under libxdp's dispatcher.
  * table: slot of the classifier. cell: of the port's first shape.
  */
-__noinline __u32 service_by_shape(__u32 table, __u32 cell)
+VERIFIED_ONCE __u32 service_by_shape(__u32 table, __u32 cell)
 {
 	void *cells = bpf_map_lookup_elem(&tables, &table);
 	struct mangle_notes *own = pkt_notes();
@@ -113,7 +102,7 @@ static __always_inline __u32 service_index(const struct pkt *p)
 	__u64 port = p->old_port;
 	__u32 entry;
 
-	BOUND(port, 0xffff);
+	clamp_index(port, 65536);
 	entry = p->config->port[port];
 	if (likely(!(entry & MANGLE_PORT_SHAPES)))
 		return entry;
@@ -135,7 +124,7 @@ static __always_inline enum mangle_reason find_service(struct pkt *p)
 	if (index && index <= MANGLE_MAX_SERVICES) {
 		__u64 at = index - 1;
 
-		BOUND(at, 1023); /* MANGLE_MAX_SERVICES - 1 */
+		clamp_index(at, MANGLE_MAX_SERVICES);
 		service = &p->config->service[at];
 		if (service->protocols & p->proto) {
 			p->service = service;

@@ -45,7 +45,7 @@ int tc_in(struct __sk_buff *skb)
 	known = recall(&p, n);
 	observe = p.service->observe && !is_bound(n);
 	reason = !known ? leave(&p, n) : observe ? watch(&p, n) : judge_segment(&p, n);
-	FORGET(&p, reason);
+	verifier_forget(&p, reason);
 	if (!observe)
 		reason = tcp_write(&p, n, reason);
 	report_segments(&p, n, reason, observe);

@@ -14,6 +14,7 @@
 
 #include "csum.h"
 #include "host.h"
+#include "inet.h"
 #include "pkt.h"
 #include "tcp_segment.h"
 
@@ -101,21 +102,6 @@ static __always_inline int answer_ethernet(struct __sk_buff *skb)
 	return bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0);
 }
 
-/* Sum of the pseudo-header, whichever way its addresses lie. */
-static __always_inline __u64 answer_pseudo(struct __sk_buff *skb, __u32 family, __u32 addr_off,
-					   __u32 len)
-{
-	__u64 sum = bpf_htonl(len) + (__u64)bpf_htons(IPPROTO_TCP);
-	__u32 addr[8] = {};
-
-	if (family == 4 ? bpf_skb_load_bytes(skb, addr_off, addr, 8)
-			: bpf_skb_load_bytes(skb, addr_off, addr, 32))
-		return 0;
-	for (int i = 0; i < 8; i++)
-		sum += addr[i];
-	return sum;
-}
-
 #define ANSWER_PLACE(addr_off, l4_off, family, swap) \
 	((__u64)(addr_off) | (__u64)(l4_off) << 16 | (__u64)(family) << 32 | (__u64)(swap) << 40)
 
@@ -130,6 +116,7 @@ PKT_FUNCTION int answer_write(struct __sk_buff *skb, __u64 place, const struct a
 	__u32 addr_off = (__u16)place, l4_off = (__u16)(place >> 16), family = (__u8)(place >> 32);
 	__u32 l3 = addr_off - (family == 4 ? __builtin_offsetof(struct iphdr, saddr)
 					   : __builtin_offsetof(struct ipv6hdr, saddr));
+	struct pkt p = {.ctx = skb, .addr_off = addr_off, .family = family};
 	bool swap = place >> 40;
 	struct answer_tcp tcp = {};
 	__u32 len, sum;
@@ -152,7 +139,10 @@ PKT_FUNCTION int answer_write(struct __sk_buff *skb, __u64 place, const struct a
 	tcp.flags = a->flags;
 	tcp.window = bpf_htons(a->window);
 	__builtin_memcpy(tcp.options, a->options, sizeof(tcp.options));
-	pseudo = answer_pseudo(skb, family, addr_off, len);
+	p.proto = MANGLE_PROTO_TCP;
+	p.l4_len = len;
+	pkt_init_data(&p, skb);
+	pseudo = inet_pseudo_sum(&p);
 	sum = bpf_csum_diff(NULL, 0, (void *)&tcp, sizeof(tcp), 0);
 	tcp.check = checksum_is_partial(skb) ? csum_fold(pseudo) : (__u16)~csum_fold(pseudo + sum);
 	if (bpf_skb_store_bytes(skb, l4_off, &tcp, sizeof(struct tcphdr), BPF_F_RECOMPUTE_CSUM))

@@ -4,6 +4,7 @@
 #define XDP_TCP_FLOW_H
 
 #include "../maps/flows.bpf.h"
+#include "inet.h"
 #include "pkt.h"
 
 const volatile __u32 own_netns = 0; /* struct mangle_flow_key */
@@ -36,28 +37,13 @@ static __always_inline void *flow_table(void)
 	return bpf_map_lookup_elem(&flows, &zero);
 }
 
-/* Both addresses, as they lie in the packet: source, then destination. */
-static __always_inline bool read_addresses(const struct pkt *p, __u32 from[4], __u32 to[4])
+/* The flow table has IPv4 addresses as ::ffff:a.b.c.d. */
+static __always_inline bool flow_addresses(const struct pkt *p, __be32 from[4], __be32 to[4])
 {
-	__u32 buf[8], *addr;
-
-	if (p->family == 4) {
-		addr = pkt_at(p, p->addr_off, 8, buf);
-		if (!addr)
-			return false;
-		from[0] = from[1] = to[0] = to[1] = 0;
-		from[2] = to[2] = bpf_htonl(0xffff);
-		from[3] = addr[0];
-		to[3] = addr[1];
-		return true;
-	}
-	addr = pkt_at(p, p->addr_off, 32, buf);
-	if (!addr)
+	if (!inet_addresses(p, from, to))
 		return false;
-	for (int i = 0; i < 4; i++) {
-		from[i] = addr[i];
-		to[i] = addr[4 + i];
-	}
+	if (p->family == 4)
+		from[2] = to[2] = bpf_htonl(0xffff);
 	return true;
 }
 
@@ -67,7 +53,7 @@ static __always_inline bool flow_key_in(const struct pkt *p, struct mangle_flow_
 	key->client_port_be = bpf_htons(p->src_port);
 	key->server_port_be = bpf_htons(p->old_port);
 	key->netns = own_netns;
-	return read_addresses(p, key->client_be, key->server_be);
+	return flow_addresses(p, key->client_be, key->server_be);
 }
 
 /* Of a packet to the client, whose source port is a target. */
@@ -76,7 +62,7 @@ static __always_inline bool flow_key_out(const struct pkt *p, struct mangle_flow
 	key->client_port_be = bpf_htons(p->old_port);
 	key->server_port_be = bpf_htons(p->src_port);
 	key->netns = own_netns | MANGLE_FLOW_REVERSE;
-	return read_addresses(p, key->server_be, key->client_be);
+	return flow_addresses(p, key->server_be, key->client_be);
 }
 
 /* The other entry of the same connection. */

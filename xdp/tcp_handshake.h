@@ -39,7 +39,7 @@ PKT_FUNCTION int find_options(struct __sk_buff *skb, __u32 l4_off, __u32 header)
 
 	if (!own)
 		return -1;
-	BOUND(len, 63);
+	clamp_index(len, 64);
 	if (len > TCP_MAX_OPTIONS)
 		return -1;
 	if (len && bpf_skb_load_bytes(skb, l4_off + sizeof(struct tcphdr), own->options, len))

@@ -72,7 +72,7 @@ static __always_inline __u32 option_word(const __u8 *bytes, __u64 at, __u32 len)
 	for (__u32 i = 0; i < len; i++) {
 		__u64 one = at + i;
 
-		BOUND(one, 63);
+		clamp_index(one, 64);
 		word = word << 8 | bytes[one];
 	}
 	return word;
@@ -88,7 +88,7 @@ static __always_inline void parse_options(const __u8 *bytes, __u32 len, struct s
 	o->wscale = TCP_NO_WSCALE;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < TCP_MAX_OPTIONS; i++) {
-		BOUND(at, 63);
+		clamp_index(at, 64);
 		if (at >= len)
 			break;
 		kind = bytes[at];
@@ -99,7 +99,7 @@ static __always_inline void parse_options(const __u8 *bytes, __u32 len, struct s
 			continue;
 		}
 		next = at + 1;
-		BOUND(next, 63);
+		clamp_index(next, 64);
 		size = bytes[next];
 		if (size < 2 || at + size > len)
 			break;

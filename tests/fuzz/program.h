@@ -16,10 +16,10 @@
 #include "../../xdp/pkt.h"
 
 /* BPF's instructions, which only the verifier needs. */
-#undef FORGET
-#define FORGET(p, number) ((void)(p)->noise, (void)(number))
-#undef BOUND
-#define BOUND(number, mask) ((number) &= (mask))
+#undef verifier_forget
+#define verifier_forget(p, number) ((void)(p)->opaque, (void)(number))
+#undef clamp_index
+#define clamp_index(number, count) ((number) &= (count)-1)
 
 #include HOST_PROGRAM
 

@@ -4,7 +4,7 @@ What can be wrong with one place of the source, one thing at a time: every compa
 number, operator and statement in the bodies of functions and macros. A mutant is one edit of one
 file.
 
-Not touched: declarations, types, inline assembly, and FORGET, which by its nature changes nothing.
+Not touched: declarations, types, inline assembly, and verifier_forget, which by its nature changes nothing.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.M)
 
 KEYWORDS = {"return", "if", "for", "switch", "case", "default", "else", "do", "while"}
 # Statements that are there for the verifier or the cache alone.
-WITHOUT_EFFECT = {"FORGET", "asm"}
+WITHOUT_EFFECT = {"verifier_forget", "verifier_hide", "asm"}
 # Macros that say how something is compiled, not what it does.
-SILENT_MACROS = {"likely", "unlikely", "FORGET", "BOUND", "LOAD", "PKT_NOISE", "PKT_FUNCTION"}
+SILENT_MACROS = {"likely", "unlikely", "verifier_forget", "verifier_hide", "clamp_index", "LOAD", "PKT_OPAQUE", "PKT_FUNCTION", "VERIFIED_ONCE"}
 TYPES = re.compile(
     r"(const|volatile|static|struct|enum|union|unsigned|signed|void|bool|char|short|int|long"
     r"|__u(8|16|32|64)|__s(8|16|32|64)|__be(16|32|64))$"
