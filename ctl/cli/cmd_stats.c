@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "print.h"
+#include "kernel/follow.h"
 #include "kernel/open.h"
 #include "kernel/services.h"
 #include "kernel/stats.h"
@@ -57,15 +58,12 @@ static int read_counters(const struct cmd *c, struct store *s, const struct mode
 	return err;
 }
 
-static int take_snapshot(const struct cmd *c, struct snapshot *now, struct err *e)
+static int take_snapshot(const struct cmd *c, struct store *s, struct snapshot *now, struct err *e)
 {
 	struct model m;
-	struct store *s;
-	int err = open_loaded(c, STORE_READ, &s, e);
+	int err;
 
 	*now = (struct snapshot){.by = NULL};
-	if (err)
-		return err;
 	model_init(&m);
 	err = store_read(s, &m, false, e);
 	if (!err) {
@@ -73,7 +71,6 @@ static int take_snapshot(const struct cmd *c, struct snapshot *now, struct err *
 		err = now->by ? read_counters(c, s, &m, now, e)
 			      : fail(e, -ENOMEM, "counters", "reading them: out of memory");
 	}
-	store_close(s); /* nobody waits for the lock while we write or sleep */
 	model_free(&m);
 	return err;
 }
@@ -140,14 +137,27 @@ static void report(const struct cmd *c, const struct snapshot *before, const str
 	free(by);
 }
 
+/* Goes on with the tables that are in force by now. */
+static int follow(const struct cmd *c, struct store **s, struct err *e)
+{
+	int ret = store_resume(*s, c->wait, e);
+
+	if (ret != -ENOENT)
+		return ret < 0 ? ret : 0;
+	store_close(*s);
+	return open_loaded(c, STORE_READ, s, e);
+}
+
 static int watch(const struct cmd *c, struct err *e)
 {
 	const struct timespec second = {.tv_sec = 1};
 	struct snapshot before = {.by = NULL}, now;
-	int err = 0;
+	struct store *s;
+	int err = open_loaded(c, STORE_READ, &s, e);
 
-	while (!interrupted) {
-		err = take_snapshot(c, &now, e);
+	while (!err && !interrupted) {
+		err = take_snapshot(c, s, &now, e);
+		store_pause(s); /* nobody waits for the lock while we write or sleep */
 		if (!err && before.by)
 			print_stats_again();
 		if (!err)
@@ -157,7 +167,10 @@ static int watch(const struct cmd *c, struct err *e)
 		if (err || print_broken())
 			break;
 		nanosleep(&second, NULL);
+		if (!interrupted)
+			err = follow(c, &s, e);
 	}
+	store_close(s);
 	free(before.by);
 	return err;
 }
@@ -167,6 +180,7 @@ int cmd_stats(const struct cmd *c, struct err *e)
 	const struct sigaction on_signal = {.sa_handler = on_interrupt};
 	const struct snapshot none = {.by = NULL};
 	struct snapshot now;
+	struct store *s;
 	int err;
 
 	if (given(c, OPT(WATCH))) {
@@ -174,7 +188,11 @@ int cmd_stats(const struct cmd *c, struct err *e)
 		sigaction(SIGTERM, &on_signal, NULL);
 		return watch(c, e);
 	}
-	err = take_snapshot(c, &now, e);
+	err = open_loaded(c, STORE_READ, &s, e);
+	if (err)
+		return err;
+	err = take_snapshot(c, s, &now, e);
+	store_close(s); /* nobody waits for the lock while we write */
 	if (!err)
 		report(c, &none, &now);
 	free(now.by);

@@ -67,19 +67,36 @@ static int say_locked(int dir, double wait, struct err *e)
 	return -EBUSY;
 }
 
-/* The lock is on the directory; it counts only if the directory is still there once it is held. */
+/* The lock is on the directory; it counts only if the directory is still there once it is held.
+ * Returns 0, -ENOENT without e set where it is not, or negative errno with e set. */
+static int lock(int dir, bool write, double wait, uint64_t until, struct err *e)
+{
+	struct stat held, there;
+	int err = take_in_turn(dir, write, until);
+
+	if (err == -EBUSY)
+		return say_locked(dir, wait, e);
+	if (err)
+		return fail(e, err == -ENOENT ? -EIO : err, STORE_DIR, "taking the lock: %s",
+			    strerror(-err));
+	if (fstat(dir, &held))
+		return fail(e, -errno, STORE_DIR, "looking at it: %s", strerror(errno));
+	err = pin_check_owner(STORE_DIR, &held, e);
+	if (err)
+		return err;
+	return !stat(STORE_DIR, &there) && there.st_ino == held.st_ino ? 0 : -ENOENT;
+}
+
 int lock_open(bool create, bool write, double wait, int *dir, struct err *e)
 {
 	const uint64_t until = lock_deadline(wait);
+	int err;
 
 	/* What others make is theirs, and then refused. */
 	if (write && geteuid() != 0)
 		return fail(e, -EPERM, STORE_DIR,
 			    "changing what is in it: that is for root alone (root is needed)");
 	for (;;) {
-		struct stat held, there;
-		int err;
-
 		if (create && mkdir(STORE_DIR, 0700) && errno != EEXIST)
 			return fail(e, -errno, STORE_DIR, "creating it: %s", strerror(errno));
 		*dir = open(STORE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -88,21 +105,26 @@ int lock_open(bool create, bool write, double wait, int *dir, struct err *e)
 		if (*dir < 0)
 			return fail(e, -errno, STORE_DIR, "opening it: %s%s", strerror(errno),
 				    errno == EACCES ? " (root is needed)" : "");
-		err = take_in_turn(*dir, write, until);
-		if (err == -EBUSY)
-			return say_locked(*dir, wait, e);
-		if (err)
-			return fail(e, err, STORE_DIR, "taking the lock: %s", strerror(-err));
-		if (fstat(*dir, &held))
-			return fail(e, -errno, STORE_DIR, "looking at it: %s", strerror(errno));
-		err = pin_check_owner(STORE_DIR, &held, e);
-		if (err)
+		err = lock(*dir, write, wait, until, e);
+		if (err != -ENOENT)
 			return err;
-		if (!stat(STORE_DIR, &there) && there.st_ino == held.st_ino)
-			return 0;
 		close(*dir); /* purged while we waited */
 		*dir = -1;
 	}
+}
+
+int lock_again(int dir, double wait, struct err *e)
+{
+	int err = lock(dir, false, wait, lock_deadline(wait), e);
+
+	if (err)
+		lock_release(dir);
+	return err;
+}
+
+void lock_release(int dir)
+{
+	flock(dir, LOCK_UN);
 }
 
 int lock_make_exclusive(int dir, double wait)

@@ -17,6 +17,10 @@
  * which names the holder and has exit status EXIT_LOCK_BUSY; or another negative errno with e set.
  */
 int lock_open(bool create, bool write, double wait, int *dir, struct err *e);
+/* Takes the shared lock of an open directory again. Returns 0; -ENOENT without e set where it is
+ * not the one in STORE_DIR any more; or as lock_open. Where it fails it is not held. */
+int lock_again(int dir, double wait, struct err *e);
+void lock_release(int dir);
 /* Makes a shared lock exclusive. Returns 0 or negative errno; the shared one may be lost then. */
 int lock_make_exclusive(int dir, double wait);
 

@@ -145,13 +145,8 @@ static int finish_open(struct store *s, enum store_access access, double wait, s
 	if (!err)
 		err = stats_map(s, e);
 	/* What was begun in another layout version is finished in this one, see store_migrated. */
-	if (!err && store_config(s)->dirty && !s->migration) {
-		if (access == STORE_READ && lock_make_exclusive(s->dir, wait))
-			return fail(
-				e, -EBUSY, STORE_DIR,
-				"finishing an interrupted change: the lock is busy (try again)");
-		err = store_recover(s, e);
-	}
+	if (!err && !s->migration)
+		err = recover_interrupted(s, access != STORE_READ, wait, e);
 	return err;
 }
 

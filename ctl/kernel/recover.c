@@ -6,6 +6,7 @@
 
 #include "flows.h"
 #include "inner.h"
+#include "lock.h"
 #include "pins.h"
 #include "recover.h"
 #include "running.h"
@@ -164,4 +165,14 @@ int store_recover(struct store *s, struct err *e)
 	}
 	recover_sweep(s, NULL);
 	return 0;
+}
+
+int recover_interrupted(struct store *s, bool exclusive, double wait, struct err *e)
+{
+	if (!store_config(s)->dirty)
+		return 0;
+	if (!exclusive && lock_make_exclusive(s->dir, wait))
+		return fail(e, -EBUSY, STORE_DIR,
+			    "finishing an interrupted change: the lock is busy (try again)");
+	return store_recover(s, e);
 }

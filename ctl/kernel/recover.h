@@ -7,6 +7,9 @@
 
 /* Finishes what an interrupted change left. Exclusive lock. */
 int store_recover(struct store *s, struct err *e);
+/* The same where there is something to be finished. exclusive: the lock is; else it is made so, for
+ * which `wait` seconds are waited. */
+int recover_interrupted(struct store *s, bool exclusive, double wait, struct err *e);
 /* Takes over what entities counted in the tables that their services had before. */
 int recover_counters(struct store *s, struct err *e);
 /* Which places of `tables` the running configuration names. */

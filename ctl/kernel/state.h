@@ -43,6 +43,7 @@ struct store {
 	struct inner config_inner;
 	struct mangle_stats *stats_memory;
 	size_t stats_size;	     /* bytes */
+	uint64_t paused_at;	     /* generation, see store_resume */
 	char what[256];		     /* is being done, for store_log; "": not told */
 	struct migration *migration; /* from an older layout version, while there is one */
 };

@@ -1,7 +1,9 @@
 """Runs of the tool overlap: one lock, waited for; nothing is lost and nothing half done."""
 
 import fcntl
+import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -181,6 +183,45 @@ def test_a_reader_comes_after_the_writer_that_waits(one):
     finally:
         os.close(fd)
     assert js("map", "list") == []
+
+
+def service_names(line):
+    return list(json.loads(line)["services"])
+
+
+def test_who_watches_keeps_nobody_waiting(one):
+    """And goes on with whatever is in force: rows, services and tables that were made anew."""
+    with subprocess.Popen([ctl.BIN, "stats", "--watch", "-j"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            assert service_names(p.stdout.readline()) == ["telemetry"]
+            for i in range(10):
+                ok("map", "set", "ABCD", str(6001 + i), "--wait", "1")
+            ok("apply", "-", "--wait", "1", stdin=dump([service(), service("second", ports=[5001])]))
+            deadline = time.monotonic() + 10
+            while sorted(service_names(p.stdout.readline())) != ["second", "telemetry"]:
+                assert time.monotonic() < deadline, "the new configuration is seen"
+            ok("detach", "--all", "--purge", "--wait", "1")
+            assert p.wait(10) == 1
+            assert p.stderr.read() == ("mangle-ctl: tables: opening them: nothing is loaded "
+                                       "(attach an interface, or apply a configuration)\n")
+        finally:
+            p.kill()
+
+
+def test_who_watches_follows_to_new_tables(one):
+    """Between two looks everything was removed and made again."""
+    with subprocess.Popen([ctl.BIN, "stats", "--watch", "-j", "--wait", "30"], stdout=subprocess.PIPE, text=True) as p:
+        try:
+            p.stdout.readline()
+            os.kill(p.pid, signal.SIGSTOP)
+            ok("detach", "--all", "--purge")
+            ok("apply", "-", stdin=dump([service("anew")]))
+            os.kill(p.pid, signal.SIGCONT)
+            deadline = time.monotonic() + 10
+            while service_names(p.stdout.readline()) != ["anew"]:
+                assert time.monotonic() < deadline, "the new tables are seen"
+        finally:
+            p.kill()
 
 
 def test_killed_while_it_waits(one):
