@@ -29,10 +29,10 @@ CTL_LIBS = -lxdp -lbpf -lelf -lz -lyaml -ljansson -lpcap -lm \
 BPF_CFLAGS = -target bpf -O2 -g $(WARN) -mcpu=v3 \
 	-I/usr/include/$(shell $(CC) -print-multiarch)
 
-CTL_SRC := $(wildcard ctl/*/*.c)
-CTL_OBJ := $(CTL_SRC:%.c=$(B)/%.o)
-# Everything but main, for tests.
-LIB_OBJ := $(filter-out $(B)/ctl/cli/main.o,$(CTL_OBJ))
+CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard ctl/cli/*.c))
+# Engine and below: what a daemon or a test needs, without command line and standard output.
+LIB := $(B)/libmangle.a
+LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /*.c,$(addprefix ctl/,engine files kernel model))))
 
 .PHONY: help
 help:
@@ -90,7 +90,11 @@ $(B)/ctl/%.o: ctl/%.c | $(SKEL)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CTL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/mangle-ctl: $(CTL_OBJ)
+$(LIB): $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/mangle-ctl: $(CLI_OBJ) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
 
@@ -109,12 +113,12 @@ $(VECTOR_OBJ) $(B)/tests/ctl/clsact.o: $(B)/%.o: %.c | $(SKEL)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/tests/vectors: $(VECTOR_OBJ) $(LIB_OBJ)
+$(B)/tests/vectors: $(VECTOR_OBJ) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -Wl,--wrap=bpf_object__open_skeleton,--wrap=bpf_object__load_skeleton \
 		-o $@ $^ $(CTL_LIBS) $(shell $(PKG_CONFIG) --libs check)
 
-$(B)/tests/clsact: $(B)/tests/ctl/clsact.o $(LIB_OBJ)
+$(B)/tests/clsact: $(B)/tests/ctl/clsact.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CTL_LIBS)
 
@@ -143,10 +147,10 @@ $(OTHER_BUILDS): $(B)/tests/%/build/mangle-ctl: tests/proof/builds.py $(B)/mangl
 # The program against an oracle, which knows nothing of xdp/.
 DIFF_SRC := $(wildcard tests/diff/*.c)
 
-$(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*/*.h maps/*.h) $(LIB_OBJ)
+$(B)/tests/diff: $(DIFF_SRC) $(wildcard tests/diff/*.h ctl/*/*.h maps/*.h) $(LIB)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -o $@ $(DIFF_SRC) $(LIB_OBJ) $(CTL_LIBS)
+	$(Q)$(CC) $(CTL_CFLAGS) $(CFLAGS) -o $@ $(DIFF_SRC) $(LIB) $(CTL_LIBS)
 
 .PHONY: unit vectors
 unit: $(UNIT)
@@ -380,7 +384,7 @@ run-lint: all
 	$(call say,LINT,format)
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(call say,LINT,includes)
-	$(Q)tests/lint-includes
+	$(Q)tests/lint-includes $(LIB)
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck $(SHELL_FILES)
 	$(call say,LINT,python)
@@ -396,7 +400,7 @@ run-lint: all
 		'-DLIBBPF_OPTS(type, name, ...)=struct type name = {0}' \
 		'-DDECLARE_LIBXDP_OPTS(type, name, ...)=struct type name = {0}' ctl tests/program tests/diff
 	$(call say,LINT,clang-tidy)
-	$(Q)clang-tidy --quiet $(CTL_SRC) -- $(CTL_CFLAGS) 2>/dev/null
+	$(Q)clang-tidy --quiet $(wildcard ctl/*/*.c) -- $(CTL_CFLAGS) 2>/dev/null
 
 # ---- install ----
 

@@ -6,9 +6,9 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
-#include "model/parse.h"
 #include "kernel/open.h"
-#include "model/model.h"
+#include "engine/change.h"
+#include "model/parse.h"
 
 /*
  * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what
@@ -153,142 +153,15 @@ int read_picked(const struct cmd *c, struct store *s, struct model *m, struct se
 /* Gives the service in the model its running entities, which it did not have. */
 int read_entities_of(struct store *s, struct service *svc, struct err *e);
 
+/* What the words of the command line ask of change_apply. */
+struct change_options change_options(const struct cmd *c);
 /*
- * The one way to a new state: judges `to`, then with --check says what would change from `from`,
- * else makes it so and says what changed. Lines for each difference where `lines`, and with
- * --check.
+ * change_apply, and what it did: lines for each difference where `lines`, and with --check; the
+ * sums, the warnings. Returns EXIT_ANSWER_NO with --check --exit-code where something would change.
  */
-int make_so(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
-	    bool lines, struct err *e);
-/* Is somebody connected to a port that a new or changed TCP service takes? */
-int check_connections(const struct cmd *c, struct store *s, const struct model *from,
-		      const struct model *to, struct err *e);
-
-enum link_state { LINK_UNKNOWN, LINK_UP, LINK_NO_CARRIER, LINK_DOWN };
-
-/* What is recorded as attached, with what is known about it now. */
-struct attachment {
-	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, which services go by */
-	struct mangle_iface_key key;
-	struct mangle_iface iface; /* name: the present one where the device can be found */
-	bool attached;		   /* in doubt it is */
-	char unseen[160];     /* why it cannot be told where it is, or what is there; "": it can */
-	enum link_state link; /* once warn_about_attachment has asked */
-};
-int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
-/* Is something before it attached in the same namespace? */
-bool netns_seen_before(const struct attachment *a, size_t i);
-/* What a guard says where it could not look: it refuses. object: the interface, or what is
- * attached. what: "detaching: cannot tell whether ..."; why: "where: reason". */
-int cannot_tell(const char *object, int err, const char *what, const char *why, struct err *e);
-bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
-
-/* Texts to be shown to the user; allocated. An info needs nothing done; with a fault mangle, or
- * what a service asks for, does not work. */
-enum note_level { NOTE_INFO, NOTE_WARNING, NOTE_FAULT };
-struct warnings {
-	struct note {
-		enum note_level level;
-		char *text;
-	} * note;
-	size_t count;
-};
-void add_info(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void add_warning(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void add_fault(struct warnings *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void warn_about_services(struct warnings *w, const struct model *m);
-void free_warnings(struct warnings *w);
-
-/* ---- what status and doctor say of what runs: cmd_advice.c ---- */
-
-/* Where it is attached, in words: "network namespace NAME". */
-#define NETNS_TEXT_SIZE 112
-const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
-/* "-n NAME ", for a command that is to find the interface; "" where that needs none or has no name.
- */
-const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
-/* One of that name in another network namespace, which is not what the name means here; NULL: none.
- */
-const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
-					    const char *name);
-/* Why it is not attached any more. With a program that somebody took off the interface is there. */
-enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
-enum gone attachment_gone(const struct attachment *a);
-/* Gone, down, and what warn_about_interface says; sets a->link. */
-void warn_about_attachment(struct warnings *w, struct attachment *a, const struct model *m);
-void warn_about_nothing_attached(struct warnings *w, const struct attachment *a, size_t count);
-
-/* The interface that a service names; looked for in this network namespace and in each that
- * something is attached in. */
-enum service_place { PLACE_ANY, PLACE_ATTACHED, PLACE_NOT_ATTACHED, PLACE_MISSING, PLACE_UNKNOWN };
-enum service_place service_place(const struct service *s, const struct attachment *a, size_t count);
-/* The interfaces that services name and that are not attached, where something is. */
-void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
-		       size_t count);
-bool any_attached(const struct attachment *a, size_t count);
-/* warn_about_services, and what keeps services from changing a packet. */
-void warn_about_running(struct warnings *w, const struct model *m, const struct attachment *a,
-			size_t count);
-
-/* How many connections the flow table has, at most its size. */
-int read_flows(struct store *s, uint64_t *used, struct err *e);
-void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size);
-
-/* ---- what a change brings: cmd_change.c ---- */
-
-/* More entities than this have targets in common, since there are no more ports. */
-#define MANY_TARGETS 65535
-/* Entities that work, and may not be meant: those that are there, of every service. */
-void warn_about_tables(struct warnings *w, const struct model *m);
-/* What is to be said of `to`, and is not of `from`. s: may be NULL. */
-void warn_about_change(struct warnings *w, struct store *s, const struct model *from,
-		       const struct model *to);
-/* The same of one row; same: another with its target, or NULL. */
-void warn_about_row(struct warnings *w, const struct model *m, const struct service *s,
-		    const struct entity *en, const struct entity *same);
-
-/* ---- the interface: cmd_device.c ---- */
-
-/*
- * The interfaces named can have mangle; puts those below others first, as the kernel wants them to
- * be attached.
- */
-struct netdev;
-int check_devices(struct netdev *dev, int devs, struct err *e);
-/* No packet would pass two of those named or attached. Those that are attached already may be. */
-int check_twice(struct store *s, const struct netdev *dev, int devs, struct err *e);
-/* What is to be known about an interface that is attached, with these services. */
-void warn_about_interface(struct warnings *w, const struct attachment *a, const struct model *m);
-/* What of that follows from the device alone; name: as services call it. In its namespace. */
-void warn_about_device(struct warnings *w, int ifindex, const char *name, bool generic,
-		       const struct model *m);
-/* Two of which one has come above the other since they were attached. */
-void warn_about_twice(struct warnings *w, const struct attachment *a, size_t count);
+int apply_change(const struct cmd *c, struct store *s, const struct model *from, struct model *to,
+		 bool lines, struct err *e);
 /* The interface that --interface names, by its name proper where it is here and has others. */
 int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err *e);
-
-/* ---- the host: cmd_host.c ---- */
-
-/* What of its settings and listeners stands in the way of connections and replies, once for each
- * namespace that something is attached in, or for this one where nothing is. */
-void warn_about_hosts(struct warnings *warn, struct store *s, const struct model *m,
-		      const struct attachment *a, size_t count);
-/* The number of a setting below /proc/sys/net; none where there is no such setting, or it cannot be
- * told, which is said. */
-int read_setting(struct warnings *w, const char *who, const char *path, int none);
-/* Do connections live that go through those chosen, and through none that stays? -EBUSY. */
-int check_bound(struct store *s, const struct attachment *a, size_t count, const bool *chosen,
-		struct err *e);
-/* Do connections live whose shared port no service of `to` has in TCP connection mode? -EBUSY. */
-int check_cut(struct store *s, const struct model *from, const struct model *to, struct err *e);
-/*
- * Before the programs act on them, entries of the flow table go that would take a later connection
- * for one that is over: before a change of services, where it gives a service connections it did
- * not have; before interfaces of the thread's network namespace are attached. Where it cannot be
- * told which ones are over, that is refused; with --force all of them stay.
- */
-int prune_for_change(const struct cmd *c, struct store *s, const struct model *from,
-		     const struct model *to, struct err *e);
-int prune_for_attach(const struct cmd *c, struct store *s, const struct netdev *dev, struct err *e);
 
 #endif

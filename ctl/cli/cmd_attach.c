@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files/config.h"
 #include "kernel/attach.h"
 #include "kernel/detach.h"
 #include "kernel/ifaces.h"
@@ -15,9 +14,15 @@
 #include "kernel/open.h"
 #include "kernel/orphans.h"
 #include "kernel/pins.h"
-#include "kernel/publish.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
+#include "engine/attachments.h"
+#include "engine/stale.h"
+#include "engine/connections.h"
+#include "engine/advice_change.h"
+#include "engine/advice_host.h"
+#include "engine/interfaces.h"
+#include "files/config.h"
 #include "print.h"
 #include "engine/unit.h"
 
@@ -90,6 +95,8 @@ static int check_same(const struct cmd *c, struct store *s, const struct model *
 static int load_tables(const struct cmd *c, struct store *s, struct model *wished,
 		       struct changes *d, struct err *e)
 {
+	const struct change_options o = change_options(c);
+	struct change_result r;
 	struct model nothing;
 	int err = 0;
 
@@ -98,12 +105,13 @@ static int load_tables(const struct cmd *c, struct store *s, struct model *wishe
 		return given(c, OPT(CONFIG)) ? check_same(c, s, wished, e) : 0;
 	if (!given(c, OPT(CONFIG)))
 		err = load_wished(c, wished, e);
+	if (err)
+		return err;
 	model_init(&nothing);
-	if (!err)
-		err = prog_can(wished, e);
-	if (!err)
-		err = check_connections(c, s, &nothing, wished, e);
-	return err ? err : store_publish(s, wished, d, e);
+	err = change_apply(s, &nothing, wished, &o, &r, e);
+	*d = r.changes;
+	change_result_free(&r); /* report_attached warns of what is attached too */
+	return err;
 }
 
 static int detach_device(struct store *s, int ifindex, struct err *e)
@@ -244,7 +252,7 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 	if (!err)
 		err = load_tables(c, s, wished, &d, e);
 	if (!err)
-		err = prune_for_attach(c, s, dev, e);
+		err = prune_for_attach(s, dev, c->argc, given(c, OPT(FORCE)), e);
 	if (!err)
 		err = attach_devices(c, s, dev, mode, changed, e);
 	if (!err)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 
-#include "files/config.h"
-#include "print.h"
 #include "kernel/open.h"
 #include "kernel/services.h"
+#include "files/config.h"
+#include "print.h"
 
 static int apply(const struct cmd *c, struct store *s, struct model *wished, struct err *e)
 {
@@ -14,7 +14,7 @@ static int apply(const struct cmd *c, struct store *s, struct model *wished, str
 	model_init(&running);
 	ret = s ? store_read(s, &running, true, e) : 0;
 	if (!ret)
-		ret = make_so(c, s, &running, wished, true, e);
+		ret = apply_change(c, s, &running, wished, true, e);
 	model_free(&running);
 	return ret;
 }

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files/capture.h"
-#include "print.h"
 #include "kernel/open.h"
 #include "kernel/run.h"
 #include "kernel/services.h"
+#include "files/capture.h"
+#include "print.h"
 
 #define MIN_FRAME 14 /* what the kernel runs; anything shorter has no Ethernet header */
 

@@ -6,13 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/open.h"
+#include "kernel/rows.h"
+#include "kernel/services.h"
 #include "files/config.h"
 #include "print.h"
-#include "kernel/open.h"
-#include "kernel/row_change.h"
-#include "kernel/rows.h"
-#include "kernel/running.h"
-#include "kernel/services.h"
 
 /* ---- tags ---- */
 
@@ -75,23 +73,10 @@ static int check_fits(const struct cmd *c, const struct entity *en, const struct
 		    *what == 't' ? "TARGET" : "--size", why.text);
 }
 
-static void warn_about_set(struct store *s, const struct model *m, const struct service *svc,
-			   const struct entity *en)
-{
-	struct warnings w = {0};
-	struct entity other;
-	struct err ignored;
-	bool twice = store_entity_count(s, svc->name) <= MANY_TARGETS &&
-		     store_same_target(s, svc->name, en, &other, &ignored) > 0;
-
-	warn_about_row(&w, m, svc, en, twice ? &other : NULL);
-	print_warnings(&w);
-	free_warnings(&w);
-}
-
 int cmd_map_set(const struct cmd *c, struct err *e)
 {
-	struct changes d = {0};
+	const struct change_options o = change_options(c);
+	struct change_result r = {0};
 	struct service *svc;
 	struct entity en;
 	struct model m;
@@ -112,11 +97,12 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 	if (!err)
 		err = check_fits(c, &en, svc, e);
 	if (!err)
-		err = store_set_row(s, svc->name, &en, given(c, OPT(SIZE)), &d, e);
-	if (!err)
-		print_changes(&d, d.added || d.updated, false, store_generation(s));
-	if (!err && (d.added || d.updated))
-		warn_about_set(s, &m, svc, &en);
+		err = change_set_entity(s, &m, svc, &en, given(c, OPT(SIZE)), &o, &r, e);
+	if (!err) {
+		print_changes(&r.changes, r.changed, false, r.generation);
+		print_warnings(&r.warnings);
+	}
+	change_result_free(&r);
 	model_free(&m);
 	store_close(s);
 	return err;
@@ -175,15 +161,15 @@ static int parse_tags(const struct cmd *c, struct tag **out, struct err *e)
 static int del_one(const struct cmd *c, struct store *s, const struct service *svc,
 		   const struct tag *tag, struct err *e)
 {
-	struct changes d = {0};
-	int found = store_del_row(s, svc->name, tag, e);
+	const struct change_options o = change_options(c);
+	struct change_result r;
+	int found = change_del_entity(s, svc, tag, &o, &r, e);
 
 	if (found < 0)
 		return found;
 	if (!found && !given(c, OPT(IF_EXISTS)))
 		return not_there(c->argv[0], svc, e);
-	d.removed = (uint64_t)found;
-	print_changes(&d, found, false, store_generation(s));
+	print_changes(&r.changes, r.changed, false, r.generation);
 	return 0;
 }
 
@@ -222,7 +208,7 @@ static int del_several(const struct cmd *c, struct store *s, const struct model 
 			svc->entities[kept++] = svc->entities[i];
 	}
 	svc->entity_count = kept;
-	ret = make_so(c, s, from, &to, false, e);
+	ret = apply_change(c, s, from, &to, false, e);
 out:
 	model_free(&to);
 	return ret;
@@ -286,7 +272,7 @@ int cmd_map_flush(const struct cmd *c, struct err *e)
 		if (!picked || !strcmp(picked->name, to.services[i].name))
 			to.services[i].keep_entities = false; /* and has none */
 	if (!err)
-		err = make_so(c, s, &from, &to, false, e);
+		err = apply_change(c, s, &from, &to, false, e);
 	model_free(&from);
 	model_free(&to);
 	store_close(s);
@@ -660,7 +646,7 @@ static int load(const struct cmd *c, struct store *s, struct service *file, bool
 			ret = merge(svc, file, e);
 	}
 	if (!ret)
-		ret = make_so(c, s, &from, &to, false, e);
+		ret = apply_change(c, s, &from, &to, false, e);
 	model_free(&from);
 	model_free(&to);
 	return ret;

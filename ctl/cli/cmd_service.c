@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "files/config.h"
-#include "print.h"
-#include "verbs.h"
 #include "kernel/open.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
+#include "files/config.h"
+#include "print.h"
+#include "verbs.h"
 
 static bool clears(const char *word)
 {
@@ -177,7 +177,7 @@ static int add(const struct cmd *c, struct store *s, struct service *wished, str
 	if (!ret)
 		ret = model_add(&to, wished, e);
 	if (!ret)
-		ret = make_so(c, s, &from, &to, false, e);
+		ret = apply_change(c, s, &from, &to, false, e);
 out:
 	model_free(&from);
 	model_free(&to);
@@ -229,7 +229,7 @@ static int set(const struct cmd *c, struct store *s, struct err *e)
 				c->value[OPT_TAG], svc->entity_count, tag_len);
 	}
 	if (!ret)
-		ret = make_so(c, s, &from, &to, false, e);
+		ret = apply_change(c, s, &from, &to, false, e);
 	model_free(&from);
 	model_free(&to);
 	return ret;
@@ -276,7 +276,7 @@ int cmd_service_del(const struct cmd *c, struct err *e)
 		ret = model_copy(&to, &from, e);
 	if (!ret) {
 		model_remove(&to, name);
-		ret = make_so(c, s, &from, &to, false, e);
+		ret = apply_change(c, s, &from, &to, false, e);
 	}
 	model_free(&from);
 	model_free(&to);

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "print.h"
 #include "kernel/follow.h"
 #include "kernel/open.h"
 #include "kernel/services.h"
 #include "kernel/stats.h"
+#include "print.h"
 
 static volatile sig_atomic_t interrupted;
 

@@ -3,13 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/drift.h"
 #include "kernel/flows.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
 #include "kernel/open.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
+#include "engine/advice_host.h"
+#include "engine/interfaces.h"
+#include "engine/drift.h"
 #include "print.h"
 
 static void swap(struct attachment *a, struct attachment *b)

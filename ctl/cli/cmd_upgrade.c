@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <stdlib.h>
 
-#include "print.h"
 #include "kernel/build_id.h"
 #include "kernel/ifaces.h"
 #include "kernel/journal.h"
@@ -9,6 +8,7 @@
 #include "kernel/open.h"
 #include "kernel/running.h"
 #include "kernel/upgrade.h"
+#include "print.h"
 
 /* Attachments as they were recorded. */
 struct records {

@@ -13,6 +13,7 @@
 #include "kernel/netns.h"
 #include "kernel/open.h"
 #include "kernel/services.h"
+#include "engine/attachments.h"
 #include "print.h"
 #include "verbs.h"
 

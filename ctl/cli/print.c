@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/build_id.h"
 #include "files/config.h"
 #include "out.h"
 #include "print_internal.h"
-#include "kernel/build_id.h"
 
 static bool as_json, quiet;
 static bool first_of_list;

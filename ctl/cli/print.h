@@ -6,10 +6,13 @@
 #ifndef CLI_PRINT_H
 #define CLI_PRINT_H
 
-#include "cmd.h"
-#include "engine/drift.h"
 #include "kernel/rows.h"
 #include "kernel/stats.h"
+#include "engine/notes.h"
+#include "engine/attachments.h"
+#include "engine/advice.h"
+#include "cmd.h"
+#include "engine/drift.h"
 
 void print_init(bool json, bool quiet);
 /* Flushes; -EIO with e set where something could not be written. */

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/rows.h"
 #include "out.h"
 #include "print_internal.h"
 #include "terminal.h"
-#include "kernel/rows.h"
 
 /* The longest is a tag. */
 #define CELL_SIZE TAG_TEXT_SIZE

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/stats.h"
 #include "out.h"
 #include "print_internal.h"
 #include "terminal.h"
-#include "kernel/stats.h"
 
 static uint64_t seen(const uint64_t verdict[MANGLE_VERDICT_COUNT])
 {

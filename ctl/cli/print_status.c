@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/build_id.h"
 #include "out.h"
 #include "print_internal.h"
-#include "kernel/build_id.h"
 
 /* Of a column: its width so far, and what is to stand in it. */
 static int wider(int width, const char *text)

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "files/config.h"
 #include "kernel/needs.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
+#include "files/config.h"
 
 static size_t sum(const struct counts *n)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which interfaces can have mangle, and what of it does not work on those that can. */
+#include "interfaces.h"
+
 #include <errno.h>
 #include <linux/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
 #include "kernel/build_id.h"
 #include "kernel/device.h"
-#include "kernel/host.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
 #include "kernel/sessions.h"
+#include "advice_host.h"
 
 /* ---- before attaching ---- */
 
@@ -131,20 +131,6 @@ int check_twice(struct store *s, const struct netdev *dev, int devs, struct err 
 	devices_free(&all);
 	free(a);
 	return err;
-}
-
-int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err *e)
-{
-	const char *name = c->value[OPT_INTERFACE];
-	struct netdev dev;
-	struct why why;
-	int err = netdev_get(name, &dev, e);
-
-	if (err && err != -ENODEV)
-		return err;
-	if (parse_ifname(err ? name : dev.name, out, &why))
-		return bad_option(c, OPT_INTERFACE, why.text, e);
-	return 0;
 }
 
 /* ---- what does not work on some: TCP ---- */

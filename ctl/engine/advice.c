@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What status and doctor say of attachments, services and the flow table beside what they list. */
+#include "advice.h"
+
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -7,60 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd.h"
 #include "kernel/flows.h"
-#include "kernel/locate.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
+#include "interfaces.h"
 
 /* ---- attachments ---- */
-
-static bool is_of_the_host(uint64_t netns)
-{
-	struct stat st;
-
-	return !stat("/proc/1/ns/net", &st) && st.st_ino == netns;
-}
-
-const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
-{
-	if (*a->iface.netns_name)
-		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %s", a->iface.netns_name);
-	else if (a->key.netns == netns_inode())
-		snprintf(buf, NETNS_TEXT_SIZE, "this network namespace");
-	else if (is_of_the_host(a->key.netns))
-		snprintf(buf, NETNS_TEXT_SIZE, "the host's network namespace");
-	else
-		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %llu, which has no name",
-			 (unsigned long long)a->key.netns);
-	return buf;
-}
-
-const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
-{
-	*buf = '\0';
-	if (*a->iface.netns_name)
-		snprintf(buf, NETNS_TEXT_SIZE, "-n %s ", a->iface.netns_name);
-	return buf;
-}
-
-enum gone attachment_gone(const struct attachment *a)
-{
-	char name[IF_NAMESIZE];
-	bool there;
-	int back, err;
-
-	if (a->attached)
-		return GONE_NOT;
-	err = netns_enter_inode(a->key.netns, &back);
-	if (err == -ENOENT)
-		return GONE_NETNS;
-	if (err)
-		return prog_device_gone(&a->iface) ? GONE_DEVICE : GONE_UNKNOWN;
-	there = if_indextoname(a->key.ifindex, name);
-	netns_return(back);
-	return there ? GONE_PROGRAM : GONE_DEVICE;
-}
 
 static void warn_about_gone(struct warnings *w, const struct attachment *a)
 {
@@ -136,14 +90,6 @@ void warn_about_attachment(struct warnings *w, struct attachment *a, const struc
 	warn_about_interface(w, a, m);
 }
 
-bool any_attached(const struct attachment *a, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (a[i].attached)
-			return true;
-	return false;
-}
-
 void warn_about_nothing_attached(struct warnings *w, const struct attachment *a, size_t count)
 {
 	if (any_attached(a, count))
@@ -153,17 +99,20 @@ void warn_about_nothing_attached(struct warnings *w, const struct attachment *a,
 		"nothing is attached: packets go to the shared ports as if mangle was not there (mangle-ctl attach IFACE)");
 }
 
-const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
-					    const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (a[i].attached && a[i].key.netns != netns_inode() &&
-		    !strcmp(a[i].iface.name, name))
-			return &a[i];
-	return NULL;
-}
-
 /* ---- services ---- */
+
+void warn_about_services(struct warnings *w, const struct model *m)
+{
+	for (unsigned int i = 0; i < m->service_count; i++) {
+		const struct service *s = &m->services[i];
+
+		if (s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_SEGMENT)
+			add_warning(
+				w,
+				"service %s: TCP in segment mode breaks connections to local sockets (for one-way and mirrored streams only)",
+				s->name);
+	}
+}
 
 /* Names of services for one line: "service a", "services a, b, c and 5 more". */
 #define NAMES_SHOWN 3

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a change brings that works, and may not be what was meant. Said once, with the change. */
+#include "advice_change.h"
+#include "kernel/rows.h"
+#include "model/parse.h"
+
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "cmd.h"
-#include "kernel/rows.h"
 
 /* ---- what is odd in the tables ---- */
 
