@@ -13,8 +13,9 @@
 /*
  * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what
  * its value is called (NULL: it takes none), what it is for. The first eight belong to every verb.
+ * Between the two lists are those of settings.def.
  */
-#define MANGLE_OPTIONS(X) \
+#define MANGLE_OPTIONS_BEFORE(X) \
 	X(JSON, 'j', "json", NULL, "print JSON") \
 	X(QUIET, 'q', "quiet", NULL, "say nothing about changes, and do not warn") \
 	X(NETNS, 'n', "netns", "NAME", "look interfaces up in this network namespace") \
@@ -29,24 +30,8 @@
 	  "configuration to load where nothing is loaded yet, see mangle.yaml(5)") \
 	X(ALL, 0, "all", NULL, "all of them") \
 	X(GONE, 0, "gone", NULL, "records of what is gone") \
-	X(PURGE, 0, "purge", NULL, "remove tables and pins too") \
-	X(PROTOCOL, 0, "protocol", "udp|tcp|any", "protocol") \
-	X(PORTS, 0, "ports", "N[,N...]", "destination ports, at most 16") \
-	X(TAG, 0, "tag", "OFF:LEN", \
-	  "where the tag lies in the payload; OFF below 0 counts from its end: -4:4 is the last four bytes") \
-	X(SIZE, 0, "size", "MIN:MAX", "valid payload sizes, both included") \
-	X(DADDR, 0, "daddr", "PREFIX", \
-	  "destination prefix or address, up to 8 times; any clears them") \
-	X(SADDR, 0, "saddr", "PREFIX", "source prefix or address, up to 8 times; any clears them") \
-	X(INTERFACE, 0, "interface", "IF", "received on this interface; any clears it") \
-	X(INVALID, 0, "invalid", "drop|pass", \
-	  "what becomes of packets of another size, or too short for the tag") \
-	X(UNKNOWN, 0, "unknown", "pass|drop|PORT", \
-	  "what becomes of tags that the table does not have") \
-	X(TCP, 0, "tcp", "connection|segment", "how TCP is treated: see TCP in mangle-ctl(8)") \
-	X(REPLY, 0, "reply", "on|off", "give UDP replies the shared port back") \
-	X(ACTION, 0, "action", "enforce|observe", "observe: count, and change nothing") \
-	X(TARGETS, 0, "targets", "FIRST-LAST", "ports that entities may have; any clears it") \
+	X(PURGE, 0, "purge", NULL, "remove tables and pins too")
+#define MANGLE_OPTIONS_BEHIND(X) \
 	X(ENTITIES_FILE, 0, "entities-file", "FILE", "its entities: TAG TARGET [MIN:MAX] a line") \
 	X(SERVICE, 0, "service", "NAME", "the service meant; may be left out while there is one") \
 	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
@@ -72,8 +57,13 @@
 
 enum option_id {
 #define MANGLE_OPTION_ENUM(id, letter, name, value, help) OPT_##id,
-	MANGLE_OPTIONS(MANGLE_OPTION_ENUM) OPT_COUNT,
+#define SETTING(id, ...) OPT_##id,
+	MANGLE_OPTIONS_BEFORE(MANGLE_OPTION_ENUM)
+#include "model/settings.def"
+		MANGLE_OPTIONS_BEHIND(MANGLE_OPTION_ENUM) OPT_COUNT,
+#undef SETTING
 #undef MANGLE_OPTION_ENUM
+	OPT_FIRST_SETTING = OPT_PROTOCOL,
 };
 #define OPT(id) (1ULL << OPT_##id)
 

@@ -16,6 +16,7 @@
 #include "kernel/pins.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
+#include "model/diff.h"
 #include "engine/attachments.h"
 #include "engine/stale.h"
 #include "engine/connections.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/diff.h"
 #include "kernel/netdev.h"
 #include "kernel/open.h"
 #include "kernel/running.h"

@@ -9,6 +9,7 @@
 #include "kernel/open.h"
 #include "kernel/rows.h"
 #include "kernel/services.h"
+#include "model/check.h"
 #include "files/config.h"
 #include "print.h"
 

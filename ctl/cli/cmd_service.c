@@ -5,110 +5,62 @@
 #include "kernel/open.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
+#include "model/diff.h"
+#include "model/check.h"
 #include "files/config.h"
+#include "model/setting.h"
 #include "print.h"
 #include "verbs.h"
 
-static bool clears(const char *word)
+/* The options of settings are in the order of settings.def. */
+static enum option_id option_of(const struct setting *t)
 {
-	return !strcmp(word, "any") || !strcmp(word, "none");
+	return OPT_FIRST_SETTING + (enum option_id)t->id;
 }
 
-static int parse_prefixes(const struct cmd *c, enum option_id o, const struct words *words,
-			  struct prefix *out, unsigned int *count, struct err *e)
+static int bad_setting(const struct cmd *c, const struct setting *t, const char *word,
+		       const struct why *why, struct err *e)
 {
+	return usage_error(e, c->name, "--%s %.100s: %s", t->name, *word ? word : "''", why->text);
+}
+
+static int parse_prefixes(const struct cmd *c, const struct setting *t, struct service *s,
+			  struct err *e)
+{
+	const struct words *w = t->id == SETTING_DADDR ? &c->daddr : &c->saddr;
 	struct why why;
 
-	if (!given(c, 1ULL << o))
+	for (unsigned int i = 0; i < w->count; i++)
+		if (setting_parse(t, s, w->word[i], &why))
+			return bad_setting(c, t, w->word[i], &why, e);
+	return 0;
+}
+
+static int parse_setting(const struct cmd *c, const struct setting *t, struct service *s,
+			 struct err *e)
+{
+	const char *word = c->value[option_of(t)];
+	struct why why;
+
+	setting_clear(t, s);
+	if (t->kind == KIND_PREFIXES)
+		return parse_prefixes(c, t, s, e);
+	if (setting_is_none(t, word))
 		return 0;
-	if (words->count > MANGLE_MAX_PREFIXES)
-		return bad_option(c, o, "is one too many: 8 are allowed", e);
-	for (unsigned int i = 0; i < words->count; i++)
-		if (parse_prefix(words->word[i], &out[i], &why))
-			return usage_error(e, c->name, "--%s %.100s: %s", option_name(o),
-					   *words->word[i] ? words->word[i] : "''", why.text);
-	*count = words->count;
-	return 0;
-}
-
-static int parse_words(const struct cmd *c, struct service *s, struct err *e)
-{
-	static const char *const drop_pass[] = {"drop", "pass", NULL};
-	static const char *const modes[] = {"connection", "segment", NULL};
-	static const char *const actions[] = {"enforce", "observe", NULL};
-	struct why why;
-	int word;
-
-	if (given(c, OPT(INVALID))) {
-		word = option_word(c, OPT_INVALID, drop_pass, e);
-		if (word < 0)
-			return word;
-		s->invalid = word ? ACTION_PASS : ACTION_DROP;
-	}
-	if (given(c, OPT(TCP))) {
-		word = option_word(c, OPT_TCP, modes, e);
-		if (word < 0)
-			return word;
-		s->tcp_mode = word ? TCP_MODE_SEGMENT : TCP_MODE_CONNECTION;
-	}
-	if (given(c, OPT(REPLY)) && parse_switch(c->value[OPT_REPLY], &s->reply, &why))
-		return bad_option(c, OPT_REPLY, why.text, e);
-	if (given(c, OPT(ACTION))) {
-		word = option_word(c, OPT_ACTION, actions, e);
-		if (word < 0)
-			return word;
-		s->observe = word;
-	}
-	return 0;
-}
-
-static int parse_optional(const struct cmd *c, struct service *s, struct err *e)
-{
-	struct why why;
-	int err = 0;
-
-	if (given(c, OPT(INTERFACE))) {
-		memset(s->ifname, 0, sizeof(s->ifname));
-		if (!clears(c->value[OPT_INTERFACE]))
-			err = option_ifname(c, s->ifname, e);
-	}
-	if (err)
-		return err;
-	if (given(c, OPT(TARGETS))) {
-		s->targets_first = s->targets_last = 0;
-		if (!clears(c->value[OPT_TARGETS]) &&
-		    parse_targets(c->value[OPT_TARGETS], &s->targets_first, &s->targets_last, &why))
-			return bad_option(c, OPT_TARGETS, why.text, e);
-	}
-	if (given(c, OPT(UNKNOWN)) && parse_target(c->value[OPT_UNKNOWN], &s->unknown, &why))
-		return bad_option(c, OPT_UNKNOWN, why.text, e);
-	return 0;
+	if (t->kind == KIND_INTERFACE)
+		return option_ifname(c, s->ifname, e);
+	return setting_parse(t, s, word, &why) ? bad_setting(c, t, word, &why, e) : 0;
 }
 
 /* What was given goes into s; the rest of s stays. */
 static int parse_settings(const struct cmd *c, struct service *s, struct err *e)
 {
-	struct why why;
-	int err;
+	int err = 0;
 
-	if (given(c, OPT(PROTOCOL)) && parse_protocol(c->value[OPT_PROTOCOL], &s->protocols, &why))
-		return bad_option(c, OPT_PROTOCOL, why.text, e);
-	if (given(c, OPT(PORTS))) {
-		memset(s->ports, 0, sizeof(s->ports));
-		if (parse_ports(c->value[OPT_PORTS], s->ports, &s->port_count, &why))
-			return bad_option(c, OPT_PORTS, why.text, e);
-	}
-	if (given(c, OPT(TAG)) &&
-	    parse_tag_place(c->value[OPT_TAG], &s->tag_offset, &s->tag_len, &why))
-		return bad_option(c, OPT_TAG, why.text, e);
-	if (given(c, OPT(SIZE)) && parse_window(c->value[OPT_SIZE], &s->size, &why))
-		return bad_option(c, OPT_SIZE, why.text, e);
-	err = parse_prefixes(c, OPT_DADDR, &c->daddr, s->daddr, &s->daddr_count, e);
-	if (!err)
-		err = parse_prefixes(c, OPT_SADDR, &c->saddr, s->saddr, &s->saddr_count, e);
-	if (!err)
-		err = parse_optional(c, s, e);
-	return err ? err : parse_words(c, s, e);
+	for (size_t i = 0; i < SETTING_COUNT && !err; i++)
+		if (given(c, 1ULL << option_of(&settings[i])))
+			err = parse_setting(c, &settings[i], s, e);
+	return err;
 }
 
 /* ---- add ---- */

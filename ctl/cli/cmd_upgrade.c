@@ -8,6 +8,7 @@
 #include "kernel/open.h"
 #include "kernel/running.h"
 #include "kernel/upgrade.h"
+#include "model/diff.h"
 #include "print.h"
 
 /* Attachments as they were recorded. */

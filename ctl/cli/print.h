@@ -8,6 +8,7 @@
 
 #include "kernel/rows.h"
 #include "kernel/stats.h"
+#include "model/diff.h"
 #include "engine/notes.h"
 #include "engine/attachments.h"
 #include "engine/advice.h"

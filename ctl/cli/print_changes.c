@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/diff.h"
 #include "files/config.h"
 #include "out.h"
 #include "print_internal.h"

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <string.h>
 
+#include "model/setting.h"
 #include "verbs.h"
 
-#define SETTINGS \
-	(OPT(PROTOCOL) | OPT(PORTS) | OPT(TAG) | OPT(SIZE) | OPT(DADDR) | OPT(SADDR) | \
-	 OPT(INTERFACE) | OPT(INVALID) | OPT(UNKNOWN) | OPT(TCP) | OPT(REPLY) | OPT(ACTION) | \
-	 OPT(TARGETS))
+#define SETTINGS (((1ULL << SETTING_COUNT) - 1) << OPT_FIRST_SETTING)
 #define CHECKING (OPT(CHECK) | OPT(EXIT_CODE) | OPT(ALL))
 
 /* ---- words ---- */
@@ -266,23 +264,30 @@ const size_t verb_count = sizeof(verbs) / sizeof(*verbs);
 
 const struct option_row option_rows[OPT_COUNT] = {
 #define MANGLE_OPTION_ROW(id, letter, name, value, help) {letter, name, value, help},
-	MANGLE_OPTIONS(MANGLE_OPTION_ROW)
+#define SETTING(id, kind, member, name, alias, usual, shown, first, second, value, help) \
+	{0, name, value, help},
+	MANGLE_OPTIONS_BEFORE(MANGLE_OPTION_ROW)
+#include "model/settings.def"
+		MANGLE_OPTIONS_BEHIND(MANGLE_OPTION_ROW)
+#undef SETTING
 #undef MANGLE_OPTION_ROW
 };
 
 /* What holds where an option is not given. */
 const char *const option_defaults[OPT_COUNT] = {
-	[OPT_WAIT] = "5",	[OPT_MODE] = "auto",	  [OPT_CONFIG] = "/etc/mangle/mangle.yaml",
-	[OPT_DADDR] = "any",	[OPT_SADDR] = "any",	  [OPT_INTERFACE] = "any",
-	[OPT_INVALID] = "pass", [OPT_UNKNOWN] = "pass",	  [OPT_TCP] = "connection",
-	[OPT_REPLY] = "off",	[OPT_ACTION] = "enforce", [OPT_TARGETS] = "any",
+#define SETTING(id, kind, member, name, alias, usual, ...) [OPT_##id] = usual,
+#include "model/settings.def"
+#undef SETTING
+	[OPT_WAIT] = "5",
+	[OPT_MODE] = "auto",
+	[OPT_CONFIG] = "/etc/mangle/mangle.yaml",
 	[OPT_SORT] = "tag",
 };
 
 const char *const option_aliases[OPT_COUNT] = {
-	[OPT_PROTOCOL] = "proto",
-	[OPT_PORTS] = "port",
-	[OPT_INTERFACE] = "iface",
+#define SETTING(id, kind, member, name, alias, ...) [OPT_##id] = alias,
+#include "model/settings.def"
+#undef SETTING
 	[OPT_ENTITIES_FILE] = "entities",
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "change.h"
+#include "model/setting.h"
+#include "model/diff.h"
+#include "model/check.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,6 +7,7 @@
 #define ENGINE_CHANGE_H
 
 #include "model/model.h"
+#include "model/diff.h"
 #include "notes.h"
 
 struct store;

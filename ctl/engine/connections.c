@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "connections.h"
+#include "model/setting.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

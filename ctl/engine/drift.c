@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "drift.h"
+#include "model/diff.h"
 
 #include <errno.h>
 #include <string.h>

@@ -14,7 +14,9 @@
 #include <sys/stat.h>
 #include <yaml.h>
 
+#include "model/check.h"
 #include "model/parse.h"
+#include "model/setting.h"
 
 #define READING "reading configuration: "
 #define LINE_MAX_BYTES 4096		   /* of a table file */
@@ -553,20 +555,6 @@ static int read_bool(struct reader *r, const char *what, bool *out)
 	return 0;
 }
 
-/* One of two words; *second says which. */
-static int read_word(struct reader *r, const char *what, const char *first_word,
-		     const char *second_word, bool *second)
-{
-	const char *s;
-
-	if (read_text(r, what, &s))
-		return -EINVAL;
-	*second = !strcmp(s, second_word);
-	if (!*second && strcmp(s, first_word))
-		return BAD(r, "%s: '" ECHO "' is not %s or %s", what, s, first_word, second_word);
-	return 0;
-}
-
 static int read_target(struct reader *r, const char *what, struct target *out)
 {
 	const char *s;
@@ -588,10 +576,11 @@ struct key {
 	/* Reads the value to `to`; what: the key's name. */
 	int (*read)(struct reader *r, const char *what, void *to);
 	bool required;
-	const char *alias; /* the command line's word for it; NULL: the same */
+	const char *alias;	       /* an older word for it; NULL: none */
+	const struct setting *setting; /* of a service, by which it is read then; NULL: none */
 };
 
-#define MAX_KEYS 20
+#define MAX_KEYS 64
 struct mapping {
 	const char *what; /* it is: "service" */
 	const char *form; /* "a mapping", and how it looks */
@@ -602,6 +591,9 @@ struct mapping {
 	{ \
 		what, form, keys, sizeof(keys) / sizeof((keys)[0]) \
 	}
+
+struct one_service;
+static int read_setting(struct reader *r, const struct setting *t, struct one_service *one);
 
 static int unknown_key(struct reader *r, const struct mapping *map, const char *name)
 {
@@ -618,6 +610,11 @@ static int unknown_key(struct reader *r, const struct mapping *map, const char *
 static bool is_key(const struct key *key, const char *name)
 {
 	return !strcmp(key->name, name) || (key->alias && !strcmp(key->alias, name));
+}
+
+static bool is_required(const struct key *key)
+{
+	return key->required || (key->setting && !key->setting->usual);
 }
 
 static bool has_key(const struct mapping *map, const char *name)
@@ -661,6 +658,8 @@ static int read_pair(struct reader *r, const struct mapping *map, void *to, uint
 	lines[k] = line_of(r);
 	if (next(r))
 		return -EINVAL;
+	if (map->keys[k].setting)
+		return read_setting(r, map->keys[k].setting, to);
 	return map->keys[k].read(r, map->keys[k].name, to);
 }
 
@@ -721,7 +720,7 @@ static int read_mapping(struct reader *r, const char *what, const struct mapping
 	r->open = &here;
 	ret = read_pairs(r, map, to, lines);
 	for (k = 0; k < map->count && !ret; k++) {
-		if (map->keys[k].required && !lines[k])
+		if (is_required(&map->keys[k]) && !lines[k])
 			ret = missing_key(r, &here, start, map->keys[k].name);
 	}
 	r->open = here.outer;
@@ -766,8 +765,8 @@ static int read_max(struct reader *r, const char *what, void *to)
 }
 
 static const struct key window_keys[] = {
-	{"min", read_min, true, NULL},
-	{"max", read_max, true, NULL},
+	{.name = "min", .read = read_min, .required = true},
+	{.name = "max", .read = read_max, .required = true},
 };
 static const struct mapping window_map = MAPPING("size", "a mapping like { min: 4, max: 1400 }",
 						 window_keys);
@@ -818,9 +817,9 @@ static int read_entity_size(struct reader *r, const char *what, void *to)
 }
 
 static const struct key entity_keys[] = {
-	{"tag", read_entity_tag, true, NULL},
-	{"target", read_entity_target, true, NULL},
-	{"size", read_entity_size, false, NULL},
+	{.name = "tag", .read = read_entity_tag, .required = true},
+	{.name = "target", .read = read_entity_target, .required = true},
+	{.name = "size", .read = read_entity_size},
 };
 static const struct mapping entity_map = MAPPING(
 	"entity", "a mapping like { tag: ABCD, target: 6001 }", entity_keys);
@@ -852,18 +851,6 @@ static int read_name(struct reader *r, const char *what, void *to)
 	return 0;
 }
 
-static int read_protocol(struct reader *r, const char *what, void *to)
-{
-	const char *s;
-	struct why why;
-
-	if (read_text(r, what, &s))
-		return -EINVAL;
-	if (parse_protocol(s, &((struct one_service *)to)->service.protocols, &why))
-		return bad_value(r, what, s, why.text);
-	return 0;
-}
-
 static int read_port(struct reader *r, const char *what, void *to)
 {
 	struct service *s = to;
@@ -873,9 +860,8 @@ static int read_port(struct reader *r, const char *what, void *to)
 	return read_u16(r, what, 1, &s->ports[s->port_count++]);
 }
 
-static int read_ports(struct reader *r, const char *what, void *to)
+static int read_ports(struct reader *r, const char *what, struct service *s)
 {
-	struct service *s = &((struct one_service *)to)->service;
 	uint64_t start = line_of(r);
 
 	if (read_list_or_one(r, what, read_port, s))
@@ -885,55 +871,34 @@ static int read_ports(struct reader *r, const char *what, void *to)
 	return 0;
 }
 
-static int read_prefix(struct reader *r, const char *what, struct prefix *all, unsigned int *count)
+/* A list of prefixes that is being read. */
+struct prefix_list {
+	const struct setting *setting;
+	struct service *service;
+};
+
+static int read_prefix(struct reader *r, const char *what, void *to)
 {
-	const char *s;
+	struct prefix_list *list = to;
+	unsigned int *count;
+	const char *text;
 	struct why why;
 
-	if (read_text(r, what, &s))
+	if (read_text(r, what, &text))
 		return -EINVAL;
+	setting_prefixes(list->setting, list->service, &count);
 	if (*count == MANGLE_MAX_PREFIXES)
 		return BAD(r, "%s: there are more than %d", what, MANGLE_MAX_PREFIXES);
-	if (parse_prefix(s, &all[*count], &why))
-		return bad_value(r, what, s, why.text);
-	++*count;
+	if (setting_parse(list->setting, list->service, text, &why))
+		return bad_value(r, what, text, why.text);
 	return 0;
 }
 
-static int read_daddr(struct reader *r, const char *what, void *to)
+static int read_prefixes(struct reader *r, const struct setting *t, struct service *s)
 {
-	struct service *s = to;
+	struct prefix_list list = {t, s};
 
-	return read_prefix(r, what, s->daddr, &s->daddr_count);
-}
-
-static int read_saddr(struct reader *r, const char *what, void *to)
-{
-	struct service *s = to;
-
-	return read_prefix(r, what, s->saddr, &s->saddr_count);
-}
-
-static int read_daddrs(struct reader *r, const char *what, void *to)
-{
-	return read_list_or_one(r, what, read_daddr, &((struct one_service *)to)->service);
-}
-
-static int read_saddrs(struct reader *r, const char *what, void *to)
-{
-	return read_list_or_one(r, what, read_saddr, &((struct one_service *)to)->service);
-}
-
-static int read_interface(struct reader *r, const char *what, void *to)
-{
-	const char *s;
-	struct why why;
-
-	if (read_text(r, what, &s))
-		return -EINVAL;
-	if (parse_ifname(s, ((struct one_service *)to)->service.ifname, &why))
-		return bad_value(r, what, s, why.text);
-	return 0;
+	return read_list_or_one(r, t->name, read_prefix, &list);
 }
 
 static int read_tag_offset(struct reader *r, const char *what, void *to)
@@ -958,15 +923,14 @@ static int read_tag_length(struct reader *r, const char *what, void *to)
 }
 
 static const struct key tag_keys[] = {
-	{"offset", read_tag_offset, true, NULL},
-	{"length", read_tag_length, true, NULL},
+	{.name = "offset", .read = read_tag_offset, .required = true},
+	{.name = "length", .read = read_tag_length, .required = true},
 };
 static const struct mapping tag_map = MAPPING("tag", "a mapping like { offset: 0, length: 4 }",
 					      tag_keys);
 
-static int read_tag_place(struct reader *r, const char *what, void *to)
+static int read_tag_place(struct reader *r, const char *what, struct service *s)
 {
-	struct service *s = &((struct one_service *)to)->service;
 	uint64_t start = line_of(r);
 	const char *wrong;
 
@@ -978,60 +942,34 @@ static int read_tag_place(struct reader *r, const char *what, void *to)
 	return 0;
 }
 
-static int read_size(struct reader *r, const char *what, void *to)
+static int read_word(struct reader *r, const struct setting *t, struct service *s)
 {
-	return read_window(r, what, &((struct one_service *)to)->service.size);
-}
-
-static int read_invalid(struct reader *r, const char *what, void *to)
-{
-	bool drop = false;
-	int ret = read_word(r, what, "pass", "drop", &drop);
-
-	((struct one_service *)to)->service.invalid = drop ? ACTION_DROP : ACTION_PASS;
-	return ret;
-}
-
-static int read_unknown(struct reader *r, const char *what, void *to)
-{
-	struct one_service *one = to;
-
-	one->unknown_line = line_of(r);
-	return read_target(r, what, &one->service.unknown);
-}
-
-static int read_tcp(struct reader *r, const char *what, void *to)
-{
-	bool segment = false;
-	int ret = read_word(r, what, "connection", "segment", &segment);
-
-	((struct one_service *)to)->service.tcp_mode = segment ? TCP_MODE_SEGMENT
-							       : TCP_MODE_CONNECTION;
-	return ret;
-}
-
-static int read_reply(struct reader *r, const char *what, void *to)
-{
-	return read_bool(r, what, &((struct one_service *)to)->service.reply);
-}
-
-static int read_action(struct reader *r, const char *what, void *to)
-{
-	return read_word(r, what, "enforce", "observe",
-			 &((struct one_service *)to)->service.observe);
-}
-
-static int read_targets(struct reader *r, const char *what, void *to)
-{
-	struct service *s = &((struct one_service *)to)->service;
 	const char *text;
 	struct why why;
 
-	if (read_text(r, what, &text))
+	if (read_text(r, t->name, &text))
 		return -EINVAL;
-	if (parse_targets(text, &s->targets_first, &s->targets_last, &why))
-		return bad_value(r, what, text, why.text);
+	if (setting_parse(t, s, text, &why))
+		return bad_value(r, t->name, text, why.text);
 	return 0;
+}
+
+static int read_setting(struct reader *r, const struct setting *t, struct one_service *one)
+{
+	struct service *s = &one->service;
+	void *member = (char *)s + t->at;
+
+	if (t->id == SETTING_UNKNOWN)
+		one->unknown_line = line_of(r);
+	switch (t->kind) {
+	case KIND_PORTS: return read_ports(r, t->name, s);
+	case KIND_PREFIXES: return read_prefixes(r, t, s);
+	case KIND_TAG: return read_tag_place(r, t->name, s);
+	case KIND_WINDOW: return read_window(r, t->name, member);
+	case KIND_TARGET: return read_target(r, t->name, member);
+	case KIND_SWITCH: return read_bool(r, t->name, member);
+	default: return read_word(r, t, s);
+	}
 }
 
 static int read_entity(struct reader *r, const char *what, void *to)
@@ -1086,14 +1024,13 @@ static int read_table_name(struct reader *r, const char *what, void *to)
 }
 
 static const struct key service_keys[] = {
-	{"name", read_name, true, NULL},	  {"protocol", read_protocol, true, "proto"},
-	{"ports", read_ports, true, "port"},	  {"daddr", read_daddrs, false, NULL},
-	{"saddr", read_saddrs, false, NULL},	  {"interface", read_interface, false, "iface"},
-	{"tag", read_tag_place, true, NULL},	  {"size", read_size, true, NULL},
-	{"invalid", read_invalid, false, NULL},	  {"unknown", read_unknown, false, NULL},
-	{"tcp", read_tcp, false, NULL},		  {"reply", read_reply, false, NULL},
-	{"action", read_action, false, NULL},	  {"targets", read_targets, false, NULL},
-	{"entities", read_entities, false, NULL}, {"entities-file", read_table_name, false, NULL},
+	{.name = "name", .read = read_name, .required = true},
+#define SETTING(id, kind, member, word, older, ...) \
+	{.name = word, .alias = older, .setting = &settings[SETTING_##id]},
+#include "model/settings.def"
+#undef SETTING
+	{.name = "entities", .read = read_entities},
+	{.name = "entities-file", .read = read_table_name},
 };
 static const struct mapping service_map = MAPPING("service", "a mapping", service_keys);
 
@@ -1212,9 +1149,9 @@ static int read_flows(struct reader *r, const char *what, void *to)
 }
 
 static const struct key file_keys[] = {
-	{"version", read_version, true, NULL},
-	{"flows", read_flows, false, NULL},
-	{"services", read_services, true, NULL},
+	{.name = "version", .read = read_version, .required = true},
+	{.name = "flows", .read = read_flows},
+	{.name = "services", .read = read_services, .required = true},
 };
 static const struct mapping file_map = MAPPING("configuration", "a mapping", file_keys);
 
@@ -1297,25 +1234,25 @@ int config_load(const char *file, struct model *m, struct err *e)
 
 static void save_ports(const struct service *s, FILE *out)
 {
-	unsigned int i;
-
-	fputs("    ports: [", out);
-	for (i = 0; i < s->port_count; i++)
-		fprintf(out, "%s%u", i ? ", " : "", (unsigned int)s->ports[i]);
-	fputs("]\n", out);
+	for (unsigned int i = 0; i < s->port_count; i++)
+		fprintf(out, "%s%u", i ? ", " : "[", (unsigned int)s->ports[i]);
+	putc(']', out);
 }
 
-static void save_prefixes(const char *key, const struct prefix *p, unsigned int count, FILE *out)
+/* text: with commas between. */
+static void save_prefixes(const char *text, FILE *out)
 {
-	char buf[PREFIX_TEXT_SIZE];
-	unsigned int i;
+	putc('[', out);
+	for (;;) {
+		size_t len = strcspn(text, ",");
 
-	if (!count)
-		return;
-	fprintf(out, "    %s: [", key);
-	for (i = 0; i < count; i++)
-		fprintf(out, "%s'%s'", i ? ", " : "", format_prefix(&p[i], buf));
-	fputs("]\n", out);
+		fprintf(out, "'%.*s'", (int)len, text);
+		if (!text[len])
+			break;
+		fputs(", ", out);
+		text += len + 1;
+	}
+	putc(']', out);
 }
 
 /* In single quotes YAML knows no escape but '' for the quote itself. */
@@ -1362,39 +1299,42 @@ static void save_entity(const struct entity *en, unsigned int tag_len, FILE *out
 	fputs(" }\n", out);
 }
 
+static void save_window(const struct window *w, FILE *out)
+{
+	fprintf(out, "{ min: %u, max: %u }", (unsigned int)w->min, (unsigned int)w->max);
+}
+
 /* Names are quoted: some, like null or -, are no text to YAML otherwise. */
+static void save_setting(const struct setting *t, const struct service *s, FILE *out)
+{
+	const void *member = (const char *)s + t->at;
+	char text[SETTING_TEXT_SIZE];
+
+	setting_format(t, s, text);
+	fprintf(out, "    %s: ", t->name);
+	switch (t->kind) {
+	case KIND_PORTS: save_ports(s, out); break;
+	case KIND_PREFIXES: save_prefixes(text, out); break;
+	case KIND_INTERFACE: save_quoted(text, out); break;
+	case KIND_TAG:
+		fprintf(out, "{ offset: %d, length: %u }", s->tag_offset, (unsigned int)s->tag_len);
+		break;
+	case KIND_WINDOW: save_window(member, out); break;
+	case KIND_SWITCH: fputs(*(const bool *)member ? "true" : "false", out); break;
+	default: fputs(text, out);
+	}
+	putc('\n', out);
+}
+
 static void save_service(const struct service *s, FILE *out)
 {
-	char target[TARGET_TEXT_SIZE];
-	size_t i;
-
-	fprintf(out, "  - name: '%s'\n    protocol: %s\n", s->name, format_protocol(s->protocols));
-	save_ports(s, out);
-	save_prefixes("daddr", s->daddr, s->daddr_count, out);
-	save_prefixes("saddr", s->saddr, s->saddr_count, out);
-	if (s->ifname[0]) {
-		fputs("    interface: ", out);
-		save_quoted(s->ifname, out);
-		putc('\n', out);
-	}
-	fprintf(out, "    tag: { offset: %d, length: %u }\n", s->tag_offset,
-		(unsigned int)s->tag_len);
-	fprintf(out, "    size: { min: %u, max: %u }\n", (unsigned int)s->size.min,
-		(unsigned int)s->size.max);
-	fprintf(out, "    invalid: %s\n", s->invalid == ACTION_DROP ? "drop" : "pass");
-	fprintf(out, "    unknown: %s\n", format_target(&s->unknown, target));
-	if (s->protocols & MANGLE_PROTO_TCP || s->tcp_mode != TCP_MODE_CONNECTION)
-		fprintf(out, "    tcp: %s\n",
-			s->tcp_mode == TCP_MODE_SEGMENT ? "segment" : "connection");
-	if (s->reply)
-		fputs("    reply: true\n", out);
-	fprintf(out, "    action: %s\n", s->observe ? "observe" : "enforce");
-	if (s->targets_first)
-		fprintf(out, "    targets: %u-%u\n", (unsigned int)s->targets_first,
-			(unsigned int)s->targets_last);
+	fprintf(out, "  - name: '%s'\n", s->name);
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (setting_is_shown(&settings[i], s))
+			save_setting(&settings[i], s, out);
 	if (s->entity_count)
 		fputs("    entities:\n", out);
-	for (i = 0; i < s->entity_count; i++)
+	for (size_t i = 0; i < s->entity_count; i++)
 		save_entity(&s->entities[i], s->tag_len, out);
 }
 

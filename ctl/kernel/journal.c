@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "model/diff.h"
 #include "model/escape.h"
 #include "running.h"
 #include "state.h"

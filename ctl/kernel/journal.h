@@ -3,6 +3,7 @@
 #ifndef KERNEL_JOURNAL_H
 #define KERNEL_JOURNAL_H
 
+#include "model/diff.h"
 #include "model/model.h"
 
 struct store;

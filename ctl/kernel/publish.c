@@ -29,6 +29,10 @@
 #include "running.h"
 #include "services.h"
 #include "state.h"
+#include "model/diff.h"
+#include "model/check.h"
+#include "model/escape.h"
+#include "model/parse.h"
 
 /* Puts the plans into force. used: the places of tables that are filled then; flows: gets the flow
  * table, where a new one is made. */

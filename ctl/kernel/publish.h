@@ -3,6 +3,7 @@
 #ifndef KERNEL_PUBLISH_H
 #define KERNEL_PUBLISH_H
 
+#include "model/diff.h"
 #include "model/model.h"
 
 struct store;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/diff.h"
 #include "inner.h"
 #include "journal.h"
 #include "model/parse.h"

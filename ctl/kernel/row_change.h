@@ -3,6 +3,7 @@
 #ifndef KERNEL_ROW_CHANGE_H
 #define KERNEL_ROW_CHANGE_H
 
+#include "model/diff.h"
 #include "model/model.h"
 
 struct store;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../ctl/model/diff.h"
 #include "../../ctl/files/config.h"
 #include "../../ctl/kernel/open.h"
 #include "../../ctl/kernel/publish.h"

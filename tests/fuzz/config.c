@@ -3,6 +3,8 @@
  * Configuration files: one that is taken can run, and is the same when it is saved and read again.
  * What follows the last NUL byte is the file that any entities-file names.
  */
+#include "../../ctl/model/diff.h"
+#include "../../ctl/model/check.h"
 #include "../../ctl/files/config.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Everything that is typed: what is taken means the same when it is printed and read again. */
+#include "../../ctl/model/diff.h"
 #include "../../ctl/model/model.h"
 #include "../../ctl/model/parse.h"
 

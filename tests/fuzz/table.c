@@ -3,6 +3,9 @@
  * Table files: all or nothing, and what was taken is saved, read again and found in the table that
  * packets are looked up in. The first byte says what service it is for, the rest is the file.
  */
+#include "../../ctl/model/setting.h"
+#include "../../ctl/model/diff.h"
+#include "../../ctl/model/check.h"
 #include "../../ctl/kernel/table.h"
 
 #include <errno.h>

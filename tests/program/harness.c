@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../ctl/model/diff.h"
 #include "../../ctl/files/config.h"
 #include "../../ctl/kernel/open.h"
 #include "../../ctl/kernel/probe.h"

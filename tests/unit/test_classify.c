@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/model/setting.h"
+#include "ctl/model/check.h"
 #include "ctl/kernel/classify.h"
 #include "ctl/model/parse.h"
 #include "maps/hash.h"

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/model/setting.h"
+#include "ctl/model/diff.h"
+#include "ctl/model/check.h"
 #include "ctl/files/config.h"
 #include "ctl/model/parse.h"
 #include "unit.h"
@@ -388,11 +391,11 @@ static const struct {
 	{HEAD NAME_WEB TAG4 "    size: { max: 4 }\n", 7, "size: key 'min' is missing"},
 	{HEAD NAME_WEB TAG4 "    size: { min: 0, max: 65536 }\n", 7,
 	 "max: '65536' must be a whole number"},
-	{WEB "    invalid: 6001\n", 8, "invalid: '6001' is not pass or drop"},
+	{WEB "    invalid: 6001\n", 8, "invalid: '6001' must be drop or pass"},
 	{WEB "    unknown: reject\n", 8, "unknown: 'reject' is not a port"},
 	{WEB "    unknown: '6001'\n", 8, "unknown: '6001' is text in quotes where a number"},
 	{WEB "    unknown: 0\n", 8, "unknown: '0' is not a port"},
-	{WEB "    tcp: off\n", 8, "tcp: 'off' is not connection or segment"},
+	{WEB "    tcp: off\n", 8, "tcp: 'off' must be connection or segment"},
 	{WEB "    reply: maybe\n", 8, "reply: 'maybe' must be on or off"},
 	{WEB "    reply: 'true'\n", 8, "reply: 'true' is text in quotes where on or off belongs"},
 	{WEB "    reply: True\n", 8, "reply: 'True' must be on or off"},
@@ -401,7 +404,7 @@ static const struct {
 	 "service 'web': has reply, and covers TCP alone: reply is for UDP (leave reply off)"},
 	{HEAD "  - name: web\n    protocol: udp\n    ports: [1, 2]\n    reply: true\n" TAG4 SIZE, 3,
 	 "service 'web': has reply and 2 ports: "},
-	{WEB "    action: block\n", 8, "action: 'block' is not enforce or observe"},
+	{WEB "    action: block\n", 8, "action: 'block' must be enforce or observe"},
 	{WEB "    targets: 6000\n", 8, "targets: '6000' is not FIRST-LAST"},
 	{WEB "    targets: [6000, 6999]\n", 8, "targets: this is a list where text belongs"},
 	{WEB "    targets: 6999-6000\n", 8, "targets: '6999-6000' has a first port above"},

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/model/setting.h"
+#include "ctl/model/diff.h"
+#include "ctl/model/check.h"
 #include "ctl/model/model.h"
 #include "ctl/model/parse.h"
 #include "unit.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "../../ctl/model/setting.h"
 #include "../../ctl/kernel/table.h"
 
 #include <errno.h>
