@@ -23,6 +23,7 @@
 #include "engine/advice_change.h"
 #include "engine/advice_host.h"
 #include "engine/interfaces.h"
+#include "engine/twice.h"
 #include "files/config.h"
 #include "print.h"
 #include "engine/unit.h"

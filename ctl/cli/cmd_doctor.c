@@ -25,6 +25,7 @@
 #include "engine/advice_change.h"
 #include "engine/advice_host.h"
 #include "engine/interfaces.h"
+#include "engine/twice.h"
 #include "files/config.h"
 #include "engine/drift.h"
 #include "print.h"

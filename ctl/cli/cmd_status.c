@@ -11,6 +11,7 @@
 #include "kernel/services.h"
 #include "engine/advice_host.h"
 #include "engine/interfaces.h"
+#include "engine/twice.h"
 #include "engine/drift.h"
 #include "print.h"
 

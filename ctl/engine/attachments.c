@@ -114,18 +114,23 @@ static bool is_of_the_host(uint64_t netns)
 	return !stat("/proc/1/ns/net", &st) && st.st_ino == netns;
 }
 
-const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
+const char *netns_words(const char *name, uint64_t netns, char buf[NETNS_TEXT_SIZE])
 {
-	if (*a->iface.netns_name)
-		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %s", a->iface.netns_name);
-	else if (a->key.netns == netns_inode())
+	if (*name)
+		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %s", name);
+	else if (netns == netns_inode())
 		snprintf(buf, NETNS_TEXT_SIZE, "this network namespace");
-	else if (is_of_the_host(a->key.netns))
+	else if (is_of_the_host(netns))
 		snprintf(buf, NETNS_TEXT_SIZE, "the host's network namespace");
 	else
 		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %llu, which has no name",
-			 (unsigned long long)a->key.netns);
+			 (unsigned long long)netns);
 	return buf;
+}
+
+const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE])
+{
+	return netns_words(a->iface.netns_name, a->key.netns, buf);
 }
 
 const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE])

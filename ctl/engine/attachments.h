@@ -32,6 +32,8 @@ bool any_attached(const struct attachment *a, size_t count);
 /* Where it is attached, in words: "network namespace NAME". */
 #define NETNS_TEXT_SIZE 112
 const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
+/* The same of any; name: as netns_search has it. */
+const char *netns_words(const char *name, uint64_t netns, char buf[NETNS_TEXT_SIZE]);
 /* "-n NAME ", for a command that is to find the interface; "" where that needs none or has no name.
  */
 const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);

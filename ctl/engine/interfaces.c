@@ -11,6 +11,7 @@
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
 #include "kernel/sessions.h"
+#include "elsewhere.h"
 #include "advice_host.h"
 
 /* ---- before attaching ---- */
@@ -63,73 +64,6 @@ int check_devices(struct netdev *dev, int devs, struct err *e)
 	if (!err)
 		put_lower_first(&all, dev, devs);
 	devices_free(&all);
-	return err;
-}
-
-/* How the second is placed to the first: "a port of", "below", "above"; NULL where they share no
- * packets. */
-static const char *relation(const struct devices *all, const struct device *to,
-			    const struct device *d)
-{
-	if (d->master == to->ifindex)
-		return "a port of";
-	if (device_is_above(all, to, d, true))
-		return "below";
-	return device_is_above(all, d, to, true) ? "above" : NULL;
-}
-
-static int check_pair(const struct devices *all, const struct device *d, const struct device *other,
-		      const char *other_is, struct err *e)
-{
-	const char *how = other ? relation(all, other, d) : NULL;
-
-	if (!how)
-		return 0;
-	return fail(
-		e, -EBUSY, d->name,
-		"attaching: it is %s %s, which is %s: packets would pass both and be mangled twice (attach to one of the two)",
-		how, other->name, other_is);
-}
-
-static bool is_attached(const struct attachment *a, size_t count, int ifindex)
-{
-	for (size_t i = 0; i < count; i++)
-		if (a[i].attached && is_key(&a[i], netns_inode(), ifindex))
-			return true;
-	return false;
-}
-
-static int check_others(const struct devices *all, const struct netdev *dev, int at,
-			const struct attachment *a, size_t count, struct err *e)
-{
-	const struct device *d = devices_find(all, dev[at].ifindex);
-	int err = 0;
-
-	if (!d || is_attached(a, count, d->ifindex))
-		return 0;
-	for (size_t i = 0; i < count && !err; i++)
-		if (a[i].attached && a[i].key.netns == netns_inode())
-			err = check_pair(all, d, devices_find(all, (int)a[i].key.ifindex),
-					 "attached", e);
-	for (int i = 0; i < at && !err; i++)
-		err = check_pair(all, d, devices_find(all, dev[i].ifindex), "named too", e);
-	return err;
-}
-
-int check_twice(struct store *s, const struct netdev *dev, int devs, struct err *e)
-{
-	struct attachment *a;
-	struct devices all;
-	size_t count;
-	int err = read_attachments(s, &a, &count, e);
-
-	if (err)
-		return err;
-	err = devices_read(&all, e);
-	for (int i = 0; i < devs && !err; i++)
-		err = check_others(&all, dev, i, a, count, e);
-	devices_free(&all);
-	free(a);
 	return err;
 }
 
@@ -207,7 +141,7 @@ static void note_macvlan(const struct scene *s)
 	for (size_t i = 0; i < s->all->count; i++) {
 		const struct device *child = &s->all->all[i];
 
-		if (child->link != s->d->ifindex || child->link_elsewhere ||
+		if (child->link != s->d->ifindex || child->link_netns >= 0 ||
 		    strncmp(child->kind, "macv", 4) ||
 		    !memcmp(child->address, s->d->address, sizeof(child->address)))
 			continue;
@@ -319,6 +253,8 @@ void warn_about_device(struct warnings *w, int ifindex, const char *name, bool g
 	for (size_t i = 0; i < sizeof(notes_on_tcp) / sizeof(*notes_on_tcp); i++)
 		if (s.d && s.connections)
 			notes_on_tcp[i](&s);
+	if (s.d && s.connections)
+		warn_about_elsewhere(w, &all, s.d, name, m);
 	devices_free(&all);
 }
 
@@ -406,44 +342,4 @@ void warn_about_interface(struct warnings *w, const struct attachment *a, const 
 	warn_about_offloads(w, a->iface.name);
 	warn_about_device(w, (int)a->key.ifindex, a->attached_as, a->iface.mode == MODE_GENERIC, m);
 	netns_return(back);
-}
-
-/* The thread is in its network namespace. */
-static void warn_about_upper(struct warnings *w, const struct devices *all, const struct device *d,
-			     const struct attachment *a, size_t count, uint64_t netns)
-{
-	for (size_t i = 0; i < count && d; i++) {
-		const struct device *upper = devices_find(all, (int)a[i].key.ifindex);
-		const char *how;
-
-		if (!a[i].attached || a[i].key.netns != netns || !upper)
-			continue;
-		how = relation(all, upper, d);
-		if (how && device_is_above(all, upper, d, true))
-			add_warning(
-				w,
-				"%s: it is %s %s, which is attached too: packets that pass both are mangled twice (detach one of the two)",
-				d->name, how, upper->name);
-	}
-}
-
-void warn_about_twice(struct warnings *w, const struct attachment *a, size_t count)
-{
-	struct devices all;
-	struct err why;
-	int back;
-
-	for (size_t i = 0; i < count; i++) {
-		/* What cannot be entered is warned of by warn_about_interface. */
-		if (!a[i].attached || netns_enter_inode(a[i].key.netns, &back))
-			continue;
-		if (!devices_read(&all, &why))
-			warn_about_upper(w, &all, devices_find(&all, (int)a[i].key.ifindex), a,
-					 count, a[i].key.netns);
-		else
-			add_warning(w, "%s: cannot tell whether one below it is attached too: %s",
-				    a[i].iface.name, why.line);
-		devices_free(&all);
-		netns_return(back);
-	}
 }

@@ -16,14 +16,10 @@ struct store;
  */
 struct netdev;
 int check_devices(struct netdev *dev, int devs, struct err *e);
-/* No packet would pass two of those named or attached. Those that are attached already may be. */
-int check_twice(struct store *s, const struct netdev *dev, int devs, struct err *e);
 /* What is to be known about an interface that is attached, with these services. */
 void warn_about_interface(struct warnings *w, const struct attachment *a, const struct model *m);
 /* What of that follows from the device alone; name: as services call it. In its namespace. */
 void warn_about_device(struct warnings *w, int ifindex, const char *name, bool generic,
 		       const struct model *m);
-/* Two of which one has come above the other since they were attached. */
-void warn_about_twice(struct warnings *w, const struct attachment *a, size_t count);
 
 #endif

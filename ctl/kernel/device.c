@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_arp.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
@@ -33,7 +34,6 @@ static int get_link(struct rtnl_link *link)
 static void read_device(struct device *d, struct rtnl_link *link)
 {
 	const struct nl_addr *address = rtnl_link_get_addr(link);
-	int netnsid;
 
 	memset(d, 0, sizeof(*d));
 	d->ifindex = rtnl_link_get_ifindex(link);
@@ -43,7 +43,8 @@ static void read_device(struct device *d, struct rtnl_link *link)
 	copy_text(d->port_kind, sizeof(d->port_kind), rtnl_link_get_slave_type(link));
 	d->master = rtnl_link_get_master(link);
 	d->link = get_link(link);
-	d->link_elsewhere = !rtnl_link_get_link_netnsid(link, &netnsid);
+	if (rtnl_link_get_link_netnsid(link, &d->link_netns))
+		d->link_netns = -1;
 	if (address && nl_addr_get_len(address) == sizeof(d->address))
 		memcpy(d->address, nl_addr_get_binary_addr(address), sizeof(d->address));
 }
@@ -197,7 +198,7 @@ static bool is_on(const struct device *upper, const struct device *lower, bool s
 {
 	if (lower->master == upper->ifindex)
 		return true;
-	return upper->link == lower->ifindex && !upper->link_elsewhere && !is_pair(upper) &&
+	return upper->link == lower->ifindex && upper->link_netns < 0 && !is_pair(upper) &&
 	       (!shared || device_shares_link(upper));
 }
 
@@ -219,4 +220,64 @@ bool device_is_above(const struct devices *all, const struct device *upper,
 		     const struct device *lower, bool shared)
 {
 	return upper != lower && is_above(all, upper, lower, shared, 0);
+}
+
+/* ---- devices of two network namespaces ---- */
+
+static int on_id(struct nl_msg *msg, void *id)
+{
+	struct nlattr *attr = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct rtgenmsg), NETNSA_NSID);
+
+	if (attr)
+		*(int *)id = nla_get_s32(attr);
+	return NL_OK;
+}
+
+static int ask_id(struct nl_sock *sk, int netns, int *id)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNSID, 0);
+	struct rtgenmsg request = {.rtgen_family = AF_UNSPEC};
+	int err = msg ? nlmsg_append(msg, &request, sizeof(request), NLMSG_ALIGNTO) : -NLE_NOMEM;
+
+	if (!err)
+		err = nla_put_u32(msg, NETNSA_FD, (uint32_t)netns);
+	if (!err)
+		err = netlink_ask(sk, msg, on_id, id);
+	nlmsg_free(msg);
+	return err;
+}
+
+int devices_netns_id(int netns, int *id)
+{
+	struct nl_sock *sk;
+	int err = netlink_open(NETLINK_ROUTE, &sk);
+
+	*id = -1;
+	if (!err)
+		err = ask_id(sk, netns, id);
+	nl_socket_free(sk);
+	return !err ? 0 : err == -NLE_NOMEM ? -ENOMEM : -EIO;
+}
+
+bool device_is_on_elsewhere(const struct device *child, const struct devices *here,
+			    const struct device *lower, int id)
+{
+	const struct device *link = devices_find(here, child->link);
+
+	return child->link_netns >= 0 && (id < 0 || child->link_netns == id) &&
+	       device_shares_link(child) && link &&
+	       (link == lower || device_is_above(here, link, lower, true));
+}
+
+bool device_is_above_elsewhere(const struct devices *there, const struct device *upper,
+			       const struct devices *here, const struct device *lower, int id)
+{
+	for (size_t i = 0; i < there->count; i++) {
+		const struct device *child = &there->all[i];
+
+		if ((child == upper || device_is_above(there, upper, child, true)) &&
+		    device_is_on_elsewhere(child, here, lower, id))
+			return true;
+	}
+	return false;
 }

@@ -21,7 +21,8 @@ struct device {
 			     */
 	int master;	    /* ifindex; 0: it is no port */
 	int link;	    /* ifindex of the device that it was made on, or of its peer; 0: none */
-	bool link_elsewhere; /* link is in another network namespace */
+	int link_netns; /* the network namespace that link is in, by devices_netns_id; -1: this one
+			 */
 	uint8_t address[6];
 };
 
@@ -47,5 +48,22 @@ bool device_shares_link(const struct device *d);
  * are received by upper once more. */
 bool device_is_above(const struct devices *all, const struct device *upper,
 		     const struct device *lower, bool shared);
+
+/* ---- devices of two network namespaces ---- */
+
+/* Asks what id the thread's network namespace has given to another, which is open; -1: none.
+ * Devices are read first, since that makes the kernel give the ids of their links. 0, or negative
+ * errno. */
+int devices_netns_id(int netns, int *id);
+/*
+ * Was child made on lower, of another namespace ("here"), or on one above that, so that it gets
+ * what lower has received? id: the one by which child's namespace knows that; -1: whichever it may
+ * be.
+ */
+bool device_is_on_elsewhere(const struct device *child, const struct devices *here,
+			    const struct device *lower, int id);
+/* The same of upper, which may also be above such a child ("there"). */
+bool device_is_above_elsewhere(const struct devices *there, const struct device *upper,
+			       const struct devices *here, const struct device *lower, int id);
 
 #endif

@@ -146,6 +146,72 @@ int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, stru
 	return err < 0 ? no_netlink(name, err, e) : 0;
 }
 
+/* ---- addresses ---- */
+
+struct address_dump {
+	int (*each)(void *arg, const struct netdev_address *a);
+	void *arg;
+	int ret;
+};
+
+static int on_address(struct nl_msg *msg, void *arg)
+{
+	const struct ifaddrmsg *ifa = nlmsg_data(nlmsg_hdr(msg));
+	struct nlattr *attr[IFA_MAX + 1], *addr;
+	struct address_dump *d = arg;
+	struct netdev_address a = {0};
+	const int length = ifa->ifa_family == AF_INET ? 4 : 16;
+
+	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*ifa), attr, IFA_MAX, NULL) || d->ret)
+		return NL_SKIP;
+	/* IFA_ADDRESS is the peer's where there is one. */
+	addr = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
+	if (!addr || nla_len(addr) != length || ifa->ifa_scope >= RT_SCOPE_LINK)
+		return NL_SKIP;
+	a.ifindex = (int)ifa->ifa_index;
+	a.family = length == 4 ? 4 : 6;
+	memcpy(a.addr, nla_data(addr), (size_t)length);
+	d->ret = d->each(d->arg, &a);
+	return NL_OK;
+}
+
+int netdev_addresses(int (*each)(void *arg, const struct netdev_address *a), void *arg)
+{
+	const struct ifaddrmsg request = {.ifa_family = AF_UNSPEC};
+	struct address_dump d = {.each = each, .arg = arg};
+	int err = netlink_dump(NETLINK_ROUTE, RTM_GETADDR, &request, sizeof(request), on_address,
+			       &d);
+
+	return err < 0 ? -EIO : d.ret;
+}
+
+static int on_route(struct nl_msg *msg, void *found)
+{
+	(void)msg;
+	*(bool *)found = true;
+	return NL_OK;
+}
+
+int netdev_has_route(struct nl_sock *sk, const struct netdev_address *to)
+{
+	const int length = to->family == 4 ? 4 : 16;
+	struct rtmsg request = {
+		.rtm_family = to->family == 4 ? AF_INET : AF_INET6,
+		.rtm_dst_len = (unsigned char)(8 * length),
+	};
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	int err = msg ? nlmsg_append(msg, &request, sizeof(request), NLMSG_ALIGNTO) : -NLE_NOMEM;
+	bool found = false;
+
+	if (!err)
+		err = nla_put(msg, RTA_DST, length, to->addr);
+	if (!err)
+		err = netlink_ask(sk, msg, on_route, &found);
+	nlmsg_free(msg);
+	/* libnl has no name for ENETUNREACH. */
+	return !err || err == -NLE_FAILURE ? found : err == -NLE_NOMEM ? -ENOMEM : -EIO;
+}
+
 /* ---- offloads ---- */
 
 static void set_feature(struct netdev_features *f, const char *name, int on)

@@ -28,6 +28,24 @@ struct netdev_bridge {
 /* name is for errors alone. */
 int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, struct err *e);
 
+/* An IP address of an interface, other than link-local ones and those of the host alone. */
+struct netdev_address {
+	int ifindex;
+	uint8_t family;	  /* 4 or 6 */
+	uint8_t addr[16]; /* network byte order; IPv4 in the first 4 */
+};
+/*
+ * Calls each for every such address in the thread's namespace, until it returns other than 0, which
+ * is returned. Negative errno where they cannot be listed.
+ */
+int netdev_addresses(int (*each)(void *arg, const struct netdev_address *a), void *arg);
+/*
+ * Is there a route to it in the namespace that the socket (netlink_open, NETLINK_ROUTE) was opened
+ * in? 1, 0, or negative errno.
+ */
+struct nl_sock;
+int netdev_has_route(struct nl_sock *sk, const struct netdev_address *to);
+
 /* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
 struct netdev_features {
 	int lro;	      /* rx-lro */

@@ -54,6 +54,13 @@ uint64_t netns_inode(void)
 	return present;
 }
 
+int netns_open(void)
+{
+	int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* ---- entering ---- */
 
 /* inode: what must be there still, 0: anything. Returns 1, 0 where it is gone, or negative errno.
@@ -188,9 +195,9 @@ int netns_enter_inode(uint64_t inode, int *back)
 	*back = -1;
 	if (netns_inode() == inode)
 		return 0;
-	fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	fd = netns_open();
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ret = each_netns(enter_if, &inode);
 	if (ret <= 0) {
 		close(fd);
@@ -201,10 +208,8 @@ int netns_enter_inode(uint64_t inode, int *back)
 	return 0;
 }
 
-void netns_return(int back)
+static void return_to(int back, uint64_t inode)
 {
-	if (back < 0)
-		return;
 	if (setns(back, CLONE_NEWNET)) {
 		struct err e;
 
@@ -216,7 +221,13 @@ void netns_return(int back)
 		abort();
 	}
 	close(back);
-	present = home;
+	present = inode;
+}
+
+void netns_return(int back)
+{
+	if (back >= 0)
+		return_to(back, home);
 }
 
 /* ---- searching ---- */
@@ -263,16 +274,16 @@ static int visit(void *arg, const char *path, uint64_t inode, const char *name)
 int netns_search(int (*here)(void *arg, const char *name), void *arg)
 {
 	struct search s = {.here = here, .arg = arg};
-	int back = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	const uint64_t here_already = netns_inode();
+	int back = netns_open();
 	int ret;
 
 	if (back < 0)
-		return -errno;
-	netns_inode(); /* so that it is known which one is here already */
+		return back;
 	ret = each_netns(visit, &s);
 	free(s.visited);
-	if (present != home)
-		netns_return(back);
+	if (present != here_already)
+		return_to(back, here_already);
 	else
 		close(back);
 	return ret;

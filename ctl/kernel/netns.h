@@ -20,6 +20,8 @@ typedef void netns_lost_fn(const struct err *why);
 int netns_init(netns_lost_fn *lost, struct err *e);
 /* Returns the inode of the thread's network namespace. */
 uint64_t netns_inode(void);
+/* Opens the thread's network namespace: a file descriptor, or negative errno. */
+int netns_open(void);
 /*
  * Enters the network namespace of that inode: the present one, one that has a name (/run/netns), or
  * the one of a process. *back is a file descriptor for netns_return, -1 where it is the present
@@ -33,6 +35,7 @@ int netns_enter_inode(uint64_t inode, int *back);
  * Calls here in every network namespace that can be found, each once, until it returns above 0,
  * which is returned. Where it never does: 0 if it was called in all that there are, else the first
  * negative errno, of here or as above. name: as `ip netns` knows it, "" for one without a name.
+ * It returns to the namespace that it was called in, which netns_enter_inode may have led to.
  */
 int netns_search(int (*here)(void *arg, const char *name), void *arg);
 /* Returns the reason for -errno of netns_enter_inode or netns_search, until the next call. */

@@ -509,3 +509,123 @@ def test_tap(lab, tcp, mode, offloads):
             talk.hang_up(client)
         assert (max(sizes) > 10000) == bool(offloads)
         assert not warned("tap0", "TCP")
+
+
+# --- devices on it in containers ------------------------------------------------------------------
+
+def contain(line, mode="bridge", net=4):
+    """A namespace of its own that has a macvlan of m0, as eth0. In mode passthru it has the same MAC address as m0, as
+    VLAN and ipvlan devices have."""
+    box = line.lab.ns("box")
+    line.mid.ip(f"link add mv0 link m0 type macvlan mode {mode}", f"link set mv0 netns {box.name} name eth0")
+    source, destination = netns.addresses(net, 4)
+    box.ip(f"address add {destination}/24 dev eth0", "link set eth0 up")
+    line.snd.ip(f"address add {source}/24 dev s0")
+    return box, source, destination
+
+
+def limited(**settings):
+    return live.config(live.service("any", protocol="any", entities={b"ABCD": 6001}, **settings))
+
+
+@pytest.mark.parametrize("where", ("m0", "eth0"))
+def test_macvlan_in_a_container(line, tcp, where):
+    """The same as of one in the host's own namespace."""
+    box, source, destination = contain(line)
+    tcp.attach(line.mid if where == "m0" else box, where, mode="auto", text=ANY)
+    answer = 6001 if where == "m0" else SHARED  # to the host it is forwarded
+    assert udp_port(line.snd, box, source, destination) == (6001, answer)
+    assert tcp_port(line.snd, box, destination) == (SHARED if where == "m0" else 6001)
+    assert warned(where, f"MAC address of eth0 in network namespace {box.name}") == (where == "m0")
+    if where == "m0":
+        tcp.apply(limited(daddr=["10.77.1.0/24"]))
+        assert not warned("m0", "MAC address")
+
+
+def straight(line, box, destination):
+    """Whether the container's own TCP server on the shared port is reached."""
+    with line.lab.sockets():
+        server = talk.listen(box, destination, SHARED)
+        try:
+            c = talk.connect(line.snd, destination, timeout=3)
+            c.sendall(b"ABCD hello")
+            return select.select([c, server], [], [], 3)[0] == [server]
+        except OSError:
+            return False
+
+
+def test_container_that_is_cut_off(line, tcp):
+    """Its device has the MAC address of the one below, whose host takes its TCP connections for its own where it would
+    not forward them; a service that names the host's addresses does not."""
+    box, _, destination = contain(line, "passthru")
+    forwarding = "ipv4/conf/m0/forwarding"
+    line.mid.sysctl(forwarding, 0)
+    assert straight(line, box, destination)
+    tcp.attach(line.mid, "m0", text=ANY)
+    assert not straight(line, box, destination)
+    told = f"TCP connections to {destination}, of eth0 in network namespace {box.name}, are cut off: service any takes them"
+    assert warned("m0", told)
+    for settings, cut in (({"daddr": ["10.77.1.2/32"]}, False), ({"daddr": ["10.77.0.0/16"]}, True),
+                          ({"interface": "m1"}, False), ({"interface": "m0"}, True)):
+        tcp.apply(limited(**settings))
+        assert warned("m0", told) == cut == (not straight(line, box, destination)), settings
+    line.mid.sysctl(forwarding, 1)
+    assert not straight(line, box, destination) and warned("m0", told + " for this host's, since it has no route there")
+    line.mid.ip("route add 10.77.4.0/24 dev m0")
+    assert straight(line, box, destination) and not warned("m0", "cut off")
+    line.mid.sysctl(forwarding, 0)
+    assert warned("m0", told + " for this host's, since forwarding is off")
+    tcp.apply(TEXT)
+    assert not warned("m0", "cut off")  # nobody wants any TCP
+
+
+def test_container_above_a_bridge(port, tcp):
+    """Its device is on the bridge, whose port mangle is attached to; it has no name, and its address is on a device above."""
+    _, mid = port
+    mid.sysctl("bridge/bridge-nf-call-iptables", 0)
+    box = mid.lab.ns("box")
+    mid.ip("link add mv0 link br0 type macvlan mode passthru", f"link set mv0 netns {box.name} name eth0")
+    box.ip("link set eth0 up", "link add br7 type bridge", "link set eth0 master br7", "address add 10.77.4.2/24 dev br7",
+           "address add 2001:db8::7/64 dev br7 nodad", "link set br7 up")
+    tcp.attach(mid, "m0", text=limited(daddr=["2001:db8::/32"]))
+    assert warned("m0", "TCP connections to 2001:db8::7, of eth0 in network namespace ")
+
+
+def test_containers_that_cannot_be_looked_at(line, tcp):
+    """Is told, where a service may take what is theirs."""
+    tcp.attach(line.mid, "m0", text=ANY)
+    blind = ["nsenter", f"--net=/run/netns/{line.mid.name}", "setpriv",
+             "--bounding-set=-all,+bpf,+net_admin,+perfmon,+sys_admin", "--inh-caps=-all", "--ambient-caps=-all"]
+
+    def told():
+        said = ctl.js("status", prefix=blind)["info"]
+        return [w for w in said if w.startswith("m0: cannot tell whether containers have devices on it")]
+
+    assert "CAP_SYS_PTRACE is missing" in told()[0]
+    tcp.apply(limited(daddr=["10.77.1.2/32"]))
+    assert not told()
+    tcp.apply(TEXT)
+    assert not told()
+
+
+def test_container_is_not_mangled_twice(line, mangle):
+    """As in one namespace: what is attached below or above it, in another one, is refused or said."""
+    box, _, _ = contain(line)
+    config = mangle.file(TEXT)
+    mangle.attach(line.mid, "m0", text=TEXT)
+    ctl.assert_error(["-n", box.name, "attach", "eth0", "--config", config], 1,
+                     f"eth0: .* above m0 in network namespace {line.mid.name}, which is attached: .*twice")
+    ctl.ok("-n", line.mid.name, "detach", "m0")
+    mangle.attach(box, "eth0", mode="auto")
+    ctl.assert_error(["-n", line.mid.name, "attach", "m0"], 1,
+                     f"m0: .* below eth0 in network namespace {box.name}, which is attached: .*twice")
+    mangle.attach(line.snd, "s0")  # has nothing to do with it, though its index may be the same
+    ctl.ok("-n", box.name, "detach", "eth0")
+    box.ip("link add br7 type bridge", "link set br7 up")
+    mangle.attach(box, "br7", mode="auto")
+    mangle.attach(line.mid, "m0")
+    assert not [w for w in ctl.js("status")["warnings"] if "twice" in w]
+    box.ip("link set eth0 master br7")
+    said, = [w for w in ctl.js("status")["warnings"] if "twice" in w]
+    assert said.startswith(f"m0: it is below br7 in network namespace {box.name}, which is attached too: ")
+    assert said in doctor_about("interfaces", "warn")

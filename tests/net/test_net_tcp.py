@@ -1348,7 +1348,10 @@ def test_more_connections_than_flows(pair, mangle):
         for client in clients:
             end = talk.outcome(client, max(0.001, deadline - time.monotonic()))
             ends[end] = ends.get(end, 0) + 1
-        assert ends.keys() <= {b"again", "reset"} and sum(ends.values()) == count, ends
+        # A forgotten connection's segment is by chance, 1 in 16,384, taken for one that came too early, and dropped
+        # without an answer: of 1,476 forgotten ones more than two are no chance.
+        assert ends.pop("silence", 0) <= 2, ends
+        assert ends.keys() <= {b"again", "reset"}, ends
         assert ends.get(b"again", 0) >= size // 2 and ends["reset"], ends
         client = talk.connect(pair.cli, address)
         client.sendall(b"ABCD")
