@@ -40,7 +40,7 @@
 #include "reasons.h"
 
 /* Layout version of everything below; pins of another version are migrated or refused. */
-#define MANGLE_LAYOUT_VERSION 4
+#define MANGLE_LAYOUT_VERSION 5
 #define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
 #define MANGLE_TABLE_MAGIC 0x6d746162U	/* "mtab" */
 
@@ -210,7 +210,8 @@ struct mangle_service {
 	__u8 observe;	 /* 1: decide and count, change nothing */
 	__u8 connection; /* 1: TCP in connection mode */
 	__u8 reply;	 /* 1: UDP replies get the shared port back */
-	__u8 pad[23];
+	__u8 pad[7];
+	__u64 tag_ignored[2]; /* lo, hi: the bits of a tag, as a key, that are outside its mask */
 };
 
 struct mangle_prefix {

@@ -46,6 +46,8 @@ static __always_inline enum mangle_reason read_tag(struct pkt *p)
 			p->tag_hi = word[1] >> drop;
 		}
 	}
+	p->tag_lo &= ~s->tag_ignored[0];
+	p->tag_hi &= ~s->tag_ignored[1];
 	p->has_tag = true;
 	return REASON_NONE;
 }

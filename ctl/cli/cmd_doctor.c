@@ -15,7 +15,6 @@
 #include "kernel/bpffs.h"
 #include "kernel/caps.h"
 #include "kernel/flows.h"
-#include "kernel/maps.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
 #include "kernel/open.h"

@@ -71,7 +71,10 @@ static int check_fits(const struct cmd *c, const struct entity *en, const struct
 	if (!entity_fits(s, en, &what, &why))
 		return 0;
 	return fail(e, -EINVAL, c->name, "%s: %s (see mangle-ctl service list)",
-		    *what == 't' ? "TARGET" : "--size", why.text);
+		    !strcmp(what, "tag")      ? "TAG"
+		    : !strcmp(what, "target") ? "TARGET"
+					      : "--size",
+		    why.text);
 }
 
 int cmd_map_set(const struct cmd *c, struct err *e)

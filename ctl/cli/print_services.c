@@ -89,9 +89,15 @@ json_t *json_ports(const struct service *s)
 	return j;
 }
 
+/* Its mask only where it has one. */
 static json_t *json_tag_place(const struct service *s)
 {
-	return json_pack("{s:i,s:i}", "offset", (int)s->tag_offset, "length", (int)s->tag_len);
+	json_t *j = json_pack("{s:i,s:i}", "offset", (int)s->tag_offset, "length", (int)s->tag_len);
+	char mask[TAG_TEXT_SIZE];
+
+	if (*format_mask(s->tag_ignored, s->tag_len, mask))
+		json_object_set_new(j, "mask", json_string(mask));
+	return j;
 }
 
 /* "any" is null, but of prefixes, which are an empty list. */

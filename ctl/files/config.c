@@ -901,6 +901,13 @@ static int read_prefixes(struct reader *r, const struct setting *t, struct servi
 	return read_list_or_one(r, t->name, read_prefix, &list);
 }
 
+/* A tag's place that is being read. */
+struct tag_place {
+	struct service *service;
+	char mask[2 * TAG_TEXT_SIZE]; /* as text: the length may come behind it; "": none */
+	uint64_t mask_line;
+};
+
 static int read_tag_offset(struct reader *r, const char *what, void *to)
 {
 	const char *s;
@@ -908,7 +915,7 @@ static int read_tag_offset(struct reader *r, const char *what, void *to)
 
 	if (read_plain(r, what, "a number", &s))
 		return -EINVAL;
-	if (parse_offset(s, &((struct service *)to)->tag_offset, &why))
+	if (parse_offset(s, &((struct tag_place *)to)->service->tag_offset, &why))
 		return bad_value(r, what, s, why.text);
 	return 0;
 }
@@ -918,27 +925,44 @@ static int read_tag_length(struct reader *r, const char *what, void *to)
 	uint64_t value = 0;
 	int ret = read_number(r, what, 1, MANGLE_MAX_TAG, &value);
 
-	((struct service *)to)->tag_len = (uint8_t)value;
+	((struct tag_place *)to)->service->tag_len = (uint8_t)value;
 	return ret;
+}
+
+static int read_tag_mask(struct reader *r, const char *what, void *to)
+{
+	struct tag_place *place = to;
+	const char *s;
+
+	if (read_text(r, what, &s))
+		return -EINVAL;
+	place->mask_line = line_of(r);
+	snprintf(place->mask, sizeof(place->mask), "%s", s);
+	return 0;
 }
 
 static const struct key tag_keys[] = {
 	{.name = "offset", .read = read_tag_offset, .required = true},
 	{.name = "length", .read = read_tag_length, .required = true},
+	{.name = "mask", .read = read_tag_mask},
 };
 static const struct mapping tag_map = MAPPING("tag", "a mapping like { offset: 0, length: 4 }",
 					      tag_keys);
 
 static int read_tag_place(struct reader *r, const char *what, struct service *s)
 {
+	struct tag_place place = {.service = s};
 	uint64_t start = line_of(r);
 	const char *wrong;
+	struct why why;
 
-	if (read_mapping(r, what, &tag_map, s))
+	if (read_mapping(r, what, &tag_map, &place))
 		return -EINVAL;
 	wrong = tag_place_wrong(s->tag_offset, s->tag_len);
 	if (wrong)
 		return BAD_AT(r, start, "%s: the service %s", what, wrong);
+	if (place.mask_line && parse_mask(place.mask, s->tag_len, s->tag_ignored, &why))
+		return BAD_AT(r, place.mask_line, "mask: '" ECHO "' %s", place.mask, why.text);
 	return 0;
 }
 
@@ -1304,6 +1328,16 @@ static void save_window(const struct window *w, FILE *out)
 	fprintf(out, "{ min: %u, max: %u }", (unsigned int)w->min, (unsigned int)w->max);
 }
 
+static void save_tag_place(const struct service *s, FILE *out)
+{
+	char mask[TAG_TEXT_SIZE];
+
+	fprintf(out, "{ offset: %d, length: %u", s->tag_offset, (unsigned int)s->tag_len);
+	if (*format_mask(s->tag_ignored, s->tag_len, mask))
+		fprintf(out, ", mask: '%s'", mask);
+	fputs(" }", out);
+}
+
 /* Names are quoted: some, like null or -, are no text to YAML otherwise. */
 static void save_setting(const struct setting *t, const struct service *s, FILE *out)
 {
@@ -1316,9 +1350,7 @@ static void save_setting(const struct setting *t, const struct service *s, FILE 
 	case KIND_PORTS: save_ports(s, out); break;
 	case KIND_PREFIXES: save_prefixes(text, out); break;
 	case KIND_INTERFACE: save_quoted(text, out); break;
-	case KIND_TAG:
-		fprintf(out, "{ offset: %d, length: %u }", s->tag_offset, (unsigned int)s->tag_len);
-		break;
+	case KIND_TAG: save_tag_place(s, out); break;
 	case KIND_WINDOW: save_window(member, out); break;
 	case KIND_SWITCH: fputs(*(const bool *)member ? "true" : "false", out); break;
 	default: fputs(text, out);

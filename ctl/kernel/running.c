@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model/parse.h"
 #include "clock.h"
 #include "inner.h"
 #include "pins.h"
@@ -128,6 +129,7 @@ void service_from_config(const struct mangle_config *c, uint32_t index, struct s
 	prefixes_from(info->saddr, info->saddr_count, out->saddr);
 	out->tag_offset = s->tag_offset;
 	out->tag_len = s->tag_len;
+	tag_from_key(s->tag_ignored[0], s->tag_ignored[1], out->tag_ignored);
 	out->size = (struct window){s->size_min, s->size_max};
 	out->invalid = s->invalid;
 	out->unknown = (struct target){s->unknown, s->unknown_port};
@@ -151,9 +153,13 @@ void service_to_config(const struct service *svc, struct mangle_config *c, uint3
 {
 	struct mangle_service *s = &c->service[index];
 	struct mangle_service_info *info = &c->info[index];
+	uint64_t lo, hi;
 
 	s->tag_offset = svc->tag_offset;
 	s->tag_len = svc->tag_len;
+	tag_to_key(svc->tag_ignored, MANGLE_MAX_TAG, &lo, &hi);
+	s->tag_ignored[0] = lo;
+	s->tag_ignored[1] = hi;
 	s->size_min = svc->size.min;
 	s->size_max = svc->size.max;
 	s->protocols = svc->protocols;

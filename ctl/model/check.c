@@ -91,6 +91,14 @@ static int window_fits(const struct service *s, const struct window *w, struct w
 int entity_fits(const struct service *s, const struct entity *en, const char **what,
 		struct why *why)
 {
+	char tag[TAG_TEXT_SIZE], mask[TAG_TEXT_SIZE];
+
+	*what = "tag";
+	for (unsigned int i = 0; i < s->tag_len; i++)
+		if (en->tag[i] & s->tag_ignored[i])
+			return BECAUSE(why, "%s has bits outside of %s, the mask of service %s",
+				       format_tag_hex(en->tag, s->tag_len, tag),
+				       format_mask(s->tag_ignored, s->tag_len, mask), s->name);
 	*what = "target";
 	if (!target_allowed(s, &en->target))
 		return BECAUSE(why, "%u is outside of %u-%u, the targets of service %s",

@@ -24,8 +24,8 @@ int model_check(struct model *m, struct err *e);
 int model_judge(struct model *m, const struct service **at, struct why *why);
 /* A part of it, for those who can name the line: is the target among those allowed? */
 bool target_allowed(const struct service *s, const struct target *t);
-/* 0, or -EINVAL where the service could never act on the entity: *what is "target" or "size", why
- * reads on from there: "7000 is outside of …". */
+/* 0, or -EINVAL where the service could never act on the entity: *what is "tag", "target" or
+ * "size", why reads on from there: "7000 is outside of …". */
 int entity_fits(const struct service *s, const struct entity *en, const char **what,
 		struct why *why);
 /* Bytes that a payload has at least where it has the tag. */

@@ -154,26 +154,6 @@ const char *tag_place_wrong(int32_t offset, unsigned int len)
 	return NULL;
 }
 
-int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, struct why *why)
-{
-	const char *sep = strchr(s, ':');
-	const char *wrong;
-	struct left left;
-	uint64_t length;
-	int32_t off;
-
-	if (!sep || cut(s, sep, &left) || parse_offset(left.text, &off, why) ||
-	    parse_number(sep + 1, 1, MANGLE_MAX_TAG, &length, why))
-		return no(why, "is not OFF:LEN, an offset from -%d to %d and a length from 1 to %d",
-			  OFFSET_MAX, OFFSET_MAX, MANGLE_MAX_TAG);
-	wrong = tag_place_wrong(off, (unsigned int)length);
-	if (wrong)
-		return no(why, "%s", wrong);
-	*offset = off;
-	*len = (uint8_t)length;
-	return 0;
-}
-
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -321,6 +301,48 @@ int parse_tag(const char *s, struct tag *out, struct why *why)
 	if (!tag.len)
 		return no(why, "has no bytes");
 	*out = tag;
+	return 0;
+}
+
+int parse_mask(const char *s, unsigned int len, uint8_t ignored[MANGLE_MAX_TAG], struct why *why)
+{
+	struct tag mask = {0};
+	struct why ignored_why;
+	bool any = false;
+
+	if (strncmp(s, "0x", 2) || parse_tag_hex(s + 2, "", &mask, &ignored_why) || mask.len != len)
+		return no(why, "has a mask that is not 0x and %u hex digits", 2 * len);
+	memset(ignored, 0, MANGLE_MAX_TAG);
+	for (unsigned int i = 0; i < len; i++) {
+		ignored[i] = (uint8_t)~mask.bytes[i];
+		any |= mask.bytes[i];
+	}
+	return any ? 0 : no(why, "has a mask without a bit: every tag would be the same");
+}
+
+int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, uint8_t ignored[MANGLE_MAX_TAG],
+		    struct why *why)
+{
+	const char *sep = strchr(s, ':'), *slash = strchrnul(s, '/');
+	uint8_t mask[MANGLE_MAX_TAG] = {0};
+	struct left left, length_text;
+	const char *wrong;
+	uint64_t length;
+	int32_t off;
+
+	if (!sep || sep > slash || cut(s, sep, &left) || parse_offset(left.text, &off, why) ||
+	    cut(sep + 1, slash, &length_text) ||
+	    parse_number(length_text.text, 1, MANGLE_MAX_TAG, &length, why))
+		return no(why, "is not OFF:LEN, an offset from -%d to %d and a length from 1 to %d",
+			  OFFSET_MAX, OFFSET_MAX, MANGLE_MAX_TAG);
+	wrong = tag_place_wrong(off, (unsigned int)length);
+	if (wrong)
+		return no(why, "%s", wrong);
+	if (*slash && parse_mask(slash + 1, (unsigned int)length, mask, why))
+		return -EINVAL;
+	*offset = off;
+	*len = (uint8_t)length;
+	memcpy(ignored, mask, sizeof(mask));
 	return 0;
 }
 
@@ -632,6 +654,19 @@ const char *format_tag(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_S
 	    tag_has_prefix(buf))
 		format_tag_hex(tag, len, buf);
 	return buf;
+}
+
+const char *format_mask(const uint8_t *ignored, unsigned int len, char buf[TAG_TEXT_SIZE])
+{
+	uint8_t mask[MANGLE_MAX_TAG];
+	bool any = false;
+
+	for (unsigned int i = 0; i < len; i++) {
+		mask[i] = (uint8_t)~ignored[i];
+		any |= ignored[i];
+	}
+	*buf = '\0';
+	return any ? format_tag_hex(mask, len, buf) : buf;
 }
 
 const char *format_target(const struct target *t, char buf[TARGET_TEXT_SIZE])

@@ -32,8 +32,12 @@ int parse_window(const char *s, struct window *out, struct why *why);
 int parse_targets(const char *s, uint16_t *first, uint16_t *last, struct why *why);
 /* -65535..65535 */
 int parse_offset(const char *s, int32_t *out, struct why *why);
-/* OFF:LEN; the tag must lie within a payload, so LEN <= -OFF where OFF < 0 */
-int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, struct why *why);
+/* OFF:LEN or OFF:LEN/MASK; the tag must lie within a payload, so LEN <= -OFF where OFF < 0.
+ * ignored gets the bits that the mask leaves out, wire order. */
+int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, uint8_t ignored[MANGLE_MAX_TAG],
+		    struct why *why);
+/* The mask of a tag of len bytes: 0x and 2 * len hex digits, one bit at least set. */
+int parse_mask(const char *s, unsigned int len, uint8_t ignored[MANGLE_MAX_TAG], struct why *why);
 /* Returns why no payload has such a tag, NULL where one can. */
 const char *tag_place_wrong(int32_t offset, unsigned int len);
 /* ADDR/LEN, or ADDR for a whole address; host bits must be 0. IPv4-mapped IPv6 is an error. */
@@ -73,6 +77,8 @@ const char *format_tag_text(const uint8_t *tag, unsigned int len, char buf[TAG_T
  * file: the text where it consists of [A-Za-z0-9_.-], and is not mistaken for 0x, hex: or text:,
  * else 0x…. */
 const char *format_tag(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE]);
+/* The mask, as parse_mask reads it; "" where every bit counts. */
+const char *format_mask(const uint8_t *ignored, unsigned int len, char buf[TAG_TEXT_SIZE]);
 const char *format_target(const struct target *t, char buf[TARGET_TEXT_SIZE]);
 const char *format_prefix(const struct prefix *p, char buf[PREFIX_TEXT_SIZE]);
 const char *format_protocol(uint8_t protocols);

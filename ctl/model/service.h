@@ -18,6 +18,7 @@ struct service {
 	unsigned int saddr_count;
 	int32_t tag_offset; /* from the payload's start; below 0 from its end */
 	uint8_t tag_len;
+	uint8_t tag_ignored[MANGLE_MAX_TAG]; /* bits outside the mask, wire order; 0: none */
 	struct window size;
 	uint8_t invalid; /* ACTION_PASS or ACTION_DROP */
 	struct target unknown;

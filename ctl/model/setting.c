@@ -76,6 +76,15 @@ static void format_word(const struct setting *t, const struct service *s, char *
 		snprintf(buf, SETTING_TEXT_SIZE, "%.*s", (int)len, t->value);
 }
 
+static void format_tag_place(const struct service *s, char *buf)
+{
+	char mask[TAG_TEXT_SIZE];
+
+	format_mask(s->tag_ignored, s->tag_len, mask);
+	snprintf(buf, SETTING_TEXT_SIZE, "%d:%u%s%s", s->tag_offset, s->tag_len, *mask ? "/" : "",
+		 mask);
+}
+
 static void format_value(const struct setting *t, const struct service *s, char *buf)
 {
 	const void *at = member_of(t, s);
@@ -88,7 +97,7 @@ static void format_value(const struct setting *t, const struct service *s, char 
 	case KIND_PORTS: format_ports(s, buf); break;
 	case KIND_PREFIXES: format_prefixes(t, s, buf); break;
 	case KIND_INTERFACE: snprintf(buf, SETTING_TEXT_SIZE, "%s", s->ifname); break;
-	case KIND_TAG: snprintf(buf, SETTING_TEXT_SIZE, "%d:%u", s->tag_offset, s->tag_len); break;
+	case KIND_TAG: format_tag_place(s, buf); break;
 	case KIND_WINDOW: snprintf(buf, SETTING_TEXT_SIZE, "%u:%u", w->min, w->max); break;
 	case KIND_WORD: format_word(t, s, buf); break;
 	case KIND_TARGET: format_target(at, buf); break;
@@ -195,7 +204,8 @@ int setting_parse(const struct setting *t, struct service *s, const char *text, 
 	case KIND_PORTS: return parse_ports(text, s->ports, &s->port_count, why);
 	case KIND_PREFIXES: return parse_one_prefix(t, s, text, why);
 	case KIND_INTERFACE: return parse_ifname(text, s->ifname, why);
-	case KIND_TAG: return parse_tag_place(text, &s->tag_offset, &s->tag_len, why);
+	case KIND_TAG:
+		return parse_tag_place(text, &s->tag_offset, &s->tag_len, s->tag_ignored, why);
 	case KIND_WINDOW: return parse_window(text, at, why);
 	case KIND_WORD: return parse_word(t, s, text, why);
 	case KIND_TARGET: return parse_target(text, at, why);

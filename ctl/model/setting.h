@@ -18,7 +18,7 @@ enum setting_kind {
 	KIND_PORTS,	/* N[,N...]; a list, or one */
 	KIND_PREFIXES,	/* one a word; a list, or one */
 	KIND_INTERFACE, /* a name */
-	KIND_TAG,	/* OFF:LEN; a mapping */
+	KIND_TAG,	/* OFF:LEN[/MASK]; a mapping */
 	KIND_WINDOW,	/* MIN:MAX; a mapping */
 	KIND_WORD,	/* one of two */
 	KIND_TARGET,	/* PORT|drop|pass */

@@ -141,6 +141,26 @@ def test_set_clears(load, option, key, word):
     ok("apply", "-", "--check", "--exit-code", stdin=saved)
 
 
+def test_mask(load):
+    load(service(tag={"offset": 0, "length": 4, "mask": "0xfffff000"}, entities=entities(("0x41424000", 6001))))
+    assert listed("telemetry")["tag"] == {"offset": 0, "length": 4, "mask": "0xfffff000"}
+    assert "--tag 0:4/0xfffff000 " in ok("service", "list").out
+    saved = ok("save").out
+    assert "tag: { offset: 0, length: 4, mask: '0xfffff000' }" in saved
+    ok("apply", "-", "--check", "--exit-code", stdin=saved)
+    ctl.assert_error(["map", "set", "ABCD", "6002"], 1, "TAG: 0x41424344 has bits outside of 0xfffff000, the mask of service")
+    ctl.assert_error(["map", "load", "-"], 1, "<stdin>:1: tag: 0x41424344 has bits outside of 0xfffff000", stdin="ABCD 6002\n")
+    ok("map", "set", "0x41425000", "6002")
+    g = ctl.generation()
+    ctl.assert_error(["service", "set", "telemetry", "--tag", "0:4/0xffff0000"], 1, "outside of 0xffff0000, the mask")
+    ctl.assert_error(["service", "set", "telemetry", "--tag", "0:4/0xff"], 2, "--tag 0:4/0xff: has a mask that is not 0x and 8 hex")
+    assert ctl.generation() == g
+    ok("service", "set", "telemetry", "--tag", "0:4/0xfffff800")
+    ok("service", "set", "telemetry", "--tag", "0:4/0xffffffff")
+    assert listed("telemetry")["tag"] == {"offset": 0, "length": 4}
+    assert [e["tag"] for e in js("map", "list")] == ["0x41424000", "0x41425000"]
+
+
 def test_set_replaces_prefixes(load):
     load(service(daddr=["192.0.2.0/24", "203.0.113.0/24"]))
     ok("service", "set", "telemetry", "--daddr", "198.51.100.0/24")

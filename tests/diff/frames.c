@@ -253,7 +253,9 @@ static void make_payload(struct maker *m, size_t at)
 		memset(m->frame + at + from, 0, s->tag_len);
 		return;
 	}
-	memcpy(m->frame + at + from, m->p->entity->tag, s->tag_len);
+	for (unsigned int i = 0; i < s->tag_len; i++) /* bits that do not count stay as drawn */
+		m->frame[at + from + i] = (uint8_t)((m->frame[at + from + i] & s->tag_ignored[i]) |
+						    m->p->entity->tag[i]);
 	if (m->p->odd && mille(m->c, 100))
 		m->frame[at + from + below(m->c, s->tag_len)] ^= (uint8_t)(1 << below(m->c, 8));
 }

@@ -250,9 +250,13 @@ static const struct service *find_service(const struct model *m, const char *ifn
 
 /* ---- rows 8 to 14 ------------------------------------------------------------------------- */
 
-static const struct entity *find_entity(const struct service *s, const uint8_t *tag)
+static const struct entity *find_entity(const struct service *s, const uint8_t *bytes)
 {
 	size_t low = 0, high = s->entity_count;
+	uint8_t tag[MANGLE_MAX_TAG];
+
+	for (unsigned int i = 0; i < s->tag_len; i++)
+		tag[i] = (uint8_t)(bytes[i] & (0xff ^ s->tag_ignored[i]));
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;

@@ -64,6 +64,10 @@ static unsigned int draw_prefixes(struct chance *c, struct prefix *p)
 static void draw_tag_place(struct chance *c, struct service *s)
 {
 	s->tag_len = (uint8_t)(mille(c, 500) ? ONE_OF(c, 1, 2, 4, 8) : between(c, 1, 16));
+	if (mille(c, 300)) {
+		draw_bytes(c, s->tag_ignored, s->tag_len);
+		s->tag_ignored[below(c, s->tag_len)] &= 0x7f; /* one bit counts at least */
+	}
 	if (mille(c, 400))
 		s->tag_offset = 0;
 	else if (mille(c, 500))
@@ -128,6 +132,8 @@ static void draw_entities(struct chance *c, struct service *s)
 			memset(en.tag, 0, s->tag_len);
 		if (i == 1 && mille(c, 300))
 			memset(en.tag, 0xff, s->tag_len);
+		for (unsigned int k = 0; k < s->tag_len; k++)
+			en.tag[k] &= (uint8_t)~s->tag_ignored[k];
 		if (en.has_size)
 			en.size = draw_window(c, s);
 		if (service_add_entity(s, &en, &e))

@@ -3,7 +3,8 @@
 #ifndef DIFF_SERVICES_H
 #define DIFF_SERVICES_H
 
-#include "../../ctl/model/model.h"
+#include "../../ctl/model/check.h"
+#include "../../ctl/model/setting.h"
 #include "chance.h"
 
 /* Interfaces that services name, and that frames come in on ("": one that none of them names). */

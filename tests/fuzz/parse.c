@@ -84,8 +84,8 @@ static void try_tag_place(const char *s)
 {
 	int32_t offset, off;
 	struct why why;
-	uint8_t len, length;
-	char text[24];
+	uint8_t len, length, ignored[MANGLE_MAX_TAG], same[MANGLE_MAX_TAG];
+	char text[32 + TAG_TEXT_SIZE], mask[TAG_TEXT_SIZE];
 
 	if (!parse_offset(s, &offset, &why)) {
 		snprintf(text, sizeof(text), "%" PRId32, offset);
@@ -94,14 +94,16 @@ static void try_tag_place(const char *s)
 	} else {
 		check_why(&why);
 	}
-	if (parse_tag_place(s, &offset, &len, &why)) {
+	if (parse_tag_place(s, &offset, &len, ignored, &why)) {
 		check_why(&why);
 		return;
 	}
 	CHECK(len >= 1 && len <= MANGLE_MAX_TAG && !tag_place_wrong(offset, len));
 	CHECK(offset >= 0 || -offset >= len);
-	snprintf(text, sizeof(text), "%" PRId32 ":%u", offset, len);
-	CHECK(!parse_tag_place(text, &off, &length, &why) && off == offset && length == len);
+	format_mask(ignored, len, mask);
+	snprintf(text, sizeof(text), "%" PRId32 ":%u%s%s", offset, len, *mask ? "/" : "", mask);
+	CHECK(!parse_tag_place(text, &off, &length, same, &why) && off == offset && length == len);
+	CHECK(!memcmp(same, ignored, sizeof(same)));
 }
 
 static void check_tag(const struct tag *tag, const char *prefix, const char *text)

@@ -9,6 +9,7 @@
 
 #include "../../ctl/kernel/classify.h"
 #include "../../ctl/files/config.h"
+#include "../../ctl/model/parse.h"
 #include "fuzz.h"
 
 #define CLASSIFIER (MANGLE_TABLE_SLOTS - 1)
@@ -178,11 +179,15 @@ static void lay_service(struct services *set, uint32_t index)
 {
 	struct mangle_service *to = &set->config->service[index];
 	const struct service *s = &set->model.services[index];
+	uint64_t lo, hi;
 
 	to->cpus = (uint16_t)host_cpus.own;
 	to->stats = (uint16_t)(index + 1);
 	to->tag_offset = s->tag_offset;
 	to->tag_len = s->tag_len;
+	tag_to_key(s->tag_ignored, MANGLE_MAX_TAG, &lo, &hi);
+	to->tag_ignored[0] = lo;
+	to->tag_ignored[1] = hi;
 	to->size_min = s->size.min;
 	to->size_max = s->size.max;
 	to->protocols = s->protocols;

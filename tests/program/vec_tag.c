@@ -214,6 +214,96 @@ static void lengths(const struct place *p, const char *set, int first, int last_
 	}
 }
 
+/* Bits outside the mask may be anything; each bit inside it counts. */
+static void masks(void)
+{
+	static const char set[] =
+		"version: 1\n"
+		"services:\n"
+		"  - name: short\n"
+		"    protocol: any\n"
+		"    ports: [5000]\n"
+		"    tag: { offset: 0, length: 4, mask: '0xfffff000' }\n"
+		"    size: { min: 4, max: 1400 }\n"
+		"    unknown: drop\n"
+		"    tcp: segment\n"
+		"    entities: [ { tag: '0x41424000', target: 6001 }, { tag: '0x41425000', target: 6002 } ]\n"
+		"  - name: middle\n"
+		"    protocol: any\n"
+		"    ports: [5001]\n"
+		"    tag: { offset: 0, length: 6, mask: '0x00ff0000ff01' }\n"
+		"    size: { min: 4, max: 1400 }\n"
+		"    unknown: drop\n"
+		"    tcp: segment\n"
+		"    entities: [ { tag: '0x004200004501', target: 6003 } ]\n"
+		"  - name: long\n"
+		"    protocol: any\n"
+		"    ports: [5002]\n"
+		"    tag: { offset: 0, length: 12, mask: '0xf00000000000000000f0000f' }\n"
+		"    size: { min: 4, max: 1400 }\n"
+		"    unknown: drop\n"
+		"    tcp: segment\n"
+		"    entities: [ { tag: '0x400000000000000000400001', target: 6004 } ]\n";
+	const struct {
+		const char *name;
+		int port;
+		const char *tag;
+		int target; /* 0: unknown */
+	} t[] = {
+		{"short", 5000, "AB\x40\x00", 6001},
+		{"short", 5000, "AB\x4f\xff", 6001},
+		{"short", 5000, "AB\x40\x01", 6001},
+		{"short", 5000, "AB\x48\x00", 6001},
+		{"short", 5000, "AB\x50\x00", 6002},
+		{"short", 5000, "AB\x5a\xa5", 6002},
+		{"short", 5000, "AB\x60\x00", 0},
+		{"short", 5000, "ABC@", 6001},
+		{"short", 5000, "AC\x40\x00", 0},
+		{"short", 5000,
+		 "\x40"
+		 "B\x40\x00",
+		 0},
+		{"middle", 5001, "xBxxE\x01", 6003},
+		{"middle", 5001,
+		 "\xff"
+		 "B\xff\xff"
+		 "E\xff",
+		 6003},
+		{"middle", 5001, "xBxxE\x02", 0},
+		{"middle", 5001, "xCxxE\x01", 0},
+		{"middle", 5001, "xBxxF\x01", 0},
+		{"long", 5002, "Abcdefghi@kA", 6004},
+		{"long", 5002, "OOOOOOOOOOOA", 6004},
+		{"long", 5002, "Pbcdefghi@kA", 0},
+		{"long", 5002, "Abcdefghi0kA", 0},
+		{"long", 5002, "Abcdefghi@kB", 0},
+		{"long", 5002, "Abcdefghi@k\xf1", 6004},
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
+		for (int version = 4; version <= 6; version += 2)
+			for (int l4 = UDP; l4 <= TCP; l4++) {
+				struct vector v = {.set = set,
+						   .service = t[i].name,
+						   .reason = "unknown_tag",
+						   .verdict = "dropped"};
+
+				if (t[i].target) {
+					v.reason = v.verdict = "rewritten";
+					v.port = (uint16_t)t[i].target;
+				}
+				v.f.ip = (uint8_t)version;
+				v.f.l4 = (enum l4)l4;
+				v.f.dport = OPT(t[i].port);
+				v.f.tag = t[i].tag;
+				v.f.tag_len = (uint8_t)(t[i].port == 5000   ? 4
+							: t[i].port == 5001 ? 6
+									    : 12);
+				vector_add(&v, "tag/mask v%d %s %s %zu", version,
+					   l4 == TCP ? "tcp" : "udp", t[i].name, i);
+			}
+}
+
 /* The tag is also elsewhere in the payload: only its place counts. */
 static void elsewhere(void)
 {
@@ -552,6 +642,7 @@ void vectors_tag(void)
 			lengths(&places[p], set, first, first + 3, 6, TCP);
 		}
 	elsewhere();
+	masks();
 	bytes();
 	numbers();
 	notations();

@@ -19,7 +19,7 @@ REBUILT = {"xdp/mangle.bpf.c": [("\nSEC(\"xdp\")\n", "\n/* another build */\n\nS
 
 # Every map that is converted, and nearly every field's place.
 NEXT_LAYOUT = {"maps/schema.h": [
-    ("#define MANGLE_LAYOUT_VERSION 4\n", "#define MANGLE_LAYOUT_VERSION 5\n"),
+    ("#define MANGLE_LAYOUT_VERSION 5\n", "#define MANGLE_LAYOUT_VERSION 6\n"),
     ("#define MANGLE_REASON_CELLS 32", "#define MANGLE_REASON_CELLS 64"),
     ("struct mangle_config {\n", "struct mangle_config {\n\t__u64 first_of_all;\n"),
     ("\t__u32 classifier; /* slot", "\t__u32 in_between[2];\n\t__u32 classifier; /* slot"),

@@ -111,12 +111,12 @@ def test_another_layout(line, later, by):
     by(later)
     for refused in (("status",), ("map", "set", "--service", "udp", "ZZZZ", "6003"), ("save",)):
         r = ctl.run(*refused)
-        assert r.status == 1 and "layout version 4" in r.err and "(use mangle-ctl upgrade)" in r.err, r
+        assert r.status == 1 and "layout version 5" in r.err and "(use mangle-ctl upgrade)" in r.err, r
     with subprocess.Popen([first, "stats", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
         assert watching.stdout.readline()
         assert ctl.change("upgrade")["changed"]
         said = watching.communicate(timeout=60)[1]
-        assert watching.returncode == 1 and "layout version 5, this mangle-ctl has version 4" in said, "who watches sees it"
+        assert watching.returncode == 1 and "layout version 6, this mangle-ctl has version 5" in said, "who watches sees it"
     assert state() == before
     assert line.mangle.attached()[0]["prog_id"] != program
     works(line)
@@ -126,7 +126,7 @@ def test_another_layout(line, later, by):
     by(first)
     for refused in (("status",), ("upgrade",), ("-n", line.mid.name, "attach", "m0"), ("detach", "--all", "--purge")):
         r = ctl.run(*refused)
-        assert r.status == 1 and "layout version 5, this mangle-ctl has version 4" in r.err, r
+        assert r.status == 1 and "layout version 6, this mangle-ctl has version 5" in r.err, r
         ctl.check_error_line(r)
     works(line)
     by(later)

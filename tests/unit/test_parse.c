@@ -62,9 +62,9 @@ static int offset(const char *s, struct why *why)
 static int tag_place(const char *s, struct why *why)
 {
 	int32_t off;
-	uint8_t len;
+	uint8_t len, ignored[MANGLE_MAX_TAG];
 
-	return parse_tag_place(s, &off, &len, why);
+	return parse_tag_place(s, &off, &len, ignored, why);
 }
 
 static int prefix(const char *s, struct why *why)
@@ -278,6 +278,14 @@ static const struct {
 	{tag_place, "65532:4", "outside any payload"},
 	{tag_place, "-3:4", "reaches past the payload's end"},
 	{tag_place, "-1:16", "reaches past the payload's end"},
+	{tag_place, "0:4/", "has a mask that is not 0x and 8 hex digits"},
+	{tag_place, "0:4/fffff000", "has a mask that is not 0x and 8 hex digits"},
+	{tag_place, "0:4/0xfffff0", "has a mask that is not 0x and 8 hex digits"},
+	{tag_place, "0:4/0xfffff00000", "has a mask that is not 0x and 8 hex digits"},
+	{tag_place, "0:4/0xfffff00g", "has a mask that is not 0x and 8 hex digits"},
+	{tag_place, "0:4/0x00000000", "has a mask without a bit"},
+	{tag_place, "0/4:4", NO_PLACE},
+	{tag_place, "0:4 /0xfffff000", NO_PLACE},
 
 	{prefix, "", NO_PREFIX},
 	{prefix, "/", NO_PREFIX},
@@ -547,11 +555,38 @@ START_TEST(takes_tag_places)
 {
 	struct why why;
 	int32_t off;
-	uint8_t len;
+	uint8_t len, ignored[MANGLE_MAX_TAG], none[MANGLE_MAX_TAG] = {0};
 
-	ck_assert_int_eq(parse_tag_place(places[_i].text, &off, &len, &why), 0);
+	ck_assert_int_eq(parse_tag_place(places[_i].text, &off, &len, ignored, &why), 0);
 	ck_assert_int_eq(off, places[_i].offset);
 	ck_assert_uint_eq(len, places[_i].len);
+	ck_assert_mem_eq(ignored, none, sizeof(none));
+}
+END_TEST
+
+static const struct {
+	const char *text, *mask; /* "": every bit counts */
+	uint8_t ignored[MANGLE_MAX_TAG];
+} masked[] = {
+	{"0:4/0xfffff000", "0xfffff000", {0, 0, 0x0f, 0xff}},
+	{"-2:2/0x0001", "0x0001", {0xff, 0xfe}},
+	{"8:1/0xFf", "", {0}},
+	{"0:16/0x80000000000000000000000000000000",
+	 "0x80000000000000000000000000000000",
+	 {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	  0xff}},
+};
+
+START_TEST(takes_masks)
+{
+	uint8_t len, ignored[MANGLE_MAX_TAG];
+	char text[TAG_TEXT_SIZE];
+	struct why why;
+	int32_t off;
+
+	ck_assert_int_eq(parse_tag_place(masked[_i].text, &off, &len, ignored, &why), 0);
+	ck_assert_mem_eq(ignored, masked[_i].ignored, sizeof(ignored));
+	ck_assert_str_eq(format_mask(ignored, len, text), masked[_i].mask);
 }
 END_TEST
 
@@ -959,6 +994,7 @@ int main(void)
 	tcase_add_test(tc, takes_targets);
 	tcase_add_loop_test(tc, takes_windows, 0, COUNT_OF(windows));
 	tcase_add_test(tc, takes_target_ranges);
+	tcase_add_loop_test(tc, takes_masks, 0, COUNT_OF(masked));
 	tcase_add_loop_test(tc, takes_tag_places, 0, COUNT_OF(places));
 	tcase_add_loop_test(tc, takes_prefixes, 0, COUNT_OF(prefixes));
 	tcase_add_loop_test(tc, says_why_a_length_is_wrong, 0, COUNT_OF(lengths));
