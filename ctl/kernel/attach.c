@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Loading, attaching, running. Attached through libxdp's dispatcher where the kernel has what that
- * needs, so that others can share the interface; else by a BPF link of our own, pinned. Every
- * interface has an instance of its own, which knows the interface's name.
+ * The XDP program is attached through libxdp's dispatcher where the kernel has what that needs, so
+ * that other programs can share the interface; else by a BPF link of mangle's own, pinned. Programs
+ * at tc's hooks come first: what XDP leaves to them is handled from the first packet on.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -81,7 +81,7 @@ static int attach_dispatcher(struct store *s, const struct mangle_iface_key *k,
 
 	if (err)
 		return err;
-	prog_undispatch_strays(s, k->ifindex);
+	prog_undispatch_orphans(s, k->ifindex);
 	i->dispatcher = 1;
 	return prog_dispatch(s, k, i, epoch, &i->prog_id, e);
 }
@@ -167,7 +167,6 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 	prog_build(i.build);
 	snprintf(i.name, sizeof(i.name), "%s", ifname);
 	snprintf(i.netns_name, sizeof(i.netns_name), "%s", netns_name ? netns_name : "");
-	/* tc first: what XDP leaves to it is dealt with from the first packet on. */
 	err = tc_set(s, &k, &i, needs, e);
 	if (!err) {
 		err = attach_in(s, &k, &i, mode ? (uint32_t)mode : MODE_NATIVE, e);

@@ -16,14 +16,14 @@ static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
 /* Which programs' text this is: FNV-1a (RFC 9923) of the embedded objects. */
 void prog_build(uint8_t build[8])
 {
-	size_t size, gateway_size, session_size;
+	size_t size, gateway_size, tc_size;
 	const void *bytes = instance_elf(false, &size);
 	const void *gateway = instance_elf(true, &gateway_size);
-	const void *session = tc_elf(&session_size);
+	const void *tc = tc_elf(&tc_size);
 	uint64_t hash = hash_bytes(0xcbf29ce484222325ULL, bytes, size);
 
 	hash = hash_bytes(hash, gateway, gateway_size);
-	hash = hash_bytes(hash, session, session_size);
+	hash = hash_bytes(hash, tc, tc_size);
 	memcpy(build, &hash, sizeof(hash));
 }
 

@@ -111,8 +111,8 @@ int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struc
 }
 
 /* Is it one of ours that no record names? A run was killed between attaching and recording. */
-static bool is_stray(const struct store *s, const struct mangle_iface *ifaces, size_t n,
-		     struct xdp_program *p)
+static bool is_orphan(const struct store *s, const struct mangle_iface *ifaces, size_t n,
+		      struct xdp_program *p)
 {
 	uint32_t id = xdp_program__id(p), maps[64], gate = store_gate_id(s);
 	struct bpf_prog_info info = {.nr_map_ids = 64, .map_ids = (uintptr_t)maps};
@@ -129,12 +129,12 @@ static bool is_stray(const struct store *s, const struct mangle_iface *ifaces, s
 	return false;
 }
 
-void prog_undispatch_strays(struct store *s, uint32_t ifindex)
+void prog_undispatch_orphans(struct store *s, uint32_t ifindex)
 {
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
 	struct xdp_multiprog *mp;
-	uint32_t strays[16];
+	uint32_t orphans[16];
 	struct xdp_program *p = NULL;
 	struct err ignored;
 	size_t n, found = 0;
@@ -146,14 +146,14 @@ void prog_undispatch_strays(struct store *s, uint32_t ifindex)
 		return;
 	if (!xdp_multiprog__is_legacy(mp) && !store_ifaces(s, &keys, &ifaces, &n, &ignored)) {
 		while ((p = xdp_multiprog__next_prog(p, mp)) && found < 16)
-			if (is_stray(s, ifaces, n, p))
-				strays[found++] = xdp_program__id(p);
+			if (is_orphan(s, ifaces, n, p))
+				orphans[found++] = xdp_program__id(p);
 		free(keys);
 		free(ifaces);
 	}
 	xdp_multiprog__close(mp);
 	while (found)
-		prog_undispatch(ifindex, strays[--found]);
+		prog_undispatch(ifindex, orphans[--found]);
 }
 
 int prog_undispatch(uint32_t ifindex, uint32_t id)

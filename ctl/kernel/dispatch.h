@@ -21,7 +21,7 @@ int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struc
 /* Takes one out, which is no error where it is not there. */
 int prog_undispatch(uint32_t ifindex, uint32_t id);
 /* The same for those that no record names: a run was killed before it could. */
-void prog_undispatch_strays(struct store *s, uint32_t ifindex);
+void prog_undispatch_orphans(struct store *s, uint32_t ifindex);
 /* Is it in the interface's dispatcher? Returns 1, 0, or negative errno. */
 int prog_dispatched(uint32_t ifindex, uint32_t id);
 /*

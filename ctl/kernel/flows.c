@@ -164,20 +164,20 @@ static bool has_pin(const struct store *s, uint32_t id)
 	return s->private || !access(pin_inner_path(path, id), F_OK) || errno != ENOENT;
 }
 
-int flows_settle(struct store *s, struct err *e)
+int flows_exchange(struct store *s, struct err *e)
 {
 	struct inner from = {.fd = -1}, to = {.fd = -1};
-	uint32_t is, wished = store_config(s)->flows_id, place = 0;
+	uint32_t is, desired = store_config(s)->flows_id, place = 0;
 	struct err ignored;
 	int err = outer_get(s->map[MAP_FLOWS], 0, &is, e);
 
-	if (err || is == wished)
+	if (err || is == desired)
 		return err;
-	if (!wished) {
+	if (!desired) {
 		outer_clear(s->map[MAP_FLOWS], &place, 1);
 		return 0;
 	}
-	err = flows_open(s, wished, &to, e);
+	err = flows_open(s, desired, &to, e);
 	if (!err && is && has_pin(s, is))
 		err = flows_open(s, is, &from, e);
 	if (!err && from.fd >= 0)
@@ -208,6 +208,6 @@ int flows_make(struct store *s, const struct model *m, struct mangle_config *c, 
 	if (err)
 		return err;
 	c->flows_id = made->id;
-	/* The first must be there when its services are; flows_settle clears it away again. */
+	/* The first must be there when its services are; flows_exchange clears it away again. */
 	return old->flows_id ? 0 : outer_set(s->map[MAP_FLOWS], 0, made, e);
 }

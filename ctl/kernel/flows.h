@@ -29,6 +29,6 @@ int flows_make(struct store *s, const struct model *m, struct mangle_config *c, 
  * once while that is still in use, so that few are missing at the swap, and again for what came
  * meanwhile. To be done before pins are swept.
  */
-int flows_settle(struct store *s, struct err *e);
+int flows_exchange(struct store *s, struct err *e);
 
 #endif

@@ -54,7 +54,7 @@ void prog_sweep_dispatchers(struct store *s)
 
 	liblog_begin();
 	for (struct if_nameindex *at = all; at && at->if_index; at++)
-		prog_undispatch_strays(s, at->if_index);
+		prog_undispatch_orphans(s, at->if_index);
 	if (all)
 		if_freenameindex(all);
 }

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Changes of the running state.
- *
- * Of services and whole tables: new tables are laid into free places, a new configuration that
- * names them is built beside the running one, and one store of a pointer puts it into force: that
- * is the change, for every packet at once. Then the counters of entities that stay are added to
- * what they count anew; the old tables hold still by then, so this can be done again after an
+ * Changes of services and whole tables: new tables are laid into free places, a new configuration
+ * that names them is built beside the running one, and one store of a pointer puts it into force:
+ * that is the change, for every packet at once. Then the counters of entities that stay are added
+ * to what they count anew; the old tables hold still by then, so this can be done again after an
  * interruption, and gives the same. `dirty` in the running configuration says that there is
  * something to finish or to throw away.
  *
  * The flow table is moved to one of another size in the same way: the configuration says which it
  * is to be, and until it is that one there is something to finish.
- *
- * Of one row: in place (table.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -61,7 +57,7 @@ static int swap_config(struct store *s, const struct model *m, struct plan *plan
 		while (w.n)
 			close(w.fds[--w.n]);
 		inner_close(&config);
-		flows_settle(s, &ignored);
+		flows_exchange(s, &ignored);
 		recover_sweep(s, NULL);
 		return err;
 	}
@@ -82,7 +78,7 @@ int publish_plans(struct store *s, const struct model *m, struct plan *plans, st
 		return err;
 	}
 	/* Done, for every packet. What cannot be finished now is finished by whoever comes next. */
-	err = flows_settle(s, &ignored);
+	err = flows_exchange(s, &ignored);
 	inner_close(&flows);
 	if (!err)
 		err = recover_counters(s, &ignored);
@@ -99,10 +95,10 @@ static int read_for(struct store *s, const struct model *m, struct model *runnin
 
 	running->flows = c->flows;
 	for (uint32_t i = 0; i < c->service_count && !err; i++) {
-		const struct service *wished = model_find(m, c->info[i].name);
+		const struct service *desired = model_find(m, c->info[i].name);
 		struct service svc;
 
-		if (wished && wished->keep_entities) {
+		if (desired && desired->keep_entities) {
 			service_from_config(c, i, &svc);
 			svc.keep_entities = true;
 		} else {
@@ -154,13 +150,13 @@ int store_publish(struct store *s, const struct model *m, struct changes *c, str
 		goto out;
 	}
 	for (uint32_t i = 0; i < m->service_count; i++) {
-		const struct service *wished = &m->services[i];
-		const struct service *now = model_find(&running, wished->name);
+		const struct service *desired = &m->services[i];
+		const struct service *now = model_find(&running, desired->name);
 
-		plans[i].before = now ? running_index(s, wished->name) : -1;
+		plans[i].before = now ? running_index(s, desired->name) : -1;
 		plans[i].table.fd = -1;
-		plans[i].new_table = !now || now->tag_len != wished->tag_len ||
-				     !service_same_entities(now, wished);
+		plans[i].new_table = !now || now->tag_len != desired->tag_len ||
+				     !service_same_entities(now, desired);
 	}
 	model_free(&running); /* before the tables are built: memory */
 	err = publish_plans(s, m, plans, e);

@@ -147,7 +147,7 @@ void recover_sweep(struct store *s, const bool *filled)
 int store_recover(struct store *s, struct err *e)
 {
 	const struct mangle_config *c = store_config(s);
-	int err = flows_settle(s, e);
+	int err = flows_exchange(s, e);
 
 	if (!err)
 		err = recover_counters(s, e);

@@ -86,16 +86,16 @@ out:
 	return err;
 }
 
-/* Do targets of this service, or of others the one wished, have a part in replies? */
-static bool replies_depend(const struct store *s, uint32_t index, const struct target *wished)
+/* Do targets of this service, or of others the one desired, have a part in replies? */
+static bool replies_depend(const struct store *s, uint32_t index, const struct target *desired)
 {
 	const struct mangle_config *c = store_config(s);
 	const struct mangle_service *svc = &c->service[index];
 
 	if (svc->connection || svc->reply)
 		return true;
-	return svc->protocols & MANGLE_PROTO_UDP && wished && wished->action == ACTION_PORT &&
-	       MANGLE_TARGET_SHARED(c->target[wished->port]);
+	return svc->protocols & MANGLE_PROTO_UDP && desired && desired->action == ACTION_PORT &&
+	       MANGLE_TARGET_SHARED(c->target[desired->port]);
 }
 
 static int publish_checked(struct store *s, struct model *m, struct changes *c, struct err *e)
@@ -182,7 +182,7 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		  struct changes *c, struct err *e)
 {
 	struct inner in = {.fd = -1};
-	struct entity wished = *en, now = {0};
+	struct entity desired = *en, now = {0};
 	struct table_place at;
 	struct table t;
 	uint32_t index;
@@ -202,10 +202,10 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		memcpy(now.tag, en->tag, sizeof(now.tag));
 		entity_from_value(table_value(&t, at), &now);
 		if (!set_size) {
-			wished.has_size = now.has_size;
-			wished.size = now.size;
+			desired.has_size = now.has_size;
+			desired.size = now.size;
 		}
-		if (entity_value(&wished) == table_value(&t, at)) {
+		if (entity_value(&desired) == table_value(&t, at)) {
 			inner_close(&in);
 			return 0;
 		}
@@ -214,18 +214,18 @@ int store_set_row(struct store *s, const char *service, const struct entity *en,
 		c->added = 1;
 	}
 	if (!set_size && c->added) {
-		wished.has_size = false;
-		wished.size = (struct window){0, 0};
+		desired.has_size = false;
+		desired.size = (struct window){0, 0};
 	}
-	describe_row(s, index, c->updated ? &now : NULL, &wished);
+	describe_row(s, index, c->updated ? &now : NULL, &desired);
 	running_set_dirty(s, true);
 	if (!found)
-		err = table_claim(&t, wished.tag, &at);
+		err = table_claim(&t, desired.tag, &at);
 	if (err == -ENOSPC) {
 		inner_close(&in);
-		err = grow(s, index, &wished, e);
+		err = grow(s, index, &desired, e);
 	} else {
-		table_store(&t, at, entity_value(&wished));
+		table_store(&t, at, entity_value(&desired));
 		inner_close(&in);
 		done_in_place(s);
 	}

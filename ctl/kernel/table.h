@@ -39,7 +39,7 @@ struct table_sums {
 
 /* What every kernel's array can be, 4 GiB less a little. */
 #define TABLE_MAX_CELLS (0xffff0000U / MANGLE_CELL)
-/* Buckets for so many entities; fewer than wished where a map cannot have more. */
+/* Buckets for so many entities; fewer than desired where a map cannot have more. */
 uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus);
 /* Cells of a table with so many buckets. */
 uint64_t table_cells(uint32_t buckets, unsigned int tag_len, struct table_cpus cpus);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The session programs, which tc has: TCP connections on the way in, replies on the way out. They
- * are on an interface only while a service needs them, an instance for each interface, and come
- * before everybody else's. Attached by tcx links, pinned, where the kernel has those; else as
+ * The programs at tc's hooks: TCP connections on the way in, replies on the way out. They are on an
+ * interface only while a service needs them, an instance for each interface, and run before the
+ * programs of others. Attached by tcx links, pinned, where the kernel has those; else as
  * filters of clsact, which others use too.
  */
 #include <bpf/bpf.h>
@@ -60,9 +60,8 @@ static struct bpf_program *program_of(const struct tc_bpf *skel, enum hook h)
 }
 
 /* What is not wanted is not loaded either: tc_in calls what older kernels do not have. */
-static struct tc_bpf *load_session(const struct store *s, const struct mangle_iface_key *k,
-				   const struct mangle_iface *i, const bool want[HOOKS],
-				   struct err *e)
+static struct tc_bpf *load_tc(const struct store *s, const struct mangle_iface_key *k,
+			      const struct mangle_iface *i, const bool want[HOOKS], struct err *e)
 {
 	struct tc_bpf *skel;
 	int err = 0;
@@ -117,8 +116,8 @@ enum pin_state tc_link_state(const struct mangle_iface *i)
 	return state;
 }
 
-/* In the interface's namespace, and so are those below: filters are found by index. 1, 0, or
- * negative errno. */
+/* To be called in the interface's network namespace, like all below: filters are found by index.
+ * Returns 1, 0, or negative errno. */
 static int is_on(const struct mangle_iface_key *k, const struct mangle_iface *i, enum hook h)
 {
 	if (!id_of(i, h))
@@ -203,7 +202,7 @@ static int record_new(const struct tc_bpf *skel, const struct mangle_iface_key *
 static int put_on(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		  const bool want[HOOKS], const bool on[HOOKS], struct err *e)
 {
-	struct tc_bpf *skel = load_session(s, k, i, want, e);
+	struct tc_bpf *skel = load_tc(s, k, i, want, e);
 	const struct mangle_iface before = *i;
 	char path[PATH_SIZE];
 	struct err ignored;
@@ -328,7 +327,7 @@ int tc_prepare(const struct store *s, const struct mangle_iface_key *k,
 	*out = NULL;
 	if (!i->tc_kind)
 		return 0;
-	*out = load_session(s, k, i, want, e);
+	*out = load_tc(s, k, i, want, e);
 	if (!*out)
 		return -EIO;
 	for (enum hook h = 0; h < HOOKS && !err; h++)

@@ -108,7 +108,7 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 	if (!j->iface.dispatcher)
 		return 0;
 	u->dispatcher = true;
-	prog_undispatch_strays(u->s, j->key.ifindex);
+	prog_undispatch_orphans(u->s, j->key.ifindex);
 	err = prog_dispatch(u->s, &j->key, &j->iface, u->epoch, &j->fresh, e);
 	if (err == DISPATCHER_UNFIT)
 		err = fail(
@@ -121,8 +121,10 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 	return store_iface_put(u->s, &j->key, &j->iface, e);
 }
 
-int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
-		struct err *e)
+/* Of two programs in a dispatcher, one of which is to take over: ends that, whichever acts by now.
+ */
+static int finish_takeover(struct store *s, const struct mangle_iface_key *k,
+			   struct mangle_iface *i, struct err *e)
 {
 	int err;
 
@@ -137,9 +139,9 @@ int prog_settle(struct store *s, const struct mangle_iface_key *k, struct mangle
 	return store_iface_put(s, k, i, e);
 }
 
-static int settle(struct upgrade *u, struct job *j, struct err *e)
+static int finish(struct upgrade *u, struct job *j, struct err *e)
 {
-	return j->iface.dispatcher ? prog_settle(u->s, &j->key, &j->iface, e) : 0;
+	return j->iface.dispatcher ? finish_takeover(u->s, &j->key, &j->iface, e) : 0;
 }
 
 static int complete(struct upgrade *u, struct job *j, struct err *e)
@@ -186,7 +188,7 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 	prog_sweep(s);
 	err = list(&u, e);
 	if (!err)
-		err = each(&u, settle, e); /* what was interrupted */
+		err = each(&u, finish, e); /* what was interrupted */
 	if (!err)
 		err = store_epoch(s, &u.epoch, e);
 	u.epoch++;
@@ -206,9 +208,9 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 			swapped = !swaps_undo(&u.swaps, u.swaps.count);
 	}
 	if (err) { /* those that act stay */
-		each_of_all(&u, settle, &ignored);
+		each_of_all(&u, finish, &ignored);
 	} else {
-		int late = each_of_all(&u, settle, e);
+		int late = each_of_all(&u, finish, e);
 
 		err = each_of_all(&u, complete, late ? &ignored : e);
 		err = late ? late : err;
