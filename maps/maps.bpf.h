@@ -47,7 +47,7 @@ struct {
 } stats SEC(".maps");
 
 /* A CPU's own notes on one packet, where the stack is too small or a function takes no pointers. */
-struct mangle_notes {
+struct mangle_scratch {
 	struct mangle_match match;
 	__u8 bytes[512 + 4];
 	__u8 pad[4];
@@ -57,8 +57,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct mangle_notes);
-} notes SEC(".maps");
+	__type(value, struct mangle_scratch);
+} scratch_of_cpu SEC(".maps");
 
 /* Of the explaining instance alone, never pinned. */
 struct {

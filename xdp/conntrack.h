@@ -35,25 +35,26 @@ extern struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *ctx, struct bpf_sock_tup
 					 __u32 opts_size) __ksym;
 extern void bpf_ct_release(struct nf_conn *ct) __ksym;
 
-struct ct_notes {
+struct ct_scratch {
 	struct bpf_sock_tuple tuple;
 	struct bpf_ct_opts opts;
 };
 
 /* The connection that the packet belongs to, to be released; NULL: of none. */
-static __always_inline struct nf_conn *find_conntrack(const struct pkt *p, struct ct_notes *own)
+static __always_inline struct nf_conn *find_conntrack(const struct pkt *p,
+						      struct ct_scratch *scratch)
 {
-	__u32 len = inet_tuple(p, p->old_port, &own->tuple);
+	__u32 len = inet_tuple(p, p->old_port, &scratch->tuple);
 
-	__builtin_memset(&own->opts, 0, sizeof(own->opts));
-	own->opts.netns_id = BPF_F_CURRENT_NETNS;
-	own->opts.l4proto = p->ip_proto;
-	if (len == sizeof(own->tuple.ipv4))
-		return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv4), &own->opts,
-					 sizeof(own->opts));
-	if (len == sizeof(own->tuple.ipv6))
-		return bpf_xdp_ct_lookup(p->ctx, &own->tuple, sizeof(own->tuple.ipv6), &own->opts,
-					 sizeof(own->opts));
+	__builtin_memset(&scratch->opts, 0, sizeof(scratch->opts));
+	scratch->opts.netns_id = BPF_F_CURRENT_NETNS;
+	scratch->opts.l4proto = p->ip_proto;
+	if (len == sizeof(scratch->tuple.ipv4))
+		return bpf_xdp_ct_lookup(p->ctx, &scratch->tuple, sizeof(scratch->tuple.ipv4),
+					 &scratch->opts, sizeof(scratch->opts));
+	if (len == sizeof(scratch->tuple.ipv6))
+		return bpf_xdp_ct_lookup(p->ctx, &scratch->tuple, sizeof(scratch->tuple.ipv6),
+					 &scratch->opts, sizeof(scratch->opts));
 	return NULL;
 }
 
@@ -65,14 +66,14 @@ static __always_inline bool is_for_client(const struct pkt *p)
 {
 	/* In a map, not on the stack: the verifier takes what it knows of the stack to outlast the
 	 * call. */
-	struct mangle_notes *notes_of_cpu = pkt_notes();
-	struct ct_notes *own = notes_of_cpu ? (void *)notes_of_cpu->bytes : NULL;
-	struct nf_conn *ct = own ? find_conntrack(p, own) : NULL;
+	struct mangle_scratch *room = pkt_scratch();
+	struct ct_scratch *scratch = room ? (void *)room->bytes : NULL;
+	struct nf_conn *ct = scratch ? find_conntrack(p, scratch) : NULL;
 	bool translated;
 
 	if (!ct)
 		return false;
-	translated = ct->status & CT_SRC_NAT && own->opts.dir == CT_DIR_REPLY;
+	translated = ct->status & CT_SRC_NAT && scratch->opts.dir == CT_DIR_REPLY;
 	bpf_ct_release(ct);
 	return translated;
 }

@@ -151,9 +151,9 @@ static __always_inline bool checksum_is_open(struct __sk_buff *ctx)
 
 PKT_FUNCTION __u64 sum_of(struct __sk_buff *skb, __u32 off, __u32 len)
 {
-	struct mangle_notes *own = pkt_notes();
+	struct mangle_scratch *scratch = pkt_scratch();
 
-	return own ? sum_copied(skb, own, off, len) : 0;
+	return scratch ? sum_copied(skb, scratch, off, len) : 0;
 }
 
 /* A segment that was damaged on its way decides nothing: it comes again. */

@@ -36,12 +36,13 @@ static __always_inline __u64 bucket_find(const struct mangle_bucket *b, __u64 lo
 	return (v0 & m0) | (v1 & m1) | (v2 & m2);
 }
 
-/* The same for a line, whose unused second slot would take the all-zero tag away from the first. */
-static __always_inline __u64 line_find(const struct mangle_line *line, __u64 tag, __u32 *slot)
+/* The same in a packed bucket, whose unused second slot would take the all-zero tag from the first.
+ */
+static __always_inline __u64 packed_find(const struct mangle_line *packed, __u64 tag, __u32 *slot)
 {
-	__u64 v0 = MANGLE_LINE_VALUE(LOAD(line->value0));
-	__u64 v1 = MANGLE_LINE_VALUE(LOAD(line->value1));
-	__u64 keys = LOAD(line->key);
+	__u64 v0 = MANGLE_LINE_VALUE(LOAD(packed->value0));
+	__u64 v1 = MANGLE_LINE_VALUE(LOAD(packed->value1));
+	__u64 keys = LOAD(packed->key);
 	__u64 m0 = ~mask_if((keys & 0xffffffff) ^ tag);
 	__u64 m1 = mask_if(v1) & ~mask_if((keys >> 32) ^ tag);
 
@@ -49,24 +50,25 @@ static __always_inline __u64 line_find(const struct mangle_line *line, __u64 tag
 	return (v0 & m0) | (v1 & m1);
 }
 
-/* The half of a cell that is a bucket of its own. */
-static __always_inline void *cell_line(struct mangle_cell *cell, __u32 bucket)
+/* Returns the half of a cell that is a packed bucket of its own. */
+static __always_inline void *packed_bucket(struct mangle_cell *cell, __u32 bucket)
 {
 	return (__u8 *)cell + sizeof(struct mangle_line) * (bucket & 1);
 }
 
-enum { FAR_SHORT, FAR_LONG, FAR_LINE };
-#define FAR_ARGS(bucket, reach, kind) ((__u64)(bucket) | (__u64)(reach) << 32 | (__u64)(kind) << 40)
+enum { BUCKET_SHORT, BUCKET_LONG, BUCKET_PACKED };
+#define DISPLACED_ARGS(bucket, distance, kind) \
+	((__u64)(bucket) | (__u64)(distance) << 32 | (__u64)(kind) << 40)
 
 /*
  * The bucket behind `bucket` that has the tag; 0: none has. Buckets are counted in cells, or,
  * lines, in halves of cells. Few tags lie there, so it may cost a call, which spares the verifier:
- * see service_by_shape.
+ * see service_by_tuple().
  */
-VERIFIED_ONCE __u32 lookup_far(__u32 table, __u64 args, __u64 lo, __u64 hi)
+VERIFIED_ONCE __u32 lookup_displaced(__u32 table, __u64 args, __u64 lo, __u64 hi)
 {
 	void *cells = bpf_map_lookup_elem(&tables, &table);
-	__u32 bucket = args, reach = args >> 32 & MANGLE_MAX_REACH, kind = args >> 40, slot;
+	__u32 bucket = args, distance = args >> 32 & MANGLE_MAX_REACH, kind = args >> 40, slot;
 
 	if (!cells)
 		return 0;
@@ -74,57 +76,59 @@ VERIFIED_ONCE __u32 lookup_far(__u32 table, __u64 args, __u64 lo, __u64 hi)
 		struct mangle_cell *cell;
 		__u32 at;
 
-		if (i >= reach)
+		if (i >= distance)
 			break;
 		bucket++;
-		at = kind == FAR_LINE ? bucket >> 1 : bucket;
+		at = kind == BUCKET_PACKED ? bucket >> 1 : bucket;
 		cell = bpf_map_lookup_elem(cells, &at);
 		if (!cell)
 			break;
-		if (kind == FAR_LINE ? line_find(cell_line(cell, bucket), lo, &slot)
-				     : bucket_find(&cell->bucket, lo, hi, kind == FAR_LONG, &slot))
+		if (kind == BUCKET_PACKED
+			    ? packed_find(packed_bucket(cell, bucket), lo, &slot)
+			    : bucket_find(&cell->bucket, lo, hi, kind == BUCKET_LONG, &slot))
 			return bucket;
 	}
 	return 0;
 }
 
-/* In a table of lines. */
-static __always_inline enum mangle_reason lookup_line(struct pkt *p, __u32 table, void *cells,
-						      __u32 region)
+/* In a table of packed buckets. */
+static __always_inline enum mangle_reason lookup_packed(struct pkt *p, __u32 table, void *cells,
+							__u32 copy)
 {
 	const struct mangle_service *s = p->service;
-	__u32 stride = (s->buckets + MANGLE_MAX_REACH + 1) >> 1, at, reach;
+	__u32 stride = (s->buckets + MANGLE_MAX_REACH + 1) >> 1, at, distance;
 	__u32 bucket = mangle_bucket_of(p->tag_lo, p->tag_hi, s->seed, s->buckets);
 	struct mangle_cell *cell;
-	struct mangle_line *line;
+	struct mangle_line *packed;
 
-	at = 1 + stride * region + (bucket >> 1);
+	at = 1 + stride * copy + (bucket >> 1);
 	cell = bpf_map_lookup_elem(cells, &at);
 	if (!cell)
 		return REASON_UNKNOWN_TAG;
-	line = cell_line(cell, bucket);
-	p->value = line_find(line, p->tag_lo, &p->slot);
-	reach = MANGLE_LINE_REACH(LOAD(line->value0));
-	if (unlikely(!p->value && reach)) {
-		bucket = lookup_far(table, FAR_ARGS(at * 2 + (bucket & 1), reach, FAR_LINE),
-				    p->tag_lo, p->tag_hi);
+	packed = packed_bucket(cell, bucket);
+	p->value = packed_find(packed, p->tag_lo, &p->slot);
+	distance = MANGLE_LINE_REACH(LOAD(packed->value0));
+	if (unlikely(!p->value && distance)) {
+		bucket = lookup_displaced(
+			table, DISPLACED_ARGS(at * 2 + (bucket & 1), distance, BUCKET_PACKED),
+			p->tag_lo, p->tag_hi);
 		at = bucket >> 1;
 		cell = bucket ? bpf_map_lookup_elem(cells, &at) : NULL;
 		if (!cell)
 			return REASON_UNKNOWN_TAG;
-		line = cell_line(cell, bucket);
-		p->value = line_find(line, p->tag_lo, &p->slot);
+		packed = packed_bucket(cell, bucket);
+		p->value = packed_find(packed, p->tag_lo, &p->slot);
 	}
 	if (unlikely(!p->value))
 		return REASON_UNKNOWN_TAG;
-	p->counts = (struct mangle_counts *)line;
+	p->counts = (struct mangle_counts *)packed;
 	return REASON_NONE;
 }
 
 static __always_inline enum mangle_reason lookup(struct pkt *p)
 {
 	const struct mangle_service *s = p->service;
-	__u32 table = s->table, region, at, reach;
+	__u32 table = s->table, copy, at, distance;
 	struct mangle_cell *cell;
 	bool is_long = s->tag_len > 8;
 	void *cells;
@@ -132,11 +136,11 @@ static __always_inline enum mangle_reason lookup(struct pkt *p)
 	cells = bpf_map_lookup_elem(&tables, &table);
 	if (!cells)
 		return REASON_UNKNOWN_TAG;
-	p->shared_region = p->cpu >= s->cpus;
-	region = p->shared_region ? s->cpus : p->cpu;
+	p->shared_copy = p->cpu >= s->cpus;
+	copy = p->shared_copy ? s->cpus : p->cpu;
 	if (s->tag_len <= MANGLE_LINE_TAG)
-		return lookup_line(p, table, cells, region);
-	at = 1 + (s->buckets + MANGLE_MAX_REACH) * region +
+		return lookup_packed(p, table, cells, copy);
+	at = 1 + (s->buckets + MANGLE_MAX_REACH) * copy +
 	     mangle_bucket_of(p->tag_lo, p->tag_hi, s->seed, s->buckets);
 	cell = bpf_map_lookup_elem(cells, &at);
 	if (!cell)
@@ -144,10 +148,11 @@ static __always_inline enum mangle_reason lookup(struct pkt *p)
 	/* Fetched now, its cache miss runs beside the bucket's. */
 	(void)LOAD(cell->counts.packets[0]);
 	p->value = bucket_find(&cell->bucket, p->tag_lo, p->tag_hi, is_long, &p->slot);
-	reach = cell->bucket.reach;
-	if (unlikely(!p->value && reach)) {
-		at = lookup_far(table, FAR_ARGS(at, reach, is_long ? FAR_LONG : FAR_SHORT),
-				p->tag_lo, p->tag_hi);
+	distance = cell->bucket.reach;
+	if (unlikely(!p->value && distance)) {
+		at = lookup_displaced(
+			table, DISPLACED_ARGS(at, distance, is_long ? BUCKET_LONG : BUCKET_SHORT),
+			p->tag_lo, p->tag_hi);
 		cell = at ? bpf_map_lookup_elem(cells, &at) : NULL;
 		if (!cell)
 			return REASON_UNKNOWN_TAG;

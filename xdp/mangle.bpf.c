@@ -49,6 +49,7 @@ int mangle(struct xdp_md *ctx)
 	if (explaining && explains_tcp)
 		reason = explain_first_data(&p, reason, &would);
 
+	verifier_forget(&p, reason);
 	verifier_forget(&p, would);
 	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;
 	if (verdict == VERDICT_REWRITTEN && rewrite(&p)) {

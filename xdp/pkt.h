@@ -55,9 +55,10 @@ struct pkt {
 	__u32 service_index;		      /* + 1; 0: none matched */
 	__u64 tag_lo, tag_hi;		      /* struct mangle_bucket */
 	__u64 value;			      /* the entity's, MANGLE_VALUE */
-	struct mangle_counts *counts; /* of this region, for the entity's bucket; NULL: no entity */
-	bool shared_region;	      /* other CPUs write to counts too */
-	__u32 slot;		      /* of the entity in counts */
+	struct mangle_counts
+		*counts;  /* of this CPU's copy, for the entity's bucket; NULL: no entity */
+	bool shared_copy; /* other CPUs write to counts too */
+	__u32 slot;	  /* of the entity in counts */
 };
 
 /*
@@ -100,11 +101,11 @@ static __always_inline void *pkt_at(const struct pkt *p, __u32 off, __u32 len, v
 	return pkt_load(p->ctx, off, scratch, len) ? NULL : scratch;
 }
 
-static __always_inline struct mangle_notes *pkt_notes(void)
+static __always_inline struct mangle_scratch *pkt_scratch(void)
 {
 	const __u32 zero = 0;
 
-	return bpf_map_lookup_elem(&notes, &zero);
+	return bpf_map_lookup_elem(&scratch_of_cpu, &zero);
 }
 
 /* Do the frame's bytes reach up to `end`? */

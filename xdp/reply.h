@@ -33,7 +33,7 @@ static __always_inline __u32 target_entry(struct pkt *p, __u16 target)
 	return p->config->target[at];
 }
 
-/* The connection's own socket; NULL: the kernel answers without one. */
+/* Returns the connection's own socket; NULL: the kernel answers without one. */
 static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
 {
 	struct bpf_sock *sk = p->ctx->sk;
@@ -47,16 +47,16 @@ static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
 #define RESTORE_MS 50 /* the table is looked at so often, since that costs more than all else */
 
 /* What the LRU table has evicted comes back: whose socket sends is alive. */
-static __always_inline void restore(struct flow_notes *own, __u16 shared, __u16 target)
+static __always_inline void restore(struct flow_scratch *scratch, __u16 shared, __u16 target)
 {
 	struct mangle_flow flow = {.state = FLOW_LIVE, .port = target};
 	struct mangle_flow back = {.state = FLOW_REVERSE, .port = shared};
 
-	flow_key_turn(&own->turned, &own->key, shared);
-	if (!flow_find(&own->turned))
-		flow_put(&own->turned, &flow);
-	if (!flow_find(&own->key))
-		flow_put(&own->key, &back);
+	flow_key_other(&scratch->other, &scratch->key, shared);
+	if (!flow_find(&scratch->other))
+		flow_put(&scratch->other, &flow);
+	if (!flow_find(&scratch->key))
+		flow_put(&scratch->key, &back);
 }
 
 /* Said of a RST while the first data is on its way to the socket: see is_behind_first(). */
@@ -71,31 +71,31 @@ PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 
 			.family = family,
 			.src_port = source,
 			.old_port = dest};
-	struct flow_notes *own = flow_own();
+	struct flow_scratch *scratch = flow_scratch();
 	struct bpf_sock *sk = own_socket(&p);
 	struct mangle_flow *flow;
 	struct bound *stored, fresh = {};
 	__u32 shared, now;
 
 	pkt_init_data(&p, skb);
-	if (!own || !flow_key_out(&p, &own->key))
+	if (!scratch || !flow_key_out(&p, &scratch->key))
 		return 0;
 	stored = sk ? bpf_sk_storage_get(&bound, sk, NULL, 0) : NULL;
 	if (stored) {
 		now = now_ms();
 		if (now - stored->checked >= RESTORE_MS) {
-			restore(own, stored->shared, source);
+			restore(scratch, stored->shared, source);
 			stored->checked = now;
 		}
 		return stored->shared;
 	}
-	flow = flow_find(&own->key);
+	flow = flow_find(&scratch->key);
 	if (!flow)
 		return 0;
 	shared = flow->port;
 	if (!sk) {
-		flow_key_turn(&own->turned, &own->key, shared);
-		flow = flow_find(&own->turned);
+		flow_key_other(&scratch->other, &scratch->key, shared);
+		flow = flow_find(&scratch->other);
 		return flow && flow->state == FLOW_BOUND && is_fresh(flow) ? shared | TOO_EARLY
 									   : shared;
 	}
@@ -165,14 +165,14 @@ PKT_FUNCTION int forget_old(struct __sk_buff *skb, __u32 addr_off, __u32 family,
 {
 	struct pkt p = {
 		.addr_off = addr_off, .family = family, .src_port = source, .old_port = target};
-	struct flow_notes *own = flow_own();
+	struct flow_scratch *scratch = flow_scratch();
 
 	pkt_init_data(&p, skb);
-	if (!own || !flow_key_in(&p, &own->key))
+	if (!scratch || !flow_key_in(&p, &scratch->key))
 		return 0;
-	flow_key_turn(&own->turned, &own->key, target);
-	if (flow_find(&own->turned) && socket_state(&p, target) != SOCKET_ALIVE)
-		flow_forget(&own->turned);
+	flow_key_other(&scratch->other, &scratch->key, target);
+	if (flow_find(&scratch->other) && socket_state(&p, target) != SOCKET_ALIVE)
+		flow_forget(&scratch->other);
 	return 0;
 }
 
@@ -299,18 +299,18 @@ static __always_inline void set_quoted_port(struct pkt *p, struct pkt *q, __u32 
 /* Quotes what this host had sent: by the shared port, where a target's socket is meant. */
 PKT_FUNCTION int quote_from_client(struct __sk_buff *skb, __u64 place)
 {
-	struct flow_notes *own = flow_own();
+	struct flow_scratch *scratch = flow_scratch();
 	struct mangle_flow *flow;
 	struct pkt p = {}, q;
 
 	quoting(&p, skb, place);
-	if (!own || !is_icmp_error(&p) || !parse_quote(&p, &q) || q.proto != MANGLE_PROTO_TCP)
+	if (!scratch || !is_icmp_error(&p) || !parse_quote(&p, &q) || q.proto != MANGLE_PROTO_TCP)
 		return 0;
 	/* As flow_key_out(), but by the port that the packet had on the wire. */
-	if (!flow_key_out(&q, &own->key))
+	if (!flow_key_out(&q, &scratch->key))
 		return 0;
-	own->key.netns ^= MANGLE_FLOW_REVERSE;
-	flow = flow_find(&own->key);
+	scratch->key.netns ^= MANGLE_FLOW_REVERSE;
+	flow = flow_find(&scratch->key);
 	if (flow && (flow->state == FLOW_BOUND || flow->state == FLOW_LIVE) &&
 	    flow->port != q.src_port)
 		set_quoted_port(&p, &q, __builtin_offsetof(struct tcphdr, source), q.src_port,
@@ -321,14 +321,14 @@ PKT_FUNCTION int quote_from_client(struct __sk_buff *skb, __u64 place)
 /* Quotes what the client had sent: to a target by now, where it knows the shared port. */
 PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 place)
 {
-	struct flow_notes *own = flow_own();
+	struct flow_scratch *scratch = flow_scratch();
 	struct pkt p = {}, q;
 	struct mangle_flow *flow;
 	__u16 shared = 0;
 	__u32 target;
 
 	quoting(&p, skb, place);
-	if (!own || !is_icmp_error(&p) || !parse_quote(&p, &q))
+	if (!scratch || !is_icmp_error(&p) || !parse_quote(&p, &q))
 		return 0;
 	target = target_entry(&q, q.old_port);
 	if (likely(!target))
@@ -336,9 +336,9 @@ PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 place)
 	if (q.proto == MANGLE_PROTO_UDP) {
 		/* The kernel's control socket is of no lasting namespace. */
 		shared = udp_shared_port(&q, target, has_ip_socket(skb));
-	} else if (target & MANGLE_TARGET_TCP && flow_key_in(&q, &own->key)) {
-		flow_key_turn(&own->turned, &own->key, q.old_port);
-		flow = flow_find(&own->turned);
+	} else if (target & MANGLE_TARGET_TCP && flow_key_in(&q, &scratch->key)) {
+		flow_key_other(&scratch->other, &scratch->key, q.old_port);
+		flow = flow_find(&scratch->other);
 		if (flow)
 			shared = flow->port;
 	}

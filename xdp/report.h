@@ -32,7 +32,7 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 		return;
 	at = p->slot;
 	clamp_index(at, 4); /* 0 .. 2, but the verifier need not know */
-	if (unlikely(p->shared_region)) {
+	if (unlikely(p->shared_copy)) {
 		__sync_fetch_and_add(&c->packets[at], frames);
 		__sync_fetch_and_add(&c->bytes[at], bytes);
 	} else {

@@ -61,13 +61,13 @@ static __always_inline __u64 sum_in_place(const struct pkt *p, __u64 off, __u64 
  */
 static __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 off, __u32 len)
 {
-	struct mangle_notes *own = pkt_notes();
+	struct mangle_scratch *scratch = pkt_scratch();
 	struct pkt p = {};
 
-	if (!own)
+	if (!scratch)
 		return 0;
 	if (have_load_bytes)
-		return sum_copied(ctx, own, off, len);
+		return sum_copied(ctx, scratch, off, len);
 	pkt_init_data(&p, ctx);
 	p.opaque = PKT_OPAQUE(ctx);
 	return sum_in_place(&p, off, len);
@@ -98,9 +98,16 @@ static __always_inline bool csum_is_partial(struct pkt *p)
 	verifier_forget(p, p->old_port);
 	verifier_forget(p, p->new_port);
 	verifier_forget(p, p->slot);
-	verifier_forget(p, p->shared_region);
+	verifier_forget(p, p->shared_copy);
 	verifier_forget(p, p->frame_len);
 	verifier_forget(p, p->cpu);
+	verifier_forget(p, p->src_port);
+	verifier_forget(p, p->payload_len);
+	verifier_forget(p, p->service_index);
+	verifier_forget(p, p->has_ports);
+	verifier_forget(p, p->has_tag);
+	verifier_forget(p, p->tag_lo);
+	verifier_forget(p, p->tag_hi);
 	return csum_fold(pseudo + sum_bytes(p->ctx, p->l4_off, p->l4_len)) != 0xffff;
 }
 

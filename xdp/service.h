@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which service a packet belongs to. A port that one service has to itself is one look into the
- * index; else the port's shapes are tried in order of precedence (tuple space search, Srinivasan,
+ * index; else the port's tuples are tried in order of precedence (tuple space search, Srinivasan,
  * Suri, Varghese 1999), each a cuckoo hash of two places.
  */
 #ifndef XDP_SERVICE_H
@@ -47,49 +47,47 @@ static __always_inline __u32 rule_service(const struct mangle_rule *r, const str
 }
 
 /*
- * The service (index + 1) of the first shape that has the packet in a CPU's notes; 0: none. Not
- * static, so that the verifier walks its loop once and not again for every way that leads here; and
- * only with numbers for arguments, as Linux 5.10 wants it of a program under libxdp's dispatcher.
- * table: slot of the classifier. cell: of the port's first shape.
+ * Returns the service (index + 1) of the first tuple that has the packet in a CPU's scratch; 0:
+ * none. table: slot of the classifier. cell: of the port's first tuple.
  */
-VERIFIED_ONCE __u32 service_by_shape(__u32 table, __u32 cell)
+VERIFIED_ONCE __u32 service_by_tuple(__u32 table, __u32 cell)
 {
 	void *cells = bpf_map_lookup_elem(&tables, &table);
-	struct mangle_notes *own = pkt_notes();
+	struct mangle_scratch *scratch = pkt_scratch();
 	const struct mangle_match *m;
 
-	if (!cells || !own)
+	if (!cells || !scratch)
 		return 0;
-	m = &own->match;
+	m = &scratch->match;
 	for (int i = 0; i < MANGLE_MAX_SHAPES; i++) {
-		const struct mangle_shape *shape = bpf_map_lookup_elem(cells, &cell);
+		const struct mangle_shape *tuple = bpf_map_lookup_elem(cells, &cell);
 		const struct mangle_rule *one, *two;
 		struct mangle_match key;
 		__u32 place, rules, service;
 		__u64 hash;
 
-		if (!shape)
+		if (!tuple)
 			break;
-		key.daddr[0] = m->daddr[0] & shape->mask.daddr[0];
-		key.daddr[1] = m->daddr[1] & shape->mask.daddr[1];
-		key.saddr[0] = m->saddr[0] & shape->mask.saddr[0];
-		key.saddr[1] = m->saddr[1] & shape->mask.saddr[1];
-		key.ifname[0] = m->ifname[0] & shape->mask.ifname[0];
-		key.ifname[1] = m->ifname[1] & shape->mask.ifname[1];
-		key.kind = m->kind & shape->mask.kind;
+		key.daddr[0] = m->daddr[0] & tuple->mask.daddr[0];
+		key.daddr[1] = m->daddr[1] & tuple->mask.daddr[1];
+		key.saddr[0] = m->saddr[0] & tuple->mask.saddr[0];
+		key.saddr[1] = m->saddr[1] & tuple->mask.saddr[1];
+		key.ifname[0] = m->ifname[0] & tuple->mask.ifname[0];
+		key.ifname[1] = m->ifname[1] & tuple->mask.ifname[1];
+		key.kind = m->kind & tuple->mask.kind;
 		hash = mangle_match_hash(&key);
-		rules = shape->rules & ~MANGLE_SHAPE_LAST;
+		rules = tuple->rules & ~MANGLE_SHAPE_LAST;
 
-		place = shape->first + mangle_match_place(hash, 0, rules);
+		place = tuple->first + mangle_match_place(hash, 0, rules);
 		one = bpf_map_lookup_elem(cells, &place);
-		place = shape->first + mangle_match_place(hash, 1, rules);
+		place = tuple->first + mangle_match_place(hash, 1, rules);
 		two = bpf_map_lookup_elem(cells, &place);
 		if (!one || !two)
 			break;
 		service = rule_service(one, &key) | rule_service(two, &key);
 		if (service)
 			return service;
-		if (shape->rules & MANGLE_SHAPE_LAST)
+		if (tuple->rules & MANGLE_SHAPE_LAST)
 			break;
 		cell++;
 	}
@@ -98,7 +96,7 @@ VERIFIED_ONCE __u32 service_by_shape(__u32 table, __u32 cell)
 
 static __always_inline __u32 service_index(const struct pkt *p)
 {
-	struct mangle_notes *own;
+	struct mangle_scratch *scratch;
 	__u64 port = p->old_port;
 	__u32 entry;
 
@@ -106,10 +104,10 @@ static __always_inline __u32 service_index(const struct pkt *p)
 	entry = p->config->port[port];
 	if (likely(!(entry & MANGLE_PORT_SHAPES)))
 		return entry;
-	own = pkt_notes();
-	if (!own || !match_fill(p, &own->match))
+	scratch = pkt_scratch();
+	if (!scratch || !match_fill(p, &scratch->match))
 		return 0;
-	return service_by_shape(p->config->classifier, entry & ~MANGLE_PORT_SHAPES);
+	return service_by_tuple(p->config->classifier, entry & ~MANGLE_PORT_SHAPES);
 }
 
 static __always_inline enum mangle_reason find_service(struct pkt *p)

@@ -20,12 +20,12 @@
 SEC("tc")
 int tc_in(struct __sk_buff *skb)
 {
-	struct session *n = session_new();
+	struct tcp_context *c = tcp_context_new();
 	enum mangle_reason reason;
 	bool known, observe;
 	struct pkt p;
 
-	if (!n || !restore_ethernet(skb))
+	if (!c || !restore_ethernet(skb))
 		return TC_ACT_UNSPEC;
 	pkt_init(&p, skb);
 	reason = parse(&p);
@@ -40,18 +40,18 @@ int tc_in(struct __sk_buff *skb)
 	}
 	if (reason != REASON_NONE || !is_connection(&p))
 		return TC_ACT_UNSPEC; /* XDP's */
-	judge_by_first(&p);
-	measure_segments(&p, n);
-	known = recall(&p, n);
-	observe = p.service->observe && !is_bound(n);
-	reason = !known ? leave(&p, n) : observe ? watch(&p, n) : judge_segment(&p, n);
+	use_first_segment(&p);
+	measure_segments(&p, c);
+	known = read_flow(&p, c);
+	observe = p.service->observe && !is_bound(c);
+	reason = !known ? leave(&p, c) : observe ? observe_segment(&p, c) : decide_segment(&p, c);
 	verifier_forget(&p, reason);
 	if (!observe)
-		reason = tcp_write(&p, n, reason);
-	report_segments(&p, n, reason, observe);
+		reason = tcp_write(&p, c, reason);
+	report_segments(&p, c, reason, observe);
 	if (observe)
 		return TC_ACT_UNSPEC;
-	switch (n->step) {
+	switch (c->step) {
 	case STEP_COOKIE:
 	case STEP_RESET: return bpf_redirect(skb->ifindex, 0);
 	case STEP_DROP: return TC_ACT_SHOT;

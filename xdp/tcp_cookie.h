@@ -25,14 +25,14 @@
  * Our timestamp: bits 0-15 MSS, 16-19 the client's window scale (TCP_NO_WSCALE: none), 20-23 ours,
  * 24 SACK, 25 ECN, 26 always. The kernel's clock for the connection goes on from it.
  */
-#define STAMP(mss, wscale, own_wscale, sack, ecn) \
+#define TS_COOKIE(mss, wscale, own_wscale, sack, ecn) \
 	((__u32)(mss) | (__u32)(wscale) << 16 | (__u32)(own_wscale) << 20 | (__u32)(sack) << 24 | \
 	 (__u32)(ecn) << 25 | 1U << 26)
-#define STAMP_MSS(stamp) ((__u16)(stamp))
-#define STAMP_WSCALE(stamp) ((stamp) >> 16 & 15)
-#define STAMP_OWN_WSCALE(stamp) ((stamp) >> 20 & 15)
-#define STAMP_SACK(stamp) ((stamp) >> 24 & 1)
-#define STAMP_ECN(stamp) ((stamp) >> 25 & 1)
+#define TS_COOKIE_MSS(ts_cookie) ((__u16)(ts_cookie))
+#define TS_COOKIE_WSCALE(ts_cookie) ((ts_cookie) >> 16 & 15)
+#define TS_COOKIE_OWN_WSCALE(ts_cookie) ((ts_cookie) >> 20 & 15)
+#define TS_COOKIE_SACK(ts_cookie) ((ts_cookie) >> 24 & 1)
+#define TS_COOKIE_ECN(ts_cookie) ((ts_cookie) >> 25 & 1)
 
 /* The kernel's own tables: tcp_cookie's are 536, 1300, 1440, 1460 and less the IPv6 headers. */
 static __always_inline __u16 cookie_mss_of(__u8 family, __u32 index)
@@ -103,7 +103,7 @@ static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words, __u
  * Of the connection that key names; low: the cookie's low 3 bits, of which parity chose the slot.
  * isn: the client's.
  */
-PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, __u32 stamp,
+PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, __u32 ts_cookie,
 			     __u32 isn)
 {
 	const __u32 zero = 0;
@@ -115,7 +115,7 @@ PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, 
 		return 0;
 	__builtin_memcpy(words, key, sizeof(*key));
 	words[5] = slot_low;
-	words[6] = stamp;
+	words[6] = ts_cookie;
 	ends = siphash(c->cookie_key, words, COOKIE_WORDS);
 	words[0] = ends;
 	words[1] = isn;
@@ -123,14 +123,14 @@ PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, 
 	       ((__u32)ends << COOKIE_ENDS_SHIFT & COOKIE_ENDS_MASK) | (slot_low & 7);
 }
 
-/* stamp: our timestamp, 0 where there are none, and then the MSS counts. */
+/* ts_cookie: our timestamp, 0 where there are none, and then the MSS counts. */
 static __always_inline __u32 cookie_make(const struct mangle_flow_key *key, __u8 family, __u32 isn,
-					 __u32 stamp, __u16 mss)
+					 __u32 ts_cookie, __u16 mss)
 {
 	__u64 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
-	__u64 low = (slot & 1) | (stamp ? 0 : cookie_mss_index(family, mss)) << 1;
+	__u64 low = (slot & 1) | (ts_cookie ? 0 : cookie_mss_index(family, mss)) << 1;
 
-	return cookie_of(key, slot << 3 | low, stamp, isn);
+	return cookie_of(key, slot << 3 | low, ts_cookie, isn);
 }
 
 enum cookie_is {
@@ -140,13 +140,13 @@ enum cookie_is {
 };
 
 static __always_inline enum cookie_is cookie_check(const struct mangle_flow_key *key, __u32 cookie,
-						   __u32 isn, __u32 stamp)
+						   __u32 isn, __u32 ts_cookie)
 {
 	__u64 slot = bpf_ktime_get_ns() >> COOKIE_SLOT_SHIFT;
 	__u32 made;
 
 	slot -= (slot ^ cookie) & 1;
-	made = cookie_of(key, slot << 3 | (cookie & 7), stamp, isn);
+	made = cookie_of(key, slot << 3 | (cookie & 7), ts_cookie, isn);
 	return made == cookie			       ? COOKIE_FIRST
 	       : !((made ^ cookie) & COOKIE_ENDS_MASK) ? COOKIE_EARLY
 						       : COOKIE_FOREIGN;

@@ -28,15 +28,14 @@ static __always_inline enum mangle_reason explain_tcp(struct pkt *p)
 		return REASON_NO_SERVICE;
 	}
 	read_segment(p, &s);
-	if (is_syn(&s))
-		return REASON_TCP_COOKIE;
-	if (s.flags & TCP_RST)
-		return REASON_TCP_HANDSHAKE;
-	if (!(s.flags & TCP_ACK))
-		return REASON_TCP_RESET;
-	if (!p->payload_len)
-		return s.flags & TCP_FIN ? REASON_TCP_RESET : REASON_TCP_HANDSHAKE;
-	return REASON_NONE;
+	switch (classify_segment(&s, p->payload_len)) {
+	case SEGMENT_SYN: return REASON_TCP_COOKIE;
+	case SEGMENT_RST:
+	case SEGMENT_ACK: return REASON_TCP_HANDSHAKE;
+	case SEGMENT_NO_ACK:
+	case SEGMENT_FIN: return REASON_TCP_RESET;
+	default: return REASON_NONE;
+	}
 }
 
 /* Returns what judge()'s reason means for the first data, and whether a socket listens there. */

@@ -9,24 +9,24 @@
 
 const volatile __u32 own_netns = 0; /* struct mangle_flow_key */
 
-/* A CPU's own room for keys, since the stack is small. */
-struct flow_notes {
+/* A CPU's scratch for keys: the stack is small. */
+struct flow_scratch {
 	struct mangle_flow_key key;
-	struct mangle_flow_key turned;
+	struct mangle_flow_key other;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct flow_notes);
-} flow_notes SEC(".maps");
+	__type(value, struct flow_scratch);
+} flow_scratches SEC(".maps");
 
-static __always_inline struct flow_notes *flow_own(void)
+static __always_inline struct flow_scratch *flow_scratch(void)
 {
 	const __u32 zero = 0;
 
-	return bpf_map_lookup_elem(&flow_notes, &zero);
+	return bpf_map_lookup_elem(&flow_scratches, &zero);
 }
 
 /* NULL where no service in connection mode was ever there. */
@@ -66,8 +66,8 @@ static __always_inline bool flow_key_out(const struct pkt *p, struct mangle_flow
 }
 
 /* The other entry of the same connection. */
-static __always_inline void flow_key_turn(struct mangle_flow_key *to,
-					  const struct mangle_flow_key *from, __u16 port)
+static __always_inline void flow_key_other(struct mangle_flow_key *to,
+					   const struct mangle_flow_key *from, __u16 port)
 {
 	*to = *from;
 	to->server_port_be = bpf_htons(port);
@@ -102,12 +102,12 @@ static __always_inline void flow_forget(const struct mangle_flow_key *key)
 static __always_inline void flow_put_reverse(const struct mangle_flow_key *key, __u16 target)
 {
 	struct mangle_flow back = {.state = FLOW_REVERSE, .port = bpf_ntohs(key->server_port_be)};
-	struct flow_notes *own = flow_own();
+	struct flow_scratch *scratch = flow_scratch();
 
-	if (!own)
+	if (!scratch)
 		return;
-	flow_key_turn(&own->turned, key, target);
-	flow_put(&own->turned, &back);
+	flow_key_other(&scratch->other, key, target);
+	flow_put(&scratch->other, &back);
 }
 
 #define BATCH_MS 10 /* the kernel is done with a batch of segments in so long */

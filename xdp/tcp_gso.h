@@ -11,7 +11,7 @@
 
 #define VLAN_TAG_BYTES 4 /* taken off the frame, where there was one */
 
-static __always_inline void judge_by_first(struct pkt *p)
+static __always_inline void use_first_segment(struct pkt *p)
 {
 	if (p->ctx->gso_size && p->payload_len > p->ctx->gso_size)
 		p->payload_len = p->ctx->gso_size;
@@ -28,41 +28,42 @@ static __always_inline __u32 frames_of(const struct pkt *p)
 }
 
 /* Notes what the segments are on the wire, before an answer takes their place. */
-static __always_inline void measure_segments(const struct pkt *p, struct session *n)
+static __always_inline void measure_segments(const struct pkt *p, struct tcp_context *c)
 {
 	__u32 headers = p->payload_off + (p->ctx->vlan_present ? VLAN_TAG_BYTES : 0);
 	__u32 payload = p->ip_end - p->payload_off;
 
-	n->headers = headers;
-	n->frames = frames_of(p);
-	n->bytes = n->frames == 1 ? p->frame_len + headers - p->payload_off /* padding too */
-				  : payload + (__u64)n->frames * headers;
+	c->headers = headers;
+	c->frames = frames_of(p);
+	c->bytes = c->frames == 1 ? p->frame_len + headers - p->payload_off /* padding too */
+				  : payload + (__u64)c->frames * headers;
 }
 
 /* Is the first of the segments the first data, and what is behind it the connection's? */
-static __always_inline bool begins_connection(const struct session *n, enum mangle_reason reason)
+static __always_inline bool begins_connection(const struct tcp_context *c,
+					      enum mangle_reason reason)
 {
 	return reason != REASON_TCP_FLOW && reason != REASON_NO_SERVICE &&
-	       reason != REASON_WRITE_FAILED && n->verdict != VERDICT_ANSWERED;
+	       reason != REASON_WRITE_FAILED && c->verdict != VERDICT_ANSWERED;
 }
 
-static __always_inline void report_segments(struct pkt *p, struct session *n,
+static __always_inline void report_segments(struct pkt *p, struct tcp_context *c,
 					    enum mangle_reason reason, bool observe)
 {
-	__u32 first = n->frames;
-	__u64 first_bytes = n->bytes;
+	__u32 first = c->frames;
+	__u64 first_bytes = c->bytes;
 
-	if (n->frames > 1 && begins_connection(n, reason)) {
+	if (c->frames > 1 && begins_connection(c, reason)) {
 		first = 1;
-		first_bytes = n->headers + p->payload_len;
+		first_bytes = c->headers + p->payload_len;
 	}
-	report(p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict, first, first_bytes);
-	if (first == n->frames)
+	report(p, reason, observe ? VERDICT_PASSED : c->verdict, c->verdict, first, first_bytes);
+	if (first == c->frames)
 		return;
 	p->counts = NULL;
-	reason = n->verdict == VERDICT_PASSED ? leave(p, n) : REASON_TCP_FLOW;
-	report(p, reason, observe ? VERDICT_PASSED : n->verdict, n->verdict, n->frames - first,
-	       n->bytes - first_bytes);
+	reason = c->verdict == VERDICT_PASSED ? leave(p, c) : REASON_TCP_FLOW;
+	report(p, reason, observe ? VERDICT_PASSED : c->verdict, c->verdict, c->frames - first,
+	       c->bytes - first_bytes);
 }
 
 #endif

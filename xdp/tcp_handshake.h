@@ -11,8 +11,8 @@
 
 #define MAX_WINDOW 65535
 
-/* A CPU's own room, since the stack is small. */
-struct session_notes {
+/* A CPU's scratch for options: the stack is small. */
+struct option_scratch {
 	__u8 options[64 + 8];
 	struct segment_options found;
 };
@@ -21,41 +21,41 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct session_notes);
-} session_notes SEC(".maps");
+	__type(value, struct option_scratch);
+} option_scratches SEC(".maps");
 
-static __always_inline struct session_notes *session_own(void)
+static __always_inline struct option_scratch *option_scratch(void)
 {
 	const __u32 zero = 0;
 
-	return bpf_map_lookup_elem(&session_notes, &zero);
+	return bpf_map_lookup_elem(&option_scratches, &zero);
 }
 
-/* Finds the segment's options, in the CPU's notes. 0, or they cannot be read. */
+/* Finds the segment's options, in the CPU's scratch. Returns 0, or that they cannot be read. */
 PKT_FUNCTION int find_options(struct __sk_buff *skb, __u32 l4_off, __u32 header)
 {
-	struct session_notes *own = session_own();
+	struct option_scratch *scratch = option_scratch();
 	__u64 len = header - sizeof(struct tcphdr);
 
-	if (!own)
+	if (!scratch)
 		return -1;
 	clamp_index(len, 64);
 	if (len > TCP_MAX_OPTIONS)
 		return -1;
-	if (len && bpf_skb_load_bytes(skb, l4_off + sizeof(struct tcphdr), own->options, len))
+	if (len && bpf_skb_load_bytes(skb, l4_off + sizeof(struct tcphdr), scratch->options, len))
 		return -1;
-	parse_options(own->options, len, &own->found);
+	parse_options(scratch->options, len, &scratch->found);
 	return 0;
 }
 
 /* NULL where they cannot be read. */
 static __always_inline struct segment_options *read_options(const struct pkt *p)
 {
-	struct session_notes *own = session_own();
+	struct option_scratch *scratch = option_scratch();
 
 	if (find_options(p->ctx, p->l4_off, p->payload_off - p->l4_off))
 		return NULL;
-	return own ? &own->found : NULL;
+	return scratch ? &scratch->found : NULL;
 }
 
 /* The window scale that the kernel would choose: tcp_select_initial_window(). */
@@ -70,16 +70,16 @@ static __always_inline __u32 own_wscale(__u32 space)
 }
 
 /* What is agreed on with the sender of this SYN, as our timestamp; 0: it has none. */
-static __always_inline __u32 stamp_of(const struct tcp_settings *t, const struct segment_options *o,
-				      __u16 mss, __u8 flags)
+static __always_inline __u32 ts_cookie_of(const struct tcp_settings *t,
+					  const struct segment_options *o, __u16 mss, __u8 flags)
 {
 	bool ecn = t->ecn && (flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
 	bool wscale = t->wscale && o->wscale != TCP_NO_WSCALE;
 
 	if (!t->timestamps || !o->timestamps)
 		return 0;
-	return STAMP(mss, wscale ? o->wscale : TCP_NO_WSCALE, wscale ? own_wscale(t->rmem_max) : 0,
-		     t->sack && o->sack, ecn);
+	return TS_COOKIE(mss, wscale ? o->wscale : TCP_NO_WSCALE,
+			 wscale ? own_wscale(t->rmem_max) : 0, t->sack && o->sack, ecn);
 }
 
 /* The client's MSS as it counts; RFC 9293 3.7.1: 536 where it says none. */
@@ -119,40 +119,40 @@ static __always_inline bool make_syn_ack(const struct pkt *p, const struct segme
 {
 	struct segment_options *o = read_options(p);
 	struct tcp_settings t;
-	__u16 mss, own = own_mss(p);
-	__u32 stamp, window;
+	__u16 mss, our_mss = own_mss(p);
+	__u32 ts_cookie, window;
 
 	if (!o)
 		return false;
 	tcp_settings(p->ctx, &t);
 	mss = counted_mss(p->family, o->mss);
-	stamp = stamp_of(&t, o, mss, s->flags);
-	a->seq = cookie_make(key, p->family, s->seq, stamp, mss);
+	ts_cookie = ts_cookie_of(&t, o, mss, s->flags);
+	a->seq = cookie_make(key, p->family, s->seq, ts_cookie, mss);
 	a->ack = s->seq + 1;
-	a->flags = TCP_SYN | TCP_ACK | (stamp && STAMP_ECN(stamp) ? TCP_ECE : 0);
+	a->flags = TCP_SYN | TCP_ACK | (ts_cookie && TS_COOKIE_ECN(ts_cookie) ? TCP_ECE : 0);
 	window = t.rmem / 2;
 	a->window = window > MAX_WINDOW ? MAX_WINDOW : window;
 	a->options[0] = TCP_OPT_MSS;
 	a->options[1] = 4;
-	a->options[2] = own >> 8;
-	a->options[3] = (__u8)own;
+	a->options[2] = our_mss >> 8;
+	a->options[3] = (__u8)our_mss;
 	a->options_len = 4;
-	if (!stamp)
+	if (!ts_cookie)
 		return true;
 	/* SACK permitted or padding, then the timestamps. */
-	a->options[4] = STAMP_SACK(stamp) ? TCP_OPT_SACK : TCP_OPT_NOP;
-	a->options[5] = STAMP_SACK(stamp) ? 2 : TCP_OPT_NOP;
+	a->options[4] = TS_COOKIE_SACK(ts_cookie) ? TCP_OPT_SACK : TCP_OPT_NOP;
+	a->options[5] = TS_COOKIE_SACK(ts_cookie) ? 2 : TCP_OPT_NOP;
 	a->options[6] = TCP_OPT_TIMESTAMPS;
 	a->options[7] = 10;
-	put_be32(a->options + 8, stamp);
+	put_be32(a->options + 8, ts_cookie);
 	put_be32(a->options + 12, o->tsval);
 	a->options_len = 16;
-	if (STAMP_WSCALE(stamp) == TCP_NO_WSCALE)
+	if (TS_COOKIE_WSCALE(ts_cookie) == TCP_NO_WSCALE)
 		return true;
 	a->options[16] = TCP_OPT_NOP;
 	a->options[17] = TCP_OPT_WSCALE;
 	a->options[18] = 3;
-	a->options[19] = STAMP_OWN_WSCALE(stamp);
+	a->options[19] = TS_COOKIE_OWN_WSCALE(ts_cookie);
 	a->options_len = 20;
 	return true;
 }
@@ -187,25 +187,25 @@ struct bpf_tcp_req_attrs {
 extern int bpf_sk_assign_tcp_reqsk(struct __sk_buff *skb, struct sock *sk,
 				   struct bpf_tcp_req_attrs *attrs, int size) __weak __ksym;
 
-/* stamp, cookie: what we had sent; tsval: of the client's segment. */
-static __always_inline void make_request(__u8 family, __u32 stamp, __u32 cookie, __u32 tsval,
+/* ts_cookie, cookie: what we had sent; tsval: of the client's segment. */
+static __always_inline void make_request(__u8 family, __u32 ts_cookie, __u32 cookie, __u32 tsval,
 					 struct bpf_tcp_req_attrs *r)
 {
 	__builtin_memset(r, 0, sizeof(*r));
-	if (!stamp) {
+	if (!ts_cookie) {
 		r->mss = cookie_mss_of(family, cookie >> 1 & 3);
 		return;
 	}
-	r->mss = counted_mss(family, STAMP_MSS(stamp));
+	r->mss = counted_mss(family, TS_COOKIE_MSS(ts_cookie));
 	r->tstamp_ok = 1;
 	r->rcv_tsval = tsval;
-	r->rcv_tsecr = stamp;
-	r->sack_ok = STAMP_SACK(stamp);
-	r->ecn_ok = STAMP_ECN(stamp);
-	if (STAMP_WSCALE(stamp) != TCP_NO_WSCALE) {
+	r->rcv_tsecr = ts_cookie;
+	r->sack_ok = TS_COOKIE_SACK(ts_cookie);
+	r->ecn_ok = TS_COOKIE_ECN(ts_cookie);
+	if (TS_COOKIE_WSCALE(ts_cookie) != TCP_NO_WSCALE) {
 		r->wscale_ok = 1;
-		r->snd_wscale = STAMP_WSCALE(stamp);
-		r->rcv_wscale = STAMP_OWN_WSCALE(stamp);
+		r->snd_wscale = TS_COOKIE_WSCALE(ts_cookie);
+		r->rcv_wscale = TS_COOKIE_OWN_WSCALE(ts_cookie);
 	}
 }
 

@@ -31,27 +31,26 @@ static __always_inline enum progress progress_of(struct pkt *p)
 	return progress;
 }
 
-static __always_inline enum mangle_reason watch(struct pkt *p, struct session *n)
+static __always_inline enum mangle_reason observe_segment(struct pkt *p, struct tcp_context *c)
 {
 	enum progress progress = progress_of(p);
 	enum mangle_reason reason;
 
-	if (n->seg.flags & TCP_SYN)
+	if (c->seg.flags & TCP_SYN)
 		return progress == PROGRESS_NONE && is_for_host(p)
-			       ? answered(n, STEP_PASS, REASON_TCP_COOKIE)
-			       : leave(p, n);
+			       ? answered(c, STEP_PASS, REASON_TCP_COOKIE)
+			       : leave(p, c);
 	if (progress == PROGRESS_NONE)
-		return leave(p, n);
+		return leave(p, c);
 	if (progress == PROGRESS_DATA) {
-		n->verdict = VERDICT_REWRITTEN;
+		c->verdict = VERDICT_REWRITTEN;
 		return REASON_TCP_FLOW;
 	}
 	if (!p->payload_len)
-		return n->seg.flags & TCP_FIN ? answered(n, STEP_PASS, REASON_TCP_RESET)
-					      : ignore(n);
-	reason = judge_first(p, &n->verdict);
-	if (n->verdict == VERDICT_REWRITTEN && socket_state(p, p->new_port) != SOCKET_LISTENING)
-		return answered(n, STEP_PASS, REASON_TCP_RESET);
+		return c->seg.flags & TCP_FIN ? answered(c, STEP_PASS, REASON_TCP_RESET) : drop(c);
+	reason = judge_first(p, &c->verdict);
+	if (c->verdict == VERDICT_REWRITTEN && socket_state(p, p->new_port) != SOCKET_LISTENING)
+		return answered(c, STEP_PASS, REASON_TCP_RESET);
 	return reason;
 }
 

@@ -56,6 +56,30 @@ static __always_inline bool is_syn(const struct segment *s)
 	return (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
+/* What a segment is to the flow's states, by its flags and whether it has data. */
+enum segment_kind {
+	SEGMENT_SYN, /* begins a connection */
+	SEGMENT_RST,
+	SEGMENT_NO_ACK, /* neither of these, and no ACK: of no connection */
+	SEGMENT_ACK,	/* without data: a bare ACK, or a SYN-ACK */
+	SEGMENT_FIN,	/* likewise, and the client has no more to say */
+	SEGMENT_DATA,
+};
+
+static __always_inline enum segment_kind classify_segment(const struct segment *s,
+							  __u32 payload_len)
+{
+	if (is_syn(s))
+		return SEGMENT_SYN;
+	if (s->flags & TCP_RST)
+		return SEGMENT_RST;
+	if (!(s->flags & TCP_ACK))
+		return SEGMENT_NO_ACK;
+	if (payload_len)
+		return SEGMENT_DATA;
+	return s->flags & TCP_FIN ? SEGMENT_FIN : SEGMENT_ACK;
+}
+
 enum {
 	TCP_OPT_END = 0,
 	TCP_OPT_NOP = 1,

@@ -33,7 +33,7 @@ static __always_inline struct bpf_sock *find_socket(const struct pkt *p, __u16 p
 	return NULL;
 }
 
-static __always_inline enum socket_state state_of(const struct bpf_sock *sk)
+static __always_inline enum socket_state socket_state_of(const struct bpf_sock *sk)
 {
 	return sk->state == SK_LISTEN	   ? SOCKET_LISTENING
 	       : sk->state == SK_TIME_WAIT ? SOCKET_TIME_WAIT
@@ -47,7 +47,7 @@ static __always_inline enum socket_state socket_state(const struct pkt *p, __u16
 
 	if (!sk)
 		return SOCKET_NONE;
-	state = state_of(sk);
+	state = socket_state_of(sk);
 	bpf_sk_release(sk);
 	return state;
 }

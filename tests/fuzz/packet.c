@@ -34,7 +34,7 @@ static struct {
 	struct mangle_stats stats;
 	uint32_t stats_key, counted;
 	struct mangle_explained said;
-	struct mangle_notes notes;
+	struct mangle_scratch scratch;
 	struct bpf_sock socket;
 } host;
 
@@ -55,8 +55,8 @@ void *bpf_map_lookup_elem(const void *map, const void *key)
 		host.stats_key = at;
 		return &host.stats;
 	}
-	if (map == &notes)
-		return at ? NULL : &host.notes;
+	if (map == &scratch_of_cpu)
+		return at ? NULL : &host.scratch;
 	if (map == &explained)
 		return at ? NULL : &host.said;
 	return element(map, at);
@@ -180,7 +180,7 @@ static void run(struct outcome *o, const uint8_t *frame, uint32_t len, uint32_t 
 	memcpy(host.first, frame, cut);
 	memcpy(host.rest, frame + cut, host.rest_len);
 	memset(&host.stats, 0, sizeof(host.stats));
-	memset(&host.notes, 0xa5, sizeof(host.notes));
+	memset(&host.scratch, 0xa5, sizeof(host.scratch));
 	host.counted = 0;
 	have_load_bytes = !whole;
 	ctx.data = (uint32_t)(uintptr_t)host.first;

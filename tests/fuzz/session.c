@@ -104,10 +104,10 @@ static struct {
 
 	struct mangle_stats stats;
 	uint32_t counted;
-	struct mangle_notes notes;
-	struct session session;
-	struct session_notes session_notes;
-	struct flow_notes flow_notes;
+	struct mangle_scratch scratch;
+	struct tcp_context context;
+	struct option_scratch option_scratch;
+	struct flow_scratch flow_scratch;
 
 	/* Of the last SYN-ACK. */
 	uint32_t cookie, isn, stamp;
@@ -158,16 +158,16 @@ void *bpf_map_lookup_elem(const void *map, const void *key)
 		CHECK(at / MANGLE_STATS_SLOTS == host.cpu && ++host.counted <= 2);
 		return &host.stats;
 	}
-	if (map != &config && map != &flows && map != &notes && map != &sessions &&
-	    map != &session_notes && map != &flow_notes)
+	if (map != &config && map != &flows && map != &scratch_of_cpu && map != &tcp_contexts &&
+	    map != &option_scratches && map != &flow_scratches)
 		return element(map, at);
 	CHECK(!at);
-	return map == &config	       ? (void *)&host.set->config_array
-	       : map == &flows	       ? (void *)&host.flows
-	       : map == &notes	       ? (void *)&host.notes
-	       : map == &sessions      ? (void *)&host.session
-	       : map == &session_notes ? (void *)&host.session_notes
-				       : (void *)&host.flow_notes;
+	return map == &config		  ? (void *)&host.set->config_array
+	       : map == &flows		  ? (void *)&host.flows
+	       : map == &scratch_of_cpu	  ? (void *)&host.scratch
+	       : map == &tcp_contexts	  ? (void *)&host.context
+	       : map == &option_scratches ? (void *)&host.option_scratch
+					  : (void *)&host.flow_scratch;
 }
 
 /* An LRU table that is full forgets any. */
@@ -780,7 +780,7 @@ static void run(const uint8_t *frame, uint32_t len)
 		CHECK(!out);
 		check_answer(came, len, true);
 	} else if (act == TC_ACT_UNSPEC && (host.len != len || memcmp(came, host.bytes, len))) {
-		if (!out && host.session.step == STEP_KILL)
+		if (!out && host.context.step == STEP_END_TIME_WAIT)
 			check_answer(came, len, false);
 		else
 			check_changed(came, len, out);
