@@ -49,6 +49,7 @@
 #define MANGLE_MAX_PREFIXES 8 /* of a service, of either kind */
 #define MANGLE_MAX_TAG 16
 #define MANGLE_NAME_SIZE 32   /* with the NUL */
+#define MANGLE_TEXT_SIZE 64   /* of what is for people, UTF-8, with the NUL */
 #define MANGLE_IFNAME_SIZE 16 /* IFNAMSIZ, with the NUL */
 #define MANGLE_CELL 128
 
@@ -232,7 +233,7 @@ struct mangle_service_info {
 	__u8 saddr_count;
 	__u8 tcp_mode; /* enum mangle_tcp_mode */
 	__u8 reply;
-	__u8 pad0;
+	__u8 disabled;	     /* 1: as if the service was not there */
 	__u16 targets_first; /* 0: any target */
 	__u16 targets_last;
 	__u8 pad1[2];
@@ -244,6 +245,7 @@ struct mangle_service_info {
 	__u32 carry_id;
 	struct mangle_prefix daddr[MANGLE_MAX_PREFIXES];
 	struct mangle_prefix saddr[MANGLE_MAX_PREFIXES];
+	char description[MANGLE_TEXT_SIZE]; /* for people; "": none */
 };
 
 struct mangle_config {
@@ -326,7 +328,8 @@ struct mangle_flow {
 
 /* ---- counters ----------------------------------------------------------------------------- */
 
-#define MANGLE_REASON_CELLS 32			     /* room for reasons to come */
+#define MANGLE_REASON_CELLS 64			     /* room for reasons to come */
+#define MANGLE_VERDICT_CELLS 8			     /* and for verdicts */
 #define MANGLE_STATS_SLOTS (MANGLE_MAX_SERVICES + 1) /* slot 0: packets of no service */
 
 /*
@@ -338,8 +341,8 @@ struct mangle_flow {
 struct mangle_stats {
 	__u64 packets[MANGLE_REASON_CELLS];
 	__u64 bytes[MANGLE_REASON_CELLS];
-	__u64 verdict[MANGLE_VERDICT_COUNT]; /* packets, what happened */
-	__u64 would[MANGLE_VERDICT_COUNT]; /* packets, what would have happened, under observe only
+	__u64 verdict[MANGLE_VERDICT_CELLS]; /* packets, what happened */
+	__u64 would[MANGLE_VERDICT_CELLS]; /* packets, what would have happened, under observe only
 					    */
 };
 
@@ -439,6 +442,7 @@ struct mangle_explained {
 #define MANGLE_ASSERT(x) _Static_assert(x, #x)
 #endif
 MANGLE_ASSERT(MANGLE_REASON_COUNT <= MANGLE_REASON_CELLS);
+MANGLE_ASSERT(MANGLE_VERDICT_COUNT <= MANGLE_VERDICT_CELLS);
 MANGLE_ASSERT(sizeof(struct mangle_bucket) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_counts) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_line) == 64);
@@ -448,8 +452,8 @@ MANGLE_ASSERT(sizeof(struct mangle_shape) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_rule) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_service) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);
-MANGLE_ASSERT(sizeof(struct mangle_service_info) == 424);
-MANGLE_ASSERT(sizeof(struct mangle_stats) == 576);
+MANGLE_ASSERT(sizeof(struct mangle_service_info) == 488);
+MANGLE_ASSERT(sizeof(struct mangle_stats) == 1152);
 MANGLE_ASSERT(sizeof(struct mangle_flow_key) == 40);
 MANGLE_ASSERT(sizeof(struct mangle_flow) == 28);
 MANGLE_ASSERT(sizeof(struct mangle_iface_key) == 16);

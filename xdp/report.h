@@ -20,8 +20,8 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 
 	if (st) {
 		clamp_index(at, MANGLE_REASON_CELLS);
-		clamp_index(v, MANGLE_VERDICT_COUNT);
-		clamp_index(w, MANGLE_VERDICT_COUNT);
+		clamp_index(v, MANGLE_VERDICT_CELLS);
+		clamp_index(w, MANGLE_VERDICT_CELLS);
 		st->packets[at] += frames;
 		st->bytes[at] += bytes;
 		st->verdict[v] += frames;

@@ -121,7 +121,8 @@ static json_t *json_setting(const struct setting *t, const struct service *s)
 	case KIND_TAG: return json_tag_place(s);
 	case KIND_WINDOW: return json_window(&s->size);
 	case KIND_TARGET: return json_target(&s->unknown);
-	case KIND_SWITCH: return json_boolean(s->reply);
+	case KIND_SWITCH: return json_boolean(setting_is_on(t, s));
+	case KIND_TEXT: return json_text_or_null((const char *)s + t->at);
 	default: return json_word(t, s);
 	}
 }

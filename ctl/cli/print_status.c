@@ -38,11 +38,11 @@ static json_t *json_service_status(const struct service *s, const struct service
 					     [PLACE_MISSING] = "missing",
 					     [PLACE_UNKNOWN] = "unknown"};
 
-	return json_pack("{s:s,s:s,s:o,s:s,s:I,s:I,s:o,s:s?}", "name", s->name, "protocol",
-			 format_protocol(s->protocols), "ports", json_ports(s), "action",
-			 s->observe ? "observe" : "enforce", "entities", (json_int_t)st->entities,
-			 "bytes", (json_int_t)st->bytes, "interface", json_text_or_null(s->ifname),
-			 "interface_state", places[st->place]);
+	return json_pack("{s:s,s:b,s:s,s:o,s:s,s:I,s:I,s:o,s:s?}", "name", s->name, "enabled",
+			 (int)!s->disabled, "protocol", format_protocol(s->protocols), "ports",
+			 json_ports(s), "action", s->observe ? "observe" : "enforce", "entities",
+			 (json_int_t)st->entities, "bytes", (json_int_t)st->bytes, "interface",
+			 json_text_or_null(s->ifname), "interface_state", places[st->place]);
 }
 
 static const char *drift_name(enum drift_state state)
@@ -185,8 +185,11 @@ static void text_service_status(const struct service *s, const struct service_st
 
 	out_line("  %-*s  %-5s  %-*s  %-7s  %8" PRIu64 "  %6s  %s%s", name, s->name,
 		 format_protocol(s->protocols), ports, ports_text(s, buf),
-		 s->observe ? "OBSERVE" : "enforce", st->entities, bytes_text(st->bytes, memory),
-		 *s->ifname ? s->ifname : "any", place_text(st->place));
+		 s->disabled  ? "OFF"
+		 : s->observe ? "OBSERVE"
+			      : "enforce",
+		 st->entities, bytes_text(st->bytes, memory), *s->ifname ? s->ifname : "any",
+		 place_text(st->place));
 }
 
 static void text_services(const struct status *s)

@@ -246,6 +246,21 @@ void warn_about_places(struct warnings *w, const struct model *m, const struct a
 	}
 }
 
+static void warn_about_disabled(struct warnings *w, const struct model *m)
+{
+	struct names names = {0};
+	char who[NAMES_TEXT_SIZE];
+
+	for (unsigned int i = 0; i < m->service_count; i++)
+		if (m->services[i].disabled)
+			add_name(&names, m->services[i].name);
+	if (names.count)
+		add_info(
+			w,
+			"%s: disabled: no packet matches (mangle-ctl service set NAME --enabled true)",
+			names_text(&names, who));
+}
+
 void warn_about_running(struct warnings *w, const struct model *m, const struct attachment *a,
 			size_t count)
 {
@@ -256,13 +271,14 @@ void warn_about_running(struct warnings *w, const struct model *m, const struct 
 	if (any_attached(a, count))
 		warn_about_places(w, m, a, count);
 	for (unsigned int i = 0; i < m->service_count; i++)
-		if (m->services[i].observe)
+		if (m->services[i].observe && !m->services[i].disabled)
 			add_name(&names, m->services[i].name);
 	if (names.count)
 		add_warning(
 			w,
 			"%s: observe: packets are counted, and none is changed (mangle-ctl service set NAME --action enforce)",
 			names_text(&names, who));
+	warn_about_disabled(w, m);
 }
 
 /* ---- the flow table ---- */

@@ -170,8 +170,8 @@ static void note_services(struct host_check *h, const struct model *m)
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		const struct service *s = &m->services[i];
 
-		h->replies |= s->reply;
-		if (!h->any && !s->daddr_count)
+		h->replies |= service_has_replies(s);
+		if (!h->any && !s->disabled && !s->daddr_count)
 			h->any = s;
 		if (!h->any_connected && !s->daddr_count && service_has_connections(s))
 			h->any_connected = s;

@@ -48,7 +48,8 @@ static bool mark_taken(const struct model *from, const struct model *to, struct 
 		const struct service *s = &to->services[i];
 		const struct service *old = model_find(from, s->name);
 
-		if (!(s->protocols & MANGLE_PROTO_TCP) || (old && service_same_settings(old, s)))
+		if (s->disabled || !(s->protocols & MANGLE_PROTO_TCP) ||
+		    (old && service_same_settings(old, s)))
 			continue;
 		for (unsigned int k = 0; k < s->port_count; k++)
 			found->taker[s->ports[k]] = s;

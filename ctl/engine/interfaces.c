@@ -229,7 +229,7 @@ static void note_services(struct scene *s, const struct model *m, const char *na
 		if (svc->ifname[0] && strcmp(svc->ifname, name))
 			continue;
 		s->connections |= service_has_connections(svc);
-		s->replies |= svc->reply || service_has_connections(svc);
+		s->replies |= service_has_replies(svc) || service_has_connections(svc);
 	}
 }
 

@@ -543,18 +543,6 @@ static int read_u16(struct reader *r, const char *what, uint64_t min, uint16_t *
 	return ret;
 }
 
-static int read_bool(struct reader *r, const char *what, bool *out)
-{
-	const char *s;
-	struct why why;
-
-	if (read_plain(r, what, "on or off", &s))
-		return -EINVAL;
-	if (parse_switch(s, out, &why))
-		return bad_value(r, what, s, why.text);
-	return 0;
-}
-
 static int read_target(struct reader *r, const char *what, struct target *out)
 {
 	const char *s;
@@ -978,6 +966,18 @@ static int read_word(struct reader *r, const struct setting *t, struct service *
 	return 0;
 }
 
+static int read_switch(struct reader *r, const struct setting *t, struct service *s)
+{
+	const char *text;
+	struct why why;
+
+	if (read_plain(r, t->name, "on or off", &text))
+		return -EINVAL;
+	if (setting_parse(t, s, text, &why))
+		return bad_value(r, t->name, text, why.text);
+	return 0;
+}
+
 static int read_setting(struct reader *r, const struct setting *t, struct one_service *one)
 {
 	struct service *s = &one->service;
@@ -991,7 +991,7 @@ static int read_setting(struct reader *r, const struct setting *t, struct one_se
 	case KIND_TAG: return read_tag_place(r, t->name, s);
 	case KIND_WINDOW: return read_window(r, t->name, member);
 	case KIND_TARGET: return read_target(r, t->name, member);
-	case KIND_SWITCH: return read_bool(r, t->name, member);
+	case KIND_SWITCH: return read_switch(r, t, s);
 	default: return read_word(r, t, s);
 	}
 }
@@ -1349,10 +1349,11 @@ static void save_setting(const struct setting *t, const struct service *s, FILE 
 	switch (t->kind) {
 	case KIND_PORTS: save_ports(s, out); break;
 	case KIND_PREFIXES: save_prefixes(text, out); break;
+	case KIND_TEXT:
 	case KIND_INTERFACE: save_quoted(text, out); break;
 	case KIND_TAG: save_tag_place(s, out); break;
 	case KIND_WINDOW: save_window(member, out); break;
-	case KIND_SWITCH: fputs(*(const bool *)member ? "true" : "false", out); break;
+	case KIND_SWITCH: fputs(setting_is_on(t, s) ? "true" : "false", out); break;
 	default: fputs(text, out);
 	}
 	putc('\n', out);

@@ -277,7 +277,8 @@ int classify(const struct model *m, struct mangle_config *config, union classifi
 		return fail(e, -ENOMEM, "services", "building the classifier: out of memory");
 	memset(config->port, 0, sizeof(config->port));
 	for (uint32_t i = 0; i < m->service_count; i++)
-		for (unsigned int p = 0; p < m->services[i].port_count; p++)
+		for (unsigned int p = 0; p < m->services[i].port_count && !m->services[i].disabled;
+		     p++)
 			users[n++] = (struct user){m->services[i].ports[p], (uint16_t)i};
 	qsort(users, n, sizeof(*users), by_port);
 

@@ -4,18 +4,13 @@
 #include "needs.h"
 #include "probe.h"
 
-static bool needs_connection(const struct service *s)
-{
-	return s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_CONNECTION;
-}
-
 struct prog_needs prog_needs(const struct model *m)
 {
 	struct prog_needs needs = {0};
 
 	for (unsigned int i = 0; i < m->service_count; i++) {
-		needs.in |= needs_connection(&m->services[i]);
-		needs.out |= m->services[i].reply;
+		needs.in |= service_has_connections(&m->services[i]);
+		needs.out |= service_has_replies(&m->services[i]);
 	}
 	needs.out |= needs.in;
 	return needs;
@@ -24,7 +19,7 @@ struct prog_needs prog_needs(const struct model *m)
 int prog_can(const struct model *m, struct err *e)
 {
 	for (unsigned int i = 0; i < m->service_count; i++) {
-		if (!needs_connection(&m->services[i]))
+		if (!service_has_connections(&m->services[i]))
 			continue;
 		if (prog_probe()->connection)
 			return 0;

@@ -262,7 +262,7 @@ static int fill_targets(struct store *s, const struct model *m, const struct pla
 		struct inner in = {.fd = -1};
 		struct table t;
 
-		if (!svc->reply && !service_has_connections(svc))
+		if (!service_has_replies(svc) && !service_has_connections(svc))
 			continue;
 		add_target(c, i, &svc->unknown);
 		for (size_t k = 0; k < svc->entity_count && !svc->keep_entities; k++)

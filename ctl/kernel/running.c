@@ -119,6 +119,8 @@ void service_from_config(const struct mangle_config *c, uint32_t index, struct s
 
 	memset(out, 0, sizeof(*out));
 	memcpy(out->name, info->name, sizeof(out->name));
+	memcpy(out->description, info->description, sizeof(out->description));
+	out->disabled = info->disabled;
 	memcpy(out->ifname, info->ifname, sizeof(out->ifname));
 	out->protocols = s->protocols;
 	out->port_count = info->port_count;
@@ -168,8 +170,10 @@ void service_to_config(const struct service *svc, struct mangle_config *c, uint3
 	s->unknown_port = svc->unknown.port;
 	s->observe = svc->observe;
 	s->connection = service_has_connections(svc);
-	s->reply = svc->reply;
+	s->reply = service_has_replies(svc);
 	memcpy(info->name, svc->name, sizeof(info->name));
+	memcpy(info->description, svc->description, sizeof(info->description));
+	info->disabled = svc->disabled;
 	memcpy(info->ifname, svc->ifname, sizeof(info->ifname));
 	memcpy(info->ports, svc->ports, sizeof(info->ports));
 	info->port_count = (uint8_t)svc->port_count;

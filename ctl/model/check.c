@@ -315,9 +315,12 @@ static unsigned int choices(unsigned int count)
 	return count ? count : 1;
 }
 
+/* A service that is disabled matches nothing. */
 static size_t rules_of(const struct service *s)
 {
-	return (size_t)s->port_count * choices(s->daddr_count) * choices(s->saddr_count);
+	return s->disabled
+		       ? 0
+		       : (size_t)s->port_count * choices(s->daddr_count) * choices(s->saddr_count);
 }
 
 static size_t add_rules(struct rule *to, const struct model *m, unsigned int service,
@@ -402,7 +405,8 @@ static int judge_overlap(const struct model *m, const struct service **at, struc
 	rules = malloc(room * sizeof(*rules));
 	if (rules && !collect_prefixes(&daddrs, m, false) && !collect_prefixes(&saddrs, m, true)) {
 		for (i = 0; i < m->service_count; i++)
-			count += add_rules(rules + count, m, i, &daddrs, &saddrs);
+			if (!m->services[i].disabled)
+				count += add_rules(rules + count, m, i, &daddrs, &saddrs);
 		ret = judge_rules(m, rules, count, at, why);
 	}
 	free(rules);
@@ -418,7 +422,7 @@ static bool any_reply(const struct model *m)
 	unsigned int i;
 
 	for (i = 0; i < m->service_count; i++) {
-		if (m->services[i].reply)
+		if (service_has_replies(&m->services[i]))
 			return true;
 	}
 	return false;
@@ -426,7 +430,8 @@ static bool any_reply(const struct model *m)
 
 bool model_needs_targets(const struct model *m, const struct service *s)
 {
-	return service_has_connections(s) || (s->protocols & MANGLE_PROTO_UDP && any_reply(m));
+	return service_has_connections(s) ||
+	       (!s->disabled && s->protocols & MANGLE_PROTO_UDP && any_reply(m));
 }
 
 struct claims {
@@ -476,11 +481,12 @@ static int judge_udp_targets(struct claims *c, const struct model *m)
 	int ret = 0;
 
 	for (i = 0; i < m->service_count && !ret; i++) {
-		if (m->services[i].reply)
+		if (service_has_replies(&m->services[i]))
 			ret = claim_targets(c, &m->services[i], true);
 	}
 	for (i = 0; i < m->service_count && !ret; i++) {
-		if (!m->services[i].reply && m->services[i].protocols & MANGLE_PROTO_UDP)
+		if (!m->services[i].disabled && !m->services[i].reply &&
+		    m->services[i].protocols & MANGLE_PROTO_UDP)
 			ret = claim_targets(c, &m->services[i], false);
 	}
 	return ret;

@@ -106,3 +106,16 @@ void escape_string(const char *text, char *to, size_t room)
 	}
 	to[len] = '\0';
 }
+
+bool is_printable(const char *text)
+{
+	size_t len = strlen(text), n;
+	uint32_t code;
+
+	for (; len; text += n, len -= n) {
+		n = utf8_decode(text, len, &code);
+		if (!n || is_unsafe(code))
+			return false;
+	}
+	return true;
+}

@@ -7,6 +7,7 @@
 #ifndef MODEL_ESCAPE_H
 #define MODEL_ESCAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The longest character of UTF-8 as \xNN, and a NUL. */
@@ -22,5 +23,8 @@ size_t escape_char(const char *text, size_t len, char to[ESCAPED_SIZE]);
 size_t escape_span(const char *text, size_t len);
 /* All of a string, or as much as there is room for. */
 void escape_string(const char *text, char *to, size_t room);
+
+/* Is it UTF-8 in which nothing would be escaped? */
+bool is_printable(const char *text);
 
 #endif

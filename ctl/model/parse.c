@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "parse.h"
 
+#include "escape.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -406,6 +408,18 @@ int parse_switch(const char *s, bool *out, struct why *why)
 }
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+int parse_text(const char *s, char out[MANGLE_TEXT_SIZE], struct why *why)
+{
+	size_t len = strlen(s);
+
+	if (!len || len >= MANGLE_TEXT_SIZE || !is_printable(s))
+		return no(why, "is not 1 to %d bytes of printable text (UTF-8)",
+			  MANGLE_TEXT_SIZE - 1);
+	memset(out, 0, MANGLE_TEXT_SIZE);
+	memcpy(out, s, len);
+	return 0;
+}
 
 int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why)
 {

@@ -45,6 +45,8 @@ int parse_prefix(const char *s, struct prefix *out, struct why *why);
 int parse_protocol(const char *s, uint8_t *protocols, struct why *why); /* udp | tcp | any */
 /* on | true | yes, off | false | no */
 int parse_switch(const char *s, bool *out, struct why *why);
+/* 1 to 63 bytes of printable UTF-8. */
+int parse_text(const char *s, char out[MANGLE_TEXT_SIZE], struct why *why);
 int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why);
 int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct why *why);
 /* N[,N…]; at most MANGLE_MAX_PORTS */

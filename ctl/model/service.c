@@ -136,7 +136,13 @@ struct entity *service_find_entity(const struct service *s, const struct tag *ta
 
 bool service_has_connections(const struct service *s)
 {
-	return s->protocols & MANGLE_PROTO_TCP && s->tcp_mode == TCP_MODE_CONNECTION;
+	return !s->disabled && s->protocols & MANGLE_PROTO_TCP &&
+	       s->tcp_mode == TCP_MODE_CONNECTION;
+}
+
+bool service_has_replies(const struct service *s)
+{
+	return !s->disabled && s->reply;
 }
 
 int prefix_compare(const struct prefix *a, const struct prefix *b)

@@ -8,9 +8,11 @@
 
 struct service {
 	char name[MANGLE_NAME_SIZE];
-	char ifname[MANGLE_IFNAME_SIZE];  /* "": any */
-	uint8_t protocols;		  /* MANGLE_PROTO_*, or-ed */
-	uint16_t ports[MANGLE_MAX_PORTS]; /* ascending */
+	char description[MANGLE_TEXT_SIZE]; /* for people; "": none */
+	bool disabled;			    /* it is as if it was not there */
+	char ifname[MANGLE_IFNAME_SIZE];    /* "": any */
+	uint8_t protocols;		    /* MANGLE_PROTO_*, or-ed */
+	uint16_t ports[MANGLE_MAX_PORTS];   /* ascending */
 	unsigned int port_count;
 	struct prefix daddr[MANGLE_MAX_PREFIXES]; /* in order of prefix_compare */
 	unsigned int daddr_count;
@@ -40,7 +42,9 @@ struct service {
 void service_free(struct service *s);
 /* Deep copy; -ENOMEM with e set. */
 int service_copy(struct service *to, const struct service *from, struct err *e);
-bool service_has_connections(const struct service *s); /* TCP in connection mode */
+/* Are they enabled, and do they have TCP in connection mode, or replies? */
+bool service_has_connections(const struct service *s);
+bool service_has_replies(const struct service *s);
 
 /* Gives `to` the entities of `from`, in place of its own. */
 void service_move_entities(struct service *to, struct service *from);

@@ -99,11 +99,10 @@ static void format_value(const struct setting *t, const struct service *s, char 
 	case KIND_INTERFACE: snprintf(buf, SETTING_TEXT_SIZE, "%s", s->ifname); break;
 	case KIND_TAG: format_tag_place(s, buf); break;
 	case KIND_WINDOW: snprintf(buf, SETTING_TEXT_SIZE, "%u:%u", w->min, w->max); break;
-	case KIND_WORD: format_word(t, s, buf); break;
+	case KIND_WORD:
+	case KIND_SWITCH: format_word(t, s, buf); break;
+	case KIND_TEXT: snprintf(buf, SETTING_TEXT_SIZE, "%s", (const char *)at); break;
 	case KIND_TARGET: format_target(at, buf); break;
-	case KIND_SWITCH:
-		snprintf(buf, SETTING_TEXT_SIZE, "%s", *(const bool *)at ? "on" : "off");
-		break;
 	case KIND_RANGE:
 		if (s->targets_first || s->targets_last)
 			snprintf(buf, SETTING_TEXT_SIZE, "%u-%u", s->targets_first,
@@ -118,7 +117,7 @@ const char *setting_format(const struct setting *t, const struct service *s,
 	*buf = '\0';
 	format_value(t, s, buf);
 	if (!*buf)
-		snprintf(buf, SETTING_TEXT_SIZE, "any");
+		snprintf(buf, SETTING_TEXT_SIZE, "%s", t->usual ? t->usual : "");
 	return buf;
 }
 
@@ -131,11 +130,16 @@ bool setting_is_shown(const struct setting *t, const struct service *s)
 	return strcmp(setting_format(t, s, text), t->usual);
 }
 
+bool setting_is_on(const struct setting *t, const struct service *s)
+{
+	return *(const uint8_t *)member_of(t, s) == t->first;
+}
+
 /* ---- from text ---- */
 
 bool setting_is_none(const struct setting *t, const char *text)
 {
-	return t->usual && !strcmp(t->usual, "any") &&
+	return t->usual && (!strcmp(t->usual, "any") || !strcmp(t->usual, "none")) &&
 	       (!strcmp(text, "any") || !strcmp(text, "none"));
 }
 
@@ -154,6 +158,7 @@ void setting_clear(const struct setting *t, struct service *s)
 		break;
 	case KIND_INTERFACE: memset(s->ifname, 0, sizeof(s->ifname)); break;
 	case KIND_RANGE: s->targets_first = s->targets_last = 0; break;
+	case KIND_TEXT: memset(member(t, s), 0, MANGLE_TEXT_SIZE); break;
 	default: break;
 	}
 }
@@ -195,6 +200,17 @@ static int parse_word(const struct setting *t, struct service *s, const char *te
 	return 0;
 }
 
+static int parse_on_off(const struct setting *t, struct service *s, const char *text,
+			struct why *why)
+{
+	bool on;
+
+	if (parse_switch(text, &on, why))
+		return -EINVAL;
+	*(uint8_t *)member(t, s) = on ? t->first : t->second;
+	return 0;
+}
+
 int setting_parse(const struct setting *t, struct service *s, const char *text, struct why *why)
 {
 	void *at = member(t, s);
@@ -209,7 +225,8 @@ int setting_parse(const struct setting *t, struct service *s, const char *text, 
 	case KIND_WINDOW: return parse_window(text, at, why);
 	case KIND_WORD: return parse_word(t, s, text, why);
 	case KIND_TARGET: return parse_target(text, at, why);
-	case KIND_SWITCH: return parse_switch(text, at, why);
+	case KIND_SWITCH: return parse_on_off(t, s, text, why);
+	case KIND_TEXT: return parse_text(text, at, why);
 	case KIND_RANGE: return parse_targets(text, &s->targets_first, &s->targets_last, why);
 	}
 	return -EINVAL;

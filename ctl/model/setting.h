@@ -22,8 +22,9 @@ enum setting_kind {
 	KIND_WINDOW,	/* MIN:MAX; a mapping */
 	KIND_WORD,	/* one of two */
 	KIND_TARGET,	/* PORT|drop|pass */
-	KIND_SWITCH,	/* on|off; a boolean */
+	KIND_SWITCH,	/* one of two, on|off or true|false; a boolean */
 	KIND_RANGE,	/* FIRST-LAST */
+	KIND_TEXT,	/* for people */
 };
 
 struct setting {
@@ -42,15 +43,17 @@ extern const struct setting settings[SETTING_COUNT];
 /* Returns buf with the value as options have it; several prefixes with commas between. */
 const char *setting_format(const struct setting *t, const struct service *s,
 			   char buf[SETTING_TEXT_SIZE]);
-/* Empties what a list has, and makes "any" of what can be that. Others stay. */
+/* Empties what a list has, and what can be "any" or "none". Others stay. */
 void setting_clear(const struct setting *t, struct service *s);
 /* Reads one word of an option, which is one more of a list. 0, or -EINVAL with why. */
 int setting_parse(const struct setting *t, struct service *s, const char *text, struct why *why);
-/* Does the word stand for nothing: any, none? Only of settings that can be "any". */
+/* Does the word stand for nothing: any, none? Only of settings whose default is one of them. */
 bool setting_is_none(const struct setting *t, const char *text);
 /* Does a list or a file tell it? Not where it is as usual; how TCP is treated is told wherever the
  * service covers TCP. */
 bool setting_is_shown(const struct setting *t, const struct service *s);
+/* Is a switch at the first of its words? */
+bool setting_is_on(const struct setting *t, const struct service *s);
 /* The prefixes of KIND_PREFIXES, and how many there are. */
 struct prefix *setting_prefixes(const struct setting *t, struct service *s, unsigned int **count);
 

@@ -109,6 +109,8 @@ def test_no_such_service(one, argv):
     (["--unknown", "drop"], "unknown", "drop"),
     (["--unknown", "7777"], "unknown", 7777),
     (["--action", "observe"], "action", "observe"),
+    (["--description", "Zähler der Halle 2"], "description", "Zähler der Halle 2"),
+    (["--enabled", "false"], "enabled", False),
     (["--targets", "6000:6001"], "targets", "6000-6001"),
     (["--proto", "tcp", "--tcp", "segment"], "protocol", "tcp"),
     (["--proto", "any", "--tcp", "segment"], "tcp", "segment")], ids=lambda x: " ".join(map(str, x)) if isinstance(x, list) else None)
@@ -139,6 +141,23 @@ def test_set_clears(load, option, key, word):
     saved = ok("save").out
     assert f"{key}: {word}" not in saved
     ok("apply", "-", "--check", "--exit-code", stdin=saved)
+
+
+def test_disabled(load):
+    """As if it was not there, with its entities and counters: its ports are another's meanwhile."""
+    load(service(description="the first", entities=entities(("ABCD", 6001))))
+    ok("service", "set", "telemetry", "--enabled", "false")
+    assert "OFF" in ok("status").out and "disabled: no packet matches" in ok("status").out
+    saved = ok("save").out
+    assert "    enabled: false\n" in saved and "    description: 'the first'\n" in saved
+    ok("apply", "-", "--check", "--exit-code", stdin=saved)
+    ok("service", "add", "other", "--protocol", "udp", "--ports", "5000", "--tag", "0:4", "--size", "4:100")
+    assert_error(["service", "set", "telemetry", "--enabled", "true"], 1, "telemetry.*other")
+    ok("service", "del", "other")
+    ok("service", "set", "telemetry", "--enabled", "on", "--description", "none")
+    assert listed("telemetry")["enabled"] is True and listed("telemetry")["description"] is None
+    assert [e["text"] for e in js("map", "list")] == ["ABCD"]
+    assert_error(["service", "set", "telemetry", "--description", "a\tb"], 2, "is not 1 to 63 bytes of printable text")
 
 
 def test_mask(load):

@@ -894,6 +894,53 @@ static const char *many(int one_port)
 	return t.s;
 }
 
+/* A service that is disabled is as if it was not there, and may have what another one has. */
+static void disabled(void)
+{
+	static const char set[] = "version: 1\n"
+				  "services:\n"
+				  "  - name: alone\n"
+				  "    enabled: false\n"
+				  "    protocol: any\n"
+				  "    ports: [5000]\n"
+				  "    tag: { offset: 0, length: 4 }\n"
+				  "    size: { min: 4, max: 1400 }\n"
+				  "    unknown: drop\n"
+				  "    entities: [ { tag: ABCD, target: 6001 } ]\n"
+				  "  - name: before\n"
+				  "    enabled: false\n"
+				  "    protocol: udp\n"
+				  "    ports: [5001]\n"
+				  "    daddr: [10.9.2.2]\n"
+				  "    tag: { offset: 0, length: 4 }\n"
+				  "    size: { min: 4, max: 1400 }\n"
+				  "    reply: true\n"
+				  "    entities: [ { tag: ABCD, target: 6001 } ]\n"
+				  "  - name: enabled\n"
+				  "    enabled: true\n"
+				  "    protocol: udp\n"
+				  "    ports: [5001]\n"
+				  "    tag: { offset: 0, length: 4 }\n"
+				  "    size: { min: 4, max: 1400 }\n"
+				  "    entities: [ { tag: ABCD, target: 6002 } ]\n"
+				  "  - name: same\n"
+				  "    enabled: false\n"
+				  "    protocol: udp\n"
+				  "    ports: [5001]\n"
+				  "    tag: { offset: 0, length: 4 }\n"
+				  "    size: { min: 4, max: 1400 }\n"
+				  "    entities: [ { tag: ABCD, target: 6003 } ]\n";
+	const struct vector t[] = {
+		{"nothing else", set, NOT_OURS("no_service")},
+		{"nothing else, tcp", set, .f.l4 = TCP, NOT_OURS("no_service")},
+		{"beside another", set, .f.dport = OPT(5001), REWRITTEN("enabled", 6002)},
+		{"beside another that it comes before", set,
+		 .f = {.dport = OPT(5001), .dst = "10.9.2.2"}, REWRITTEN("enabled", 6002)},
+	};
+
+	vector_table("service/disabled, ", t, ARRAY_SIZE(t));
+}
+
 void vectors_many(void)
 {
 	/* 999 is the last by name */
@@ -937,4 +984,5 @@ void vectors_many(void)
 		 DROPPED("unknown_tag", "m1023")},
 	};
 	vector_table("many/1024 by destination: ", outside, ARRAY_SIZE(outside));
+	disabled();
 }

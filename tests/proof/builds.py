@@ -20,7 +20,7 @@ REBUILT = {"xdp/mangle.bpf.c": [("\nSEC(\"xdp\")\n", "\n/* another build */\n\nS
 # Every map that is converted, and nearly every field's place.
 NEXT_LAYOUT = {"maps/schema.h": [
     ("#define MANGLE_LAYOUT_VERSION 5\n", "#define MANGLE_LAYOUT_VERSION 6\n"),
-    ("#define MANGLE_REASON_CELLS 32", "#define MANGLE_REASON_CELLS 64"),
+    ("#define MANGLE_REASON_CELLS 64", "#define MANGLE_REASON_CELLS 128"),
     ("struct mangle_config {\n", "struct mangle_config {\n\t__u64 first_of_all;\n"),
     ("\t__u32 classifier; /* slot", "\t__u32 in_between[2];\n\t__u32 classifier; /* slot"),
     ("struct mangle_service_info {\n", "struct mangle_service_info {\n\t__u8 before_the_name[8];\n"),
@@ -28,8 +28,8 @@ NEXT_LAYOUT = {"maps/schema.h": [
      "\t__u16 stats;\t    /* slot in stats, 1 .. MANGLE_MAX_SERVICES */\n",
      "\t__u16 stats;\n\t__u16 unknown_port;\n"),
     ("struct mangle_iface {\n", "struct mangle_iface {\n\t__u64 alias;\n"),
-    ("sizeof(struct mangle_service_info) == 424", "sizeof(struct mangle_service_info) == 432"),
-    ("sizeof(struct mangle_stats) == 576", "sizeof(struct mangle_stats) == 1088"),
+    ("sizeof(struct mangle_service_info) == 488", "sizeof(struct mangle_service_info) == 496"),
+    ("sizeof(struct mangle_stats) == 1152", "sizeof(struct mangle_stats) == 2176"),
     ("sizeof(struct mangle_iface) == 144", "sizeof(struct mangle_iface) == 152"),
 ]}
 

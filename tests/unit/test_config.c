@@ -315,8 +315,8 @@ static const struct {
 	{HEAD NAME_WEB SIZE, 3, "service: key 'tag' is missing"},
 	{HEAD NAME_WEB TAG4, 3, "service: key 'size' is missing"},
 	{HEAD "  - name: web\n    prot: udp\n", 4,
-	 "service: unknown key 'prot' (known keys: name, protocol, ports, daddr, saddr, "
-	 "interface, tag, size, invalid, unknown, tcp, reply, action, targets, entities, "
+	 "service: unknown key 'prot' (known keys: name, description, protocol, ports, daddr, saddr, "
+	 "interface, tag, size, invalid, unknown, tcp, reply, action, targets, enabled, entities, "
 	 "entities-file)"},
 	{WEB "    Name: x\n", 8, "unknown key 'Name'"},
 	{WEB "    <<: { name: x }\n", 8, "unknown key '<<'"},
@@ -494,6 +494,11 @@ static const struct {
 	 11, "target: 7000 is outside of 6000-6999, the targets of service web"},
 	{WEB "    entities:\n      - { tag: ABCD, target: 7000 }\n    targets: 6000-6999\n", 9,
 	 "target: 7000 is outside of 6000-6999, the targets of service web"},
+	{WEB "    description: ''\n", 8, "description: '' is not 1 to 63 bytes of printable text"},
+	{WEB "    description: \"a\\u0007b\"\n", 8, "is not 1 to 63 bytes of printable text"},
+	{WEB "    description: 1234567890123456789012345678901234567890123456789012345678901234\n",
+	 8, "is not 1 to 63 bytes of printable text"},
+	{WEB "    enabled: sometimes\n", 8, "enabled: 'sometimes' must be on or off"},
 	{WEB "    entities-file: ''\n", 8, "entities-file: there is no file name"},
 	{WEB "    entities-file: [x]\n", 8, "entities-file: this is a list where text belongs"},
 	{WEB
