@@ -10,7 +10,7 @@
 #include "kernel/rows.h"
 #include "kernel/services.h"
 #include "model/check.h"
-#include "files/config.h"
+#include "files/table_file.h"
 #include "print.h"
 
 /* ---- tags ---- */

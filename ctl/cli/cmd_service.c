@@ -7,7 +7,7 @@
 #include "kernel/services.h"
 #include "model/diff.h"
 #include "model/check.h"
-#include "files/config.h"
+#include "files/table_file.h"
 #include "model/setting.h"
 #include "print.h"
 #include "verbs.h"

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "kernel/build_id.h"
-#include "files/config.h"
+#include "files/config_save.h"
+#include "files/table_file.h"
 #include "out.h"
 #include "print_internal.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "model/diff.h"
-#include "files/config.h"
+#include "files/table_file.h"
 #include "out.h"
 #include "print_internal.h"
 

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "../../ctl/model/diff.h"
-#include "../../ctl/files/config.h"
+#include "../../ctl/files/config_save.h"
 #include "../../ctl/kernel/open.h"
 #include "../../ctl/kernel/publish.h"
 #include "../../ctl/kernel/rows.h"

@@ -5,6 +5,7 @@
  */
 #include "../../ctl/model/diff.h"
 #include "../../ctl/model/check.h"
+#include "../../ctl/files/config_save.h"
 #include "../../ctl/files/config.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "../../ctl/files/config.h"
+#include "../../ctl/files/table_file.h"
 #include "fuzz.h"
 
 static const struct table_cpus cpus = {.own = 1, .regions = 2};

@@ -10,6 +10,8 @@
 #include "ctl/model/setting.h"
 #include "ctl/model/diff.h"
 #include "ctl/model/check.h"
+#include "ctl/files/config_save.h"
+#include "ctl/files/table_file.h"
 #include "ctl/files/config.h"
 #include "ctl/model/parse.h"
 #include "unit.h"
