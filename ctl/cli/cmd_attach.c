@@ -63,7 +63,7 @@ static int find_devices(const struct cmd *c, struct netdev **out, struct err *e)
 }
 
 /* What --config says, or where nothing is loaded what is to be loaded then. */
-static int load_wished(const struct cmd *c, struct model *m, struct err *e)
+static int load_desired(const struct cmd *c, struct model *m, struct err *e)
 {
 	if (given(c, OPT(CONFIG)))
 		return config_load(c->value[OPT_CONFIG], m, e);
@@ -73,7 +73,7 @@ static int load_wished(const struct cmd *c, struct model *m, struct err *e)
 	return model_default(m, e);
 }
 
-static int check_same(const struct cmd *c, struct store *s, const struct model *wished,
+static int check_same(const struct cmd *c, struct store *s, const struct model *desired,
 		      struct err *e)
 {
 	const char *file = c->value[OPT_CONFIG];
@@ -84,7 +84,7 @@ static int check_same(const struct cmd *c, struct store *s, const struct model *
 	model_init(&running);
 	err = store_read(s, &running, true, e);
 	if (!err)
-		model_diff(&running, wished, &d, NULL, NULL);
+		model_diff(&running, desired, &d, NULL, NULL);
 	model_free(&running);
 	if (!err && (d.added || d.removed || d.updated))
 		err = fail(e, -EEXIST, c->name,
@@ -93,8 +93,8 @@ static int check_same(const struct cmd *c, struct store *s, const struct model *
 	return err;
 }
 
-/* Services and entities into tables that are new, or a look whether they are those wished. */
-static int load_tables(const struct cmd *c, struct store *s, struct model *wished,
+/* Services and entities into tables that are new, or a look whether they are those desired. */
+static int load_tables(const struct cmd *c, struct store *s, struct model *desired,
 		       struct changes *d, struct err *e)
 {
 	const struct change_options o = change_options(c);
@@ -104,13 +104,13 @@ static int load_tables(const struct cmd *c, struct store *s, struct model *wishe
 
 	memset(d, 0, sizeof(*d));
 	if (!store_is_fresh(s))
-		return given(c, OPT(CONFIG)) ? check_same(c, s, wished, e) : 0;
+		return given(c, OPT(CONFIG)) ? check_same(c, s, desired, e) : 0;
 	if (!given(c, OPT(CONFIG)))
-		err = load_wished(c, wished, e);
+		err = load_desired(c, desired, e);
 	if (err)
 		return err;
 	model_init(&nothing);
-	err = change_apply(s, &nothing, wished, &o, &r, e);
+	err = change_apply(s, &nothing, desired, &o, &r, e);
 	*d = r.changes;
 	change_result_free(&r); /* report_attached warns of what is attached too */
 	return err;
@@ -233,7 +233,7 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 	return err;
 }
 
-static int attach(const struct cmd *c, const struct netdev *dev, int mode, struct model *wished,
+static int attach(const struct cmd *c, const struct netdev *dev, int mode, struct model *desired,
 		  struct err *e)
 {
 	bool *changed = calloc((size_t)c->argc + 1, sizeof(*changed));
@@ -252,13 +252,13 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 	fresh = store_is_fresh(s);
 	err = check_twice(s, dev, c->argc, e);
 	if (!err)
-		err = load_tables(c, s, wished, &d, e);
+		err = load_tables(c, s, desired, &d, e);
 	if (!err)
 		err = prune_for_attach(s, dev, c->argc, given(c, OPT(FORCE)), e);
 	if (!err)
 		err = attach_devices(c, s, dev, mode, changed, e);
 	if (!err)
-		err = report_attached(c, s, dev, changed, &d, fresh ? wished : NULL, e);
+		err = report_attached(c, s, dev, changed, &d, fresh ? desired : NULL, e);
 	else if (fresh) {
 		struct err ignored;
 
@@ -272,7 +272,7 @@ static int attach(const struct cmd *c, const struct netdev *dev, int mode, struc
 int cmd_attach(const struct cmd *c, struct err *e)
 {
 	struct netdev *dev = NULL;
-	struct model wished;
+	struct model desired;
 	int mode;
 	int err = parse_mode(c, &mode, e);
 
@@ -281,13 +281,13 @@ int cmd_attach(const struct cmd *c, struct err *e)
 	err = find_devices(c, &dev, e);
 	if (err)
 		return err;
-	model_init(&wished);
+	model_init(&desired);
 	/* Files are read before the lock is taken, where it is known that they are needed. */
 	if (given(c, OPT(CONFIG)))
-		err = load_wished(c, &wished, e);
+		err = load_desired(c, &desired, e);
 	if (!err)
-		err = attach(c, dev, mode, &wished, e);
-	model_free(&wished);
+		err = attach(c, dev, mode, &desired, e);
+	model_free(&desired);
 	free(dev);
 	return err;
 }

@@ -29,7 +29,7 @@ int bad_argument(const struct cmd *c, const char *what, const char *word, const 
 
 int option_word(const struct cmd *c, enum option_id o, const char *const *words, struct err *e)
 {
-	char why[WHY_SIZE] = "must be";
+	char why[PARSE_ERROR_SIZE] = "must be";
 	size_t len = strlen(why);
 
 	for (int i = 0; words[i]; i++) {
@@ -44,7 +44,7 @@ int option_word(const struct cmd *c, enum option_id o, const char *const *words,
 
 int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t *out, struct err *e)
 {
-	struct why why;
+	struct parse_error why;
 
 	if (parse_number(c->value[o], 0, max, out, &why))
 		return bad_option(c, o, why.text, e);
@@ -55,7 +55,7 @@ int option_ifname(const struct cmd *c, char out[MANGLE_IFNAME_SIZE], struct err 
 {
 	const char *name = c->value[OPT_INTERFACE];
 	struct netdev dev;
-	struct why why;
+	struct parse_error why;
 	int err = netdev_get(name, &dev, e);
 
 	if (err && err != -ENODEV)

@@ -6,7 +6,7 @@
 #include "files/config.h"
 #include "print.h"
 
-static int apply(const struct cmd *c, struct store *s, struct model *wished, struct err *e)
+static int apply(const struct cmd *c, struct store *s, struct model *desired, struct err *e)
 {
 	struct model running;
 	int ret;
@@ -14,39 +14,39 @@ static int apply(const struct cmd *c, struct store *s, struct model *wished, str
 	model_init(&running);
 	ret = s ? store_read(s, &running, true, e) : 0;
 	if (!ret)
-		ret = apply_change(c, s, &running, wished, true, e);
+		ret = apply_change(c, s, &running, desired, true, e);
 	model_free(&running);
 	return ret;
 }
 
-static int check(const struct cmd *c, struct model *wished, struct err *e)
+static int check(const struct cmd *c, struct model *desired, struct err *e)
 {
 	struct store *s = NULL;
 	int ret = store_open(&s, STORE_READ, c->wait, e);
 
 	/* Where nothing is loaded yet all of the file is new. */
 	if (!ret || ret == -ENOENT)
-		ret = apply(c, s, wished, e);
+		ret = apply(c, s, desired, e);
 	store_close(s);
 	return ret;
 }
 
 int cmd_apply(const struct cmd *c, struct err *e)
 {
-	struct model wished;
+	struct model desired;
 	struct store *s;
 	int ret;
 
-	model_init(&wished);
-	ret = config_load(c->argv[0], &wished, e);
+	model_init(&desired);
+	ret = config_load(c->argv[0], &desired, e);
 	if (!ret && given(c, OPT(CHECK))) {
-		ret = check(c, &wished, e);
+		ret = check(c, &desired, e);
 	} else if (!ret) {
 		ret = store_open(&s, STORE_CREATE, c->wait, e);
 		if (!ret)
-			ret = close_created(s, apply(c, s, &wished, e));
+			ret = close_created(s, apply(c, s, &desired, e));
 	}
-	model_free(&wished);
+	model_free(&desired);
 	return ret;
 }
 

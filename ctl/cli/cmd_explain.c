@@ -23,7 +23,7 @@ static int open_hex(const struct cmd *c, struct capture *in, struct err *e)
 {
 	const char *word = c->value[OPT_HEX];
 	uint8_t *frame = malloc(strlen(word) / 2 + 1);
-	struct why why;
+	struct parse_error why;
 	size_t len;
 
 	if (!frame)

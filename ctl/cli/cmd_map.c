@@ -17,7 +17,7 @@
 
 static int parse_tag_argument(const struct cmd *c, const char *word, struct tag *tag, struct err *e)
 {
-	struct why why;
+	struct parse_error why;
 
 	return parse_tag(word, tag, &why) ? bad_argument(c, "TAG", word, why.text, e) : 0;
 }
@@ -25,7 +25,7 @@ static int parse_tag_argument(const struct cmd *c, const char *word, struct tag 
 static int check_length(const struct cmd *c, const char *word, const struct tag *tag,
 			const struct service *s, struct err *e)
 {
-	struct why why;
+	struct parse_error why;
 
 	if (tag->len == s->tag_len)
 		return 0;
@@ -45,7 +45,7 @@ static int not_there(const char *word, const struct service *s, struct err *e)
 static int parse_set(const struct cmd *c, struct tag *tag, struct entity *en, struct err *e)
 {
 	const char *size = c->value[OPT_SIZE];
-	struct why why;
+	struct parse_error why;
 	int err = parse_tag_argument(c, c->argv[0], tag, e);
 
 	if (err)
@@ -66,7 +66,7 @@ static int check_fits(const struct cmd *c, const struct entity *en, const struct
 		      struct err *e)
 {
 	const char *what;
-	struct why why;
+	struct parse_error why;
 
 	if (!entity_fits(s, en, &what, &why))
 		return 0;
@@ -311,7 +311,7 @@ static int parse_order(const struct cmd *c, struct filter *f, struct err *e)
 static int parse_filter(const struct cmd *c, struct filter *f, struct err *e)
 {
 	uint64_t idle = 0;
-	struct why why;
+	struct parse_error why;
 	int err;
 
 	*f = (struct filter){.match = c->value[OPT_MATCH], .limit = UINT64_MAX};
@@ -332,7 +332,7 @@ static int parse_filter(const struct cmd *c, struct filter *f, struct err *e)
 
 static int unknown_column(const struct cmd *c, struct err *e)
 {
-	char why[WHY_SIZE] = "has a word that is none of";
+	char why[PARSE_ERROR_SIZE] = "has a word that is none of";
 	size_t len = strlen(why);
 
 	for (int i = 0; i < ROW_COLUMN_COUNT; i++)

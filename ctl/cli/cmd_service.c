@@ -19,7 +19,7 @@ static enum option_id option_of(const struct setting *t)
 }
 
 static int bad_setting(const struct cmd *c, const struct setting *t, const char *word,
-		       const struct why *why, struct err *e)
+		       const struct parse_error *why, struct err *e)
 {
 	return usage_error(e, c->name, "--%s %.100s: %s", t->name, *word ? word : "''", why->text);
 }
@@ -28,7 +28,7 @@ static int parse_prefixes(const struct cmd *c, const struct setting *t, struct s
 			  struct err *e)
 {
 	const struct words *w = t->id == SETTING_DADDR ? &c->daddr : &c->saddr;
-	struct why why;
+	struct parse_error why;
 
 	for (unsigned int i = 0; i < w->count; i++)
 		if (setting_parse(t, s, w->word[i], &why))
@@ -40,7 +40,7 @@ static int parse_setting(const struct cmd *c, const struct setting *t, struct se
 			 struct err *e)
 {
 	const char *word = c->value[option_of(t)];
-	struct why why;
+	struct parse_error why;
 
 	setting_clear(t, s);
 	if (t->kind == KIND_PREFIXES)
@@ -67,7 +67,7 @@ static int parse_settings(const struct cmd *c, struct service *s, struct err *e)
 
 static int parse_new(const struct cmd *c, struct service *s, struct err *e)
 {
-	struct why why;
+	struct parse_error why;
 	int err;
 
 	service_defaults(s);
@@ -80,7 +80,7 @@ static int parse_new(const struct cmd *c, struct service *s, struct err *e)
 }
 
 /* It is there already: 0 where with the same settings, and entities if such were named. */
-static int check_same(const struct cmd *c, struct store *s, struct service *wished, struct err *e)
+static int check_same(const struct cmd *c, struct store *s, struct service *desired, struct err *e)
 {
 	struct model old, new;
 	struct service running;
@@ -91,8 +91,8 @@ static int check_same(const struct cmd *c, struct store *s, struct service *wish
 		return err;
 	model_init(&old);
 	model_init(&new);
-	wished->keep_entities = !given(c, OPT(ENTITIES_FILE));
-	err = model_add(&new, wished, e);
+	desired->keep_entities = !given(c, OPT(ENTITIES_FILE));
+	err = model_add(&new, desired, e);
 	if (!err)
 		err = model_check(&new, e);
 	if (!err)
@@ -112,7 +112,7 @@ static int check_same(const struct cmd *c, struct store *s, struct service *wish
 	return err;
 }
 
-static int add(const struct cmd *c, struct store *s, struct service *wished, struct err *e)
+static int add(const struct cmd *c, struct store *s, struct service *desired, struct err *e)
 {
 	struct model from, to;
 	int ret;
@@ -120,14 +120,14 @@ static int add(const struct cmd *c, struct store *s, struct service *wished, str
 	model_init(&from);
 	model_init(&to);
 	ret = store_read(s, &from, false, e);
-	if (!ret && model_find(&from, wished->name)) {
-		ret = check_same(c, s, wished, e);
+	if (!ret && model_find(&from, desired->name)) {
+		ret = check_same(c, s, desired, e);
 		goto out;
 	}
 	if (!ret)
 		ret = model_copy(&to, &from, e);
 	if (!ret)
-		ret = model_add(&to, wished, e);
+		ret = model_add(&to, desired, e);
 	if (!ret)
 		ret = apply_change(c, s, &from, &to, false, e);
 out:
@@ -138,15 +138,15 @@ out:
 
 int cmd_service_add(const struct cmd *c, struct err *e)
 {
-	struct service wished;
+	struct service desired;
 	struct store *s;
-	int ret = parse_new(c, &wished, e);
+	int ret = parse_new(c, &desired, e);
 
 	if (!ret)
 		ret = store_open(&s, STORE_CREATE, c->wait, e);
 	if (!ret)
-		ret = close_created(s, add(c, s, &wished, e));
-	service_free(&wished);
+		ret = close_created(s, add(c, s, &desired, e));
+	service_free(&desired);
 	return ret;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one way to a new state, for a whole configuration as for a single entity: judge it, guard the
- * connections that live, publish it, say what changed.
+ * The one way to a new state, for a whole configuration as for a single entity: validate it, guard
+ * the connections that live, publish it, say what changed.
  */
 #ifndef ENGINE_CHANGE_H
 #define ENGINE_CHANGE_H
@@ -31,8 +31,8 @@ struct change_result {
 void change_result_free(struct change_result *r);
 
 /*
- * Makes `to`, which it judges, the running state in place of `from`, which was read from the store.
- * s: opened with STORE_WRITE or STORE_CREATE, with check STORE_READ is enough, or NULL where
+ * Makes `to`, which it validates, the running state in place of `from`, which was read from the
+ * store. s: opened with STORE_WRITE or STORE_CREATE, with check STORE_READ is enough, or NULL where
  * nothing is loaded. Returns 0, or negative errno with e set and nothing changed; -ESTALE where
  * another generation runs than was expected.
  */

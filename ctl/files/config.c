@@ -54,7 +54,7 @@ static int read_entity_tag(struct reader *r, const char *what, void *to)
 {
 	struct one_entity *one = to;
 	const char *s;
-	struct why why;
+	struct parse_error why;
 
 	if (read_text(r, what, &s))
 		return -EINVAL;
@@ -103,7 +103,7 @@ static int read_name(struct reader *r, const char *what, void *to)
 {
 	struct one_service *one = to;
 	const char *s;
-	struct why why;
+	struct parse_error why;
 
 	if (read_text(r, what, &s))
 		return -EINVAL;
@@ -144,7 +144,7 @@ static int read_prefix(struct reader *r, const char *what, void *to)
 	struct prefix_list *list = to;
 	unsigned int *count;
 	const char *text;
-	struct why why;
+	struct parse_error why;
 
 	if (read_text(r, what, &text))
 		return -EINVAL;
@@ -173,7 +173,7 @@ struct tag_place {
 static int read_tag_offset(struct reader *r, const char *what, void *to)
 {
 	const char *s;
-	struct why why;
+	struct parse_error why;
 
 	if (read_plain(r, what, "a number", &s))
 		return -EINVAL;
@@ -216,7 +216,7 @@ static int read_tag_place(struct reader *r, const char *what, struct service *s)
 	struct tag_place place = {.service = s};
 	uint64_t start = yaml_line(r);
 	const char *wrong;
-	struct why why;
+	struct parse_error why;
 
 	if (read_mapping(r, what, &tag_map, &place))
 		return -EINVAL;
@@ -231,7 +231,7 @@ static int read_tag_place(struct reader *r, const char *what, struct service *s)
 static int read_word(struct reader *r, const struct setting *t, struct service *s)
 {
 	const char *text;
-	struct why why;
+	struct parse_error why;
 
 	if (read_text(r, t->name, &text))
 		return -EINVAL;
@@ -243,7 +243,7 @@ static int read_word(struct reader *r, const struct setting *t, struct service *
 static int read_switch(struct reader *r, const struct setting *t, struct service *s)
 {
 	const char *text;
-	struct why why;
+	struct parse_error why;
 
 	if (read_plain(r, t->name, "on or off", &text))
 		return -EINVAL;
@@ -349,7 +349,7 @@ static int finish_tags(struct reader *r, const struct one_service *one)
 {
 	char tag[TAG_TEXT_SIZE];
 	unsigned int len;
-	struct why why;
+	struct parse_error why;
 
 	for (len = 1; len <= MANGLE_MAX_TAG; len++) {
 		if (len == one->service.tag_len || !one->of_length[len].line)
@@ -375,12 +375,12 @@ static int finish_table(struct reader *r, struct one_service *one)
 	return table_merge(in, one->table, &one->service, r->file, r->e);
 }
 
-/* What can only be judged once the whole service is there, but still has a line of its own. */
+/* What can only be checked once the whole service is there, but still has a line of its own. */
 static int finish_entities(struct reader *r, struct one_service *one)
 {
 	struct service *s = &one->service;
 	const char *what;
-	struct why why;
+	struct parse_error why;
 	size_t i;
 
 	if (finish_tags(r, one))
@@ -481,11 +481,11 @@ static int read_document(struct reader *r)
 	return 0;
 }
 
-static int judge(struct reader *r)
+static int validate(struct reader *r)
 {
 	const struct service *at;
-	struct why why;
-	int ret = model_judge(r->m, &at, &why);
+	struct parse_error why;
+	int ret = model_validate(r->m, &at, &why);
 
 	if (!ret)
 		return 0;
@@ -524,7 +524,7 @@ static int read_all(struct reader *r)
 		return ret;
 	ret = read_document(r);
 	if (!ret)
-		ret = judge(r);
+		ret = validate(r);
 	yaml_end(r);
 	return ret;
 }

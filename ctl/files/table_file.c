@@ -75,7 +75,7 @@ static int check_row(const struct lines *l, const struct service *like, const st
 {
 	char text[TAG_TEXT_SIZE];
 	const char *what;
-	struct why why;
+	struct parse_error why;
 
 	if (tag->len != like->tag_len) {
 		format_tag(tag->bytes, tag->len, text);

@@ -209,7 +209,7 @@ int yaml_bad_value(struct reader *r, const char *what, const char *s, const char
 int read_number(struct reader *r, const char *what, uint64_t min, uint64_t max, uint64_t *out)
 {
 	const char *s;
-	struct why why;
+	struct parse_error why;
 
 	if (read_plain(r, what, "a number", &s))
 		return -EINVAL;
@@ -230,7 +230,7 @@ int read_u16(struct reader *r, const char *what, uint64_t min, uint16_t *out)
 int read_target(struct reader *r, const char *what, struct target *out)
 {
 	const char *s;
-	struct why why;
+	struct parse_error why;
 
 	if (read_text(r, what, &s))
 		return -EINVAL;

@@ -28,9 +28,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct service *)a)->name, ((const struct service *)b)->name);
 }
 
-/* ---- one service judged ------------------------------------------------------------------- */
-
-#define BECAUSE(why, ...) (snprintf((why)->text, sizeof((why)->text), __VA_ARGS__), -EINVAL)
+/* ---- one service */
 
 static bool has_family(const struct prefix *p, unsigned int count, uint8_t family)
 {
@@ -44,7 +42,7 @@ static bool has_family(const struct prefix *p, unsigned int count, uint8_t famil
 }
 
 /* The addresses of a packet are of one family. */
-static int judge_families(const struct service *s, struct why *why)
+static int validate_families(const struct service *s, struct parse_error *why)
 {
 	uint8_t family;
 
@@ -53,8 +51,8 @@ static int judge_families(const struct service *s, struct why *why)
 		    has_family(s->saddr, s->saddr_count, family))
 			return 0;
 	}
-	return BECAUSE(why, "has daddr of IPv%d alone and saddr of IPv%d alone: no packet has both",
-		       s->daddr[0].family, s->saddr[0].family);
+	return reject(why, "has daddr of IPv%d alone and saddr of IPv%d alone: no packet has both",
+		      s->daddr[0].family, s->saddr[0].family);
 }
 
 static bool valid_target(const struct target *t)
@@ -75,85 +73,86 @@ unsigned int tag_needs(const struct service *s)
 	return (unsigned int)(s->tag_offset < 0 ? -s->tag_offset : s->tag_offset + s->tag_len);
 }
 
-static int window_fits(const struct service *s, const struct window *w, struct why *why)
+static int window_fits(const struct service *s, const struct window *w, struct parse_error *why)
 {
 	if (w->max < s->size.min || w->min > s->size.max)
-		return BECAUSE(why, "%u:%u is outside of %u:%u, the sizes of service %s",
-			       (unsigned int)w->min, (unsigned int)w->max,
-			       (unsigned int)s->size.min, (unsigned int)s->size.max, s->name);
+		return reject(why, "%u:%u is outside of %u:%u, the sizes of service %s",
+			      (unsigned int)w->min, (unsigned int)w->max, (unsigned int)s->size.min,
+			      (unsigned int)s->size.max, s->name);
 	if (w->max < tag_needs(s))
-		return BECAUSE(why, "%u:%u is too short for the tag at %d:%u of service %s",
-			       (unsigned int)w->min, (unsigned int)w->max, s->tag_offset,
-			       (unsigned int)s->tag_len, s->name);
+		return reject(why, "%u:%u is too short for the tag at %d:%u of service %s",
+			      (unsigned int)w->min, (unsigned int)w->max, s->tag_offset,
+			      (unsigned int)s->tag_len, s->name);
 	return 0;
 }
 
 int entity_fits(const struct service *s, const struct entity *en, const char **what,
-		struct why *why)
+		struct parse_error *why)
 {
 	char tag[TAG_TEXT_SIZE], mask[TAG_TEXT_SIZE];
 
 	*what = "tag";
 	for (unsigned int i = 0; i < s->tag_len; i++)
 		if (en->tag[i] & s->tag_ignored[i])
-			return BECAUSE(why, "%s has bits outside of %s, the mask of service %s",
-				       format_tag_hex(en->tag, s->tag_len, tag),
-				       format_mask(s->tag_ignored, s->tag_len, mask), s->name);
+			return reject(why, "%s has bits outside of %s, the mask of service %s",
+				      format_tag_hex(en->tag, s->tag_len, tag),
+				      format_mask(s->tag_ignored, s->tag_len, mask), s->name);
 	*what = "target";
 	if (!target_allowed(s, &en->target))
-		return BECAUSE(why, "%u is outside of %u-%u, the targets of service %s",
-			       (unsigned int)en->target.port, (unsigned int)s->targets_first,
-			       (unsigned int)s->targets_last, s->name);
+		return reject(why, "%u is outside of %u-%u, the targets of service %s",
+			      (unsigned int)en->target.port, (unsigned int)s->targets_first,
+			      (unsigned int)s->targets_last, s->name);
 	*what = "size";
 	return en->has_size ? window_fits(s, &en->size, why) : 0;
 }
 
-static int judge_ports(struct service *s, struct why *why)
+static int validate_ports(struct service *s, struct parse_error *why)
 {
 	unsigned int i;
 
 	if (!s->port_count)
-		return BECAUSE(why, "has no port");
+		return reject(why, "has no port");
 	if (s->port_count > MANGLE_MAX_PORTS)
-		return BECAUSE(why, "has more than %d ports", MANGLE_MAX_PORTS);
+		return reject(why, "has more than %d ports", MANGLE_MAX_PORTS);
 	qsort(s->ports, s->port_count, sizeof(s->ports[0]), compare_ports);
 	if (!s->ports[0])
-		return BECAUSE(why, "has port 0 (ports are 1 to 65535)");
+		return reject(why, "has port 0 (ports are 1 to 65535)");
 	for (i = 1; i < s->port_count; i++) {
 		if (s->ports[i] == s->ports[i - 1])
-			return BECAUSE(why, "has port %u twice", (unsigned int)s->ports[i]);
+			return reject(why, "has port %u twice", (unsigned int)s->ports[i]);
 	}
 	return 0;
 }
 
-static int judge_prefixes(struct prefix *p, unsigned int count, const char *what, struct why *why)
+static int validate_prefixes(struct prefix *p, unsigned int count, const char *what,
+			     struct parse_error *why)
 {
 	char buf[PREFIX_TEXT_SIZE];
 	unsigned int i;
 
 	if (count > MANGLE_MAX_PREFIXES)
-		return BECAUSE(why, "has more than %d %s prefixes", MANGLE_MAX_PREFIXES, what);
+		return reject(why, "has more than %d %s prefixes", MANGLE_MAX_PREFIXES, what);
 	if (count)
 		qsort(p, count, sizeof(*p), compare_prefixes);
 	for (i = 1; i < count; i++) {
 		if (!prefix_compare(&p[i - 1], &p[i]))
-			return BECAUSE(why, "has %s %s twice", what, format_prefix(&p[i], buf));
+			return reject(why, "has %s %s twice", what, format_prefix(&p[i], buf));
 	}
 	return 0;
 }
 
-static int judge_size(const struct service *s, struct why *why)
+static int validate_size(const struct service *s, struct parse_error *why)
 {
 	unsigned int largest = s->size.max < PAYLOAD_MAX ? s->size.max : PAYLOAD_MAX;
 
 	if (s->size.min > s->size.max)
-		return BECAUSE(why, "has a size.min above its size.max");
+		return reject(why, "has a size.min above its size.max");
 	if (s->size.min > PAYLOAD_MAX)
-		return BECAUSE(why,
-			       "has sizes from %u that no payload has (the largest has %d bytes)",
-			       (unsigned int)s->size.min, PAYLOAD_MAX);
+		return reject(why,
+			      "has sizes from %u that no payload has (the largest has %d bytes)",
+			      (unsigned int)s->size.min, PAYLOAD_MAX);
 	if (tag_needs(s) > largest)
-		return BECAUSE(
+		return reject(
 			why,
 			"has its tag at %d:%u, which takes a payload of %u bytes, and sizes of "
 			"%u at most: no packet can match (another tag, or a larger size)",
@@ -161,26 +160,26 @@ static int judge_size(const struct service *s, struct why *why)
 	return 0;
 }
 
-static int judge_policies(const struct service *s, struct why *why)
+static int validate_policies(const struct service *s, struct parse_error *why)
 {
 	if (s->invalid != ACTION_PASS && s->invalid != ACTION_DROP)
-		return BECAUSE(why, "has an invalid policy that is neither pass nor drop");
+		return reject(why, "has an invalid policy that is neither pass nor drop");
 	if (!valid_target(&s->unknown))
-		return BECAUSE(why, "has an unknown policy that is neither pass, drop nor a port");
+		return reject(why, "has an unknown policy that is neither pass, drop nor a port");
 	if (s->targets_first > s->targets_last || (!s->targets_first && s->targets_last))
-		return BECAUSE(why, "has targets that are not FIRST-LAST, two ports");
+		return reject(why, "has targets that are not FIRST-LAST, two ports");
 	if (!target_allowed(s, &s->unknown))
-		return BECAUSE(why, "has an unknown port %u outside its targets %u-%u",
-			       (unsigned int)s->unknown.port, (unsigned int)s->targets_first,
-			       (unsigned int)s->targets_last);
+		return reject(why, "has an unknown port %u outside its targets %u-%u",
+			      (unsigned int)s->unknown.port, (unsigned int)s->targets_first,
+			      (unsigned int)s->targets_last);
 	return 0;
 }
 
-static int judge_entities(const struct service *s, struct why *why)
+static int validate_entities(const struct service *s, struct parse_error *why)
 {
 	char tag[TAG_TEXT_SIZE];
 	const char *wrong, *what;
-	struct why unfit;
+	struct parse_error unfit;
 	size_t i;
 
 	for (i = 0; i < s->entity_count; i++) {
@@ -191,33 +190,33 @@ static int judge_entities(const struct service *s, struct why *why)
 		else if (en->has_size && en->size.min > en->size.max)
 			wrong = "a size.min above its size.max";
 		else if (entity_fits(s, en, &what, &unfit))
-			return BECAUSE(why, "tag %s: %s %.100s",
-				       format_tag(en->tag, s->tag_len, tag), what, unfit.text);
+			return reject(why, "tag %s: %s %.100s",
+				      format_tag(en->tag, s->tag_len, tag), what, unfit.text);
 		else
 			continue;
-		return BECAUSE(why, "has tag %s with %s", format_tag(en->tag, s->tag_len, tag),
-			       wrong);
+		return reject(why, "has tag %s with %s", format_tag(en->tag, s->tag_len, tag),
+			      wrong);
 	}
 	return 0;
 }
 
 /* Replies are told by where they come from; nothing is remembered of where the packet went. */
-static int judge_reply(const struct service *s, struct why *why)
+static int validate_reply(const struct service *s, struct parse_error *why)
 {
 	if (!s->reply)
 		return 0;
 	if (!(s->protocols & MANGLE_PROTO_UDP))
-		return BECAUSE(why, "has reply, and covers TCP alone: reply is for UDP (leave "
-				    "reply off)");
+		return reject(why, "has reply, and covers TCP alone: reply is for UDP (leave "
+				   "reply off)");
 	if (s->port_count > 1)
-		return BECAUSE(why,
-			       "has reply and %u ports: which of them replies are to carry cannot "
-			       "be told (give each a service of its own, or leave reply off)",
-			       s->port_count);
+		return reject(why,
+			      "has reply and %u ports: which of them replies are to carry cannot "
+			      "be told (give each a service of its own, or leave reply off)",
+			      s->port_count);
 	return 0;
 }
 
-static int judge_service(struct service *s, struct why *why)
+static int validate_service(struct service *s, struct parse_error *why)
 {
 	const uint8_t both = MANGLE_PROTO_UDP | MANGLE_PROTO_TCP;
 	char name[MANGLE_NAME_SIZE];
@@ -226,17 +225,17 @@ static int judge_service(struct service *s, struct why *why)
 	if (parse_name(s->name, name, why))
 		return -EINVAL;
 	if (!s->protocols || s->protocols & ~both)
-		return BECAUSE(why, "has a protocol that is not udp, tcp or any");
-	if (judge_ports(s, why) || judge_prefixes(s->daddr, s->daddr_count, "daddr", why) ||
-	    judge_prefixes(s->saddr, s->saddr_count, "saddr", why))
+		return reject(why, "has a protocol that is not udp, tcp or any");
+	if (validate_ports(s, why) || validate_prefixes(s->daddr, s->daddr_count, "daddr", why) ||
+	    validate_prefixes(s->saddr, s->saddr_count, "saddr", why))
 		return -EINVAL;
 	wrong = tag_place_wrong(s->tag_offset, s->tag_len);
 	if (wrong)
-		return BECAUSE(why, "%s", wrong);
-	if (judge_families(s, why) || judge_size(s, why) || judge_policies(s, why) ||
-	    judge_entities(s, why))
+		return reject(why, "%s", wrong);
+	if (validate_families(s, why) || validate_size(s, why) || validate_policies(s, why) ||
+	    validate_entities(s, why))
 		return -EINVAL;
-	return judge_reply(s, why);
+	return validate_reply(s, why);
 }
 
 /* ---- services that match the same packets ------------------------------------------------- */
@@ -371,8 +370,8 @@ static const struct service *at_fault(const struct service *a, const struct serv
 	return a > b ? a : b;
 }
 
-static int judge_rules(const struct model *m, struct rule *rules, size_t count,
-		       const struct service **at, struct why *why)
+static int validate_rules(const struct model *m, struct rule *rules, size_t count,
+			  const struct service **at, struct parse_error *why)
 {
 	size_t i;
 
@@ -384,15 +383,16 @@ static int judge_rules(const struct model *m, struct rule *rules, size_t count,
 		if (!same_packets(&rules[i - 1], &rules[i]))
 			continue;
 		*at = at_fault(a, b);
-		return BECAUSE(why,
-			       "matches the same packets as service '%s' on port %u (give one of "
-			       "them another port, prefix, interface or protocol)",
-			       *at == a ? b->name : a->name, (unsigned int)rules[i].port);
+		return reject(why,
+			      "matches the same packets as service '%s' on port %u (give one of "
+			      "them another port, prefix, interface or protocol)",
+			      *at == a ? b->name : a->name, (unsigned int)rules[i].port);
 	}
 	return 0;
 }
 
-static int judge_overlap(const struct model *m, const struct service **at, struct why *why)
+static int validate_overlap(const struct model *m, const struct service **at,
+			    struct parse_error *why)
 {
 	struct prefixes daddrs = {0}, saddrs = {0};
 	struct rule *rules = NULL;
@@ -407,7 +407,7 @@ static int judge_overlap(const struct model *m, const struct service **at, struc
 		for (i = 0; i < m->service_count; i++)
 			if (!m->services[i].disabled)
 				count += add_rules(rules + count, m, i, &daddrs, &saddrs);
-		ret = judge_rules(m, rules, count, at, why);
+		ret = validate_rules(m, rules, count, at, why);
 	}
 	free(rules);
 	free(daddrs.all);
@@ -437,7 +437,7 @@ bool model_needs_targets(const struct model *m, const struct service *s)
 struct claims {
 	const struct service **owner; /* by target, a service with replies that has it */
 	const struct service **at;
-	struct why *why;
+	struct parse_error *why;
 };
 
 static bool same_ports(const struct service *a, const struct service *b)
@@ -457,7 +457,7 @@ static int claim_target(struct claims *c, const struct service *s, const struct 
 	if (!other || same_ports(other, s))
 		return 0;
 	*c->at = at_fault(other, s);
-	return BECAUSE(
+	return reject(
 		c->why,
 		"has target %u like service '%s', on another shared port: replies would not tell "
 		"them apart (give one another target)",
@@ -475,7 +475,7 @@ static int claim_targets(struct claims *c, const struct service *s, bool own)
 }
 
 /* Those with reply first: the others may share targets among themselves. */
-static int judge_udp_targets(struct claims *c, const struct model *m)
+static int validate_udp_targets(struct claims *c, const struct model *m)
 {
 	unsigned int i;
 	int ret = 0;
@@ -492,7 +492,7 @@ static int judge_udp_targets(struct claims *c, const struct model *m)
 	return ret;
 }
 
-static int judge_tcp_targets(struct claims *c, const struct model *m)
+static int validate_tcp_targets(struct claims *c, const struct model *m)
 {
 	unsigned int i;
 	int ret = 0;
@@ -504,7 +504,8 @@ static int judge_tcp_targets(struct claims *c, const struct model *m)
 	return ret;
 }
 
-static int judge_targets(const struct model *m, const struct service **at, struct why *why)
+static int validate_targets(const struct model *m, const struct service **at,
+			    struct parse_error *why)
 {
 	struct claims c = {.at = at, .why = why};
 	int ret = 0;
@@ -513,10 +514,10 @@ static int judge_targets(const struct model *m, const struct service **at, struc
 	if (!c.owner)
 		return -ENOMEM;
 	if (any_reply(m))
-		ret = judge_udp_targets(&c, m);
+		ret = validate_udp_targets(&c, m);
 	if (!ret) {
 		memset(c.owner, 0, 65536 * sizeof(const struct service *));
-		ret = judge_tcp_targets(&c, m);
+		ret = validate_tcp_targets(&c, m);
 	}
 	free(c.owner);
 	return ret;
@@ -524,7 +525,7 @@ static int judge_targets(const struct model *m, const struct service **at, struc
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
-int model_judge(struct model *m, const struct service **at, struct why *why)
+int model_validate(struct model *m, const struct service **at, struct parse_error *why)
 {
 	unsigned int i;
 	int ret;
@@ -534,20 +535,20 @@ int model_judge(struct model *m, const struct service **at, struct why *why)
 	for (i = 0; i < m->service_count; i++) {
 		*at = &m->services[i];
 		if (i >= MANGLE_MAX_SERVICES)
-			return BECAUSE(why, "is one more than the %d services there may be",
-				       MANGLE_MAX_SERVICES);
+			return reject(why, "is one more than the %d services there may be",
+				      MANGLE_MAX_SERVICES);
 		if (i && !strcmp(m->services[i - 1].name, m->services[i].name))
-			return BECAUSE(why, "is there twice (give one of them another name)");
-		if (judge_service(&m->services[i], why))
+			return reject(why, "is there twice (give one of them another name)");
+		if (validate_service(&m->services[i], why))
 			return -EINVAL;
 	}
 	*at = NULL;
 	if (m->flows && (m->flows < MANGLE_FLOWS_MIN || m->flows > MANGLE_FLOWS_MAX))
-		return BECAUSE(why, "flows: %u is not a number from %u to %u",
-			       (unsigned int)m->flows, MANGLE_FLOWS_MIN, MANGLE_FLOWS_MAX);
-	ret = judge_overlap(m, at, why);
+		return reject(why, "flows: %u is not a number from %u to %u",
+			      (unsigned int)m->flows, MANGLE_FLOWS_MIN, MANGLE_FLOWS_MAX);
+	ret = validate_overlap(m, at, why);
 	if (!ret)
-		ret = judge_targets(m, at, why);
+		ret = validate_targets(m, at, why);
 	if (ret == -ENOMEM)
 		snprintf(why->text, sizeof(why->text), "not enough memory");
 	return ret;
@@ -556,8 +557,8 @@ int model_judge(struct model *m, const struct service **at, struct why *why)
 int model_check(struct model *m, struct err *e)
 {
 	const struct service *at;
-	struct why why;
-	int ret = model_judge(m, &at, &why);
+	struct parse_error why;
+	int ret = model_validate(m, &at, &why);
 
 	if (!ret)
 		return 0;

@@ -81,3 +81,13 @@ int usage_error(struct err *e, const char *object, const char *fmt, ...)
 	va_end(ap);
 	return -EINVAL;
 }
+
+int reject(struct parse_error *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}

@@ -29,4 +29,12 @@ int fail(struct err *e, int errnum, const char *object, const char *fmt, ...)
 int usage_error(struct err *e, const char *object, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4))); /* returns -EINVAL */
 
+/* The reason why a value is rejected: it reads on from the value, "is not a port". */
+#define PARSE_ERROR_SIZE 160
+struct parse_error {
+	char text[PARSE_ERROR_SIZE];
+};
+/* Says why; returns -EINVAL. */
+int reject(struct parse_error *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

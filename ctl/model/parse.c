@@ -16,19 +16,9 @@
 #define OFFSET_MAX 65535
 #define MAPPED_BITS 96 /* of ::ffff:0:0/96 (RFC 4291) */
 
-static int __attribute__((format(printf, 2, 3))) no(struct why *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 /* ---- numbers ------------------------------------------------------------------------------ */
 
-int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struct why *why)
+int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struct parse_error *why)
 {
 	uint64_t value = 0;
 	const char *c;
@@ -39,12 +29,12 @@ int parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *out, struc
 			break;
 	}
 	if (c == s || *c || value < min || value > max)
-		return no(why, "must be a whole number from %" PRIu64 " to %" PRIu64, min, max);
+		return reject(why, "must be a whole number from %" PRIu64 " to %" PRIu64, min, max);
 	*out = value;
 	return 0;
 }
 
-int parse_port(const char *s, uint16_t *out, struct why *why)
+int parse_port(const char *s, uint16_t *out, struct parse_error *why)
 {
 	uint64_t value;
 	int ret = parse_number(s, 1, 65535, &value, why);
@@ -54,14 +44,14 @@ int parse_port(const char *s, uint16_t *out, struct why *why)
 	return ret;
 }
 
-int parse_offset(const char *s, int32_t *out, struct why *why)
+int parse_offset(const char *s, int32_t *out, struct parse_error *why)
 {
 	bool from_end = *s == '-';
 	uint64_t value;
 
 	/* "-0" would be the end itself, where no tag can begin. */
 	if (parse_number(s + from_end, from_end, OFFSET_MAX, &value, why))
-		return no(why, "must be a whole number from -%d to %d", OFFSET_MAX, OFFSET_MAX);
+		return reject(why, "must be a whole number from -%d to %d", OFFSET_MAX, OFFSET_MAX);
 	*out = from_end ? -(int32_t)value : (int32_t)value;
 	return 0;
 }
@@ -86,7 +76,7 @@ static int parse_range(const char *s, uint64_t min, uint64_t *first, uint64_t *l
 {
 	const char *sep = strpbrk(s, ":-");
 	struct left left;
-	struct why why;
+	struct parse_error why;
 
 	if (!sep || cut(s, sep, &left) || parse_number(left.text, min, 65535, first, &why) ||
 	    parse_number(sep + 1, min, 65535, last, &why))
@@ -94,33 +84,33 @@ static int parse_range(const char *s, uint64_t min, uint64_t *first, uint64_t *l
 	return 0;
 }
 
-int parse_window(const char *s, struct window *out, struct why *why)
+int parse_window(const char *s, struct window *out, struct parse_error *why)
 {
 	uint64_t min, max;
 
 	if (parse_range(s, 0, &min, &max))
-		return no(why, "is not MIN:MAX, two numbers from 0 to 65535");
+		return reject(why, "is not MIN:MAX, two numbers from 0 to 65535");
 	if (min > max)
-		return no(why, "has a minimum above its maximum");
+		return reject(why, "has a minimum above its maximum");
 	out->min = (uint16_t)min;
 	out->max = (uint16_t)max;
 	return 0;
 }
 
-int parse_targets(const char *s, uint16_t *first, uint16_t *last, struct why *why)
+int parse_targets(const char *s, uint16_t *first, uint16_t *last, struct parse_error *why)
 {
 	uint64_t from, to;
 
 	if (parse_range(s, 1, &from, &to))
-		return no(why, "is not FIRST-LAST, two ports from 1 to 65535");
+		return reject(why, "is not FIRST-LAST, two ports from 1 to 65535");
 	if (from > to)
-		return no(why, "has a first port above its last");
+		return reject(why, "has a first port above its last");
 	*first = (uint16_t)from;
 	*last = (uint16_t)to;
 	return 0;
 }
 
-int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct why *why)
+int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct parse_error *why)
 {
 	unsigned int n = 0;
 
@@ -130,10 +120,11 @@ int parse_ports(const char *s, uint16_t *ports, unsigned int *count, struct why 
 		uint16_t port;
 
 		if (cut(s, end, &left) || parse_port(left.text, &port, why))
-			return no(why,
-				  "is not a port from 1 to 65535, or several with commas between");
+			return reject(
+				why,
+				"is not a port from 1 to 65535, or several with commas between");
 		if (n == MANGLE_MAX_PORTS)
-			return no(why, "has more than %d ports", MANGLE_MAX_PORTS);
+			return reject(why, "has more than %d ports", MANGLE_MAX_PORTS);
 		ports[n++] = port;
 		if (!*end)
 			break;
@@ -176,7 +167,7 @@ static int hex_byte(const char *s)
 	return low < 0 ? -1 : high << 4 | low;
 }
 
-int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why)
+int parse_hex(const char *s, uint8_t *out, size_t *len, struct parse_error *why)
 {
 	size_t digits = 0;
 
@@ -186,7 +177,7 @@ int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why)
 		if (*s == ' ' || *s == '\t' || *s == ':')
 			continue;
 		if (digit < 0)
-			return no(why, "has something that is no hex digit");
+			return reject(why, "has something that is no hex digit");
 		if (digits % 2)
 			out[digits / 2] |= (uint8_t)digit;
 		else
@@ -194,15 +185,15 @@ int parse_hex(const char *s, uint8_t *out, size_t *len, struct why *why)
 		digits++;
 	}
 	if (!digits || digits % 2)
-		return no(why, "has no even number of hex digits");
+		return reject(why, "has no even number of hex digits");
 	*len = digits / 2;
 	return 0;
 }
 
-static int tag_append(struct tag *tag, int byte, struct why *why)
+static int tag_append(struct tag *tag, int byte, struct parse_error *why)
 {
 	if (tag->len == MANGLE_MAX_TAG)
-		return no(why, "is longer than %d bytes", MANGLE_MAX_TAG);
+		return reject(why, "is longer than %d bytes", MANGLE_MAX_TAG);
 	tag->bytes[tag->len++] = (uint8_t)byte;
 	return 0;
 }
@@ -210,7 +201,8 @@ static int tag_append(struct tag *tag, int byte, struct why *why)
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 
 /* between: what may stand between two bytes, ":" or "". */
-static int parse_tag_hex(const char *s, const char *between, struct tag *tag, struct why *why)
+static int parse_tag_hex(const char *s, const char *between, struct tag *tag,
+			 struct parse_error *why)
 {
 	const char *digits = s;
 
@@ -228,10 +220,10 @@ static int parse_tag_hex(const char *s, const char *between, struct tag *tag, st
 	if (!*s)
 		return 0;
 	if (!digits[strspn(digits, HEX_DIGITS)])
-		return no(why, "has an odd number of hex digits");
+		return reject(why, "has an odd number of hex digits");
 	if (*between && !digits[strspn(digits, HEX_DIGITS ":")])
-		return no(why, "has a ':' that is not between two bytes of two hex digits");
-	return no(why, "has a character that is not a hex digit");
+		return reject(why, "has a ':' that is not between two bytes of two hex digits");
+	return reject(why, "has a character that is not a hex digit");
 }
 
 static bool is_hex(const char *s)
@@ -241,17 +233,17 @@ static bool is_hex(const char *s)
 	return digits && digits % 2 == 0 && !s[digits];
 }
 
-static int parse_tag_text(const char *s, struct tag *tag, struct why *why)
+static int parse_tag_text(const char *s, struct tag *tag, struct parse_error *why)
 {
 	if (is_hex(s) && strlen(s) > MANGLE_MAX_TAG)
-		return no(why, "is longer than %d bytes (hex digits are written 0x...)",
-			  MANGLE_MAX_TAG);
+		return reject(why, "is longer than %d bytes (hex digits are written 0x...)",
+			      MANGLE_MAX_TAG);
 	while (*s) {
 		int byte = (unsigned char)*s;
 
 		if (byte >= 0x80)
-			return no(why,
-				  "has a character outside ASCII (write the bytes as hex:...)");
+			return reject(why,
+				      "has a character outside ASCII (write the bytes as hex:...)");
 		if (byte != '\\') {
 			s++;
 		} else if (s[1] == '\\') {
@@ -259,7 +251,7 @@ static int parse_tag_text(const char *s, struct tag *tag, struct why *why)
 		} else {
 			byte = s[1] == 'x' ? hex_byte(s + 2) : -1;
 			if (byte < 0)
-				return no(why, "has a \\ that begins neither \\xNN nor \\\\");
+				return reject(why, "has a \\ that begins neither \\xNN nor \\\\");
 			s += 4;
 		}
 		if (tag_append(tag, byte, why))
@@ -275,15 +267,15 @@ bool tag_has_prefix(const char *s)
 }
 
 /* What is meant by capitals cannot be told, so nothing is. */
-static int refuse_capitals(const char *s, struct why *why)
+static int refuse_capitals(const char *s, struct parse_error *why)
 {
 	const char *word = *s == '0' ? "0x" : (*s | ' ') == 'h' ? "hex:" : "text:";
 
-	return no(why, "begins like %s (write %s..., or text:%.*s... where it is text)", word, word,
-		  (int)strlen(word), s);
+	return reject(why, "begins like %s (write %s..., or text:%.*s... where it is text)", word,
+		      word, (int)strlen(word), s);
 }
 
-int parse_tag(const char *s, struct tag *out, struct why *why)
+int parse_tag(const char *s, struct tag *out, struct parse_error *why)
 {
 	struct tag tag = {0};
 	int ret;
@@ -301,29 +293,30 @@ int parse_tag(const char *s, struct tag *out, struct why *why)
 	if (ret)
 		return ret;
 	if (!tag.len)
-		return no(why, "has no bytes");
+		return reject(why, "has no bytes");
 	*out = tag;
 	return 0;
 }
 
-int parse_mask(const char *s, unsigned int len, uint8_t ignored[MANGLE_MAX_TAG], struct why *why)
+int parse_mask(const char *s, unsigned int len, uint8_t ignored[MANGLE_MAX_TAG],
+	       struct parse_error *why)
 {
 	struct tag mask = {0};
-	struct why ignored_why;
+	struct parse_error ignored_why;
 	bool any = false;
 
 	if (strncmp(s, "0x", 2) || parse_tag_hex(s + 2, "", &mask, &ignored_why) || mask.len != len)
-		return no(why, "has a mask that is not 0x and %u hex digits", 2 * len);
+		return reject(why, "has a mask that is not 0x and %u hex digits", 2 * len);
 	memset(ignored, 0, MANGLE_MAX_TAG);
 	for (unsigned int i = 0; i < len; i++) {
 		ignored[i] = (uint8_t)~mask.bytes[i];
 		any |= mask.bytes[i];
 	}
-	return any ? 0 : no(why, "has a mask without a bit: every tag would be the same");
+	return any ? 0 : reject(why, "has a mask without a bit: every tag would be the same");
 }
 
 int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, uint8_t ignored[MANGLE_MAX_TAG],
-		    struct why *why)
+		    struct parse_error *why)
 {
 	const char *sep = strchr(s, ':'), *slash = strchrnul(s, '/');
 	uint8_t mask[MANGLE_MAX_TAG] = {0};
@@ -335,11 +328,12 @@ int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, uint8_t ignore
 	if (!sep || sep > slash || cut(s, sep, &left) || parse_offset(left.text, &off, why) ||
 	    cut(sep + 1, slash, &length_text) ||
 	    parse_number(length_text.text, 1, MANGLE_MAX_TAG, &length, why))
-		return no(why, "is not OFF:LEN, an offset from -%d to %d and a length from 1 to %d",
-			  OFFSET_MAX, OFFSET_MAX, MANGLE_MAX_TAG);
+		return reject(why,
+			      "is not OFF:LEN, an offset from -%d to %d and a length from 1 to %d",
+			      OFFSET_MAX, OFFSET_MAX, MANGLE_MAX_TAG);
 	wrong = tag_place_wrong(off, (unsigned int)length);
 	if (wrong)
-		return no(why, "%s", wrong);
+		return reject(why, "%s", wrong);
 	if (*slash && parse_mask(slash + 1, (unsigned int)length, mask, why))
 		return -EINVAL;
 	*offset = off;
@@ -349,7 +343,7 @@ int parse_tag_place(const char *s, int32_t *offset, uint8_t *len, uint8_t ignore
 }
 
 void tag_length_why(const char *text, unsigned int len, const char *service, unsigned int wanted,
-		    struct why *why)
+		    struct parse_error *why)
 {
 	int end = snprintf(why->text, sizeof(why->text),
 			   "has %u bytes, those of service %s have %u", len, service, wanted);
@@ -363,7 +357,7 @@ void tag_length_why(const char *text, unsigned int len, const char *service, uns
 
 #define TARGETS "a port (1-65535), drop or pass"
 
-int parse_target(const char *s, struct target *out, struct why *why)
+int parse_target(const char *s, struct target *out, struct parse_error *why)
 {
 	uint16_t port = 0;
 	uint8_t action;
@@ -375,15 +369,15 @@ int parse_target(const char *s, struct target *out, struct why *why)
 	else if (!parse_port(s, &port, why))
 		action = ACTION_PORT;
 	else if (!strcasecmp(s, "drop") || !strcasecmp(s, "pass"))
-		return no(why, "is not " TARGETS " (write %s)",
-			  (*s | ' ') == 'd' ? "drop" : "pass");
+		return reject(why, "is not " TARGETS " (write %s)",
+			      (*s | ' ') == 'd' ? "drop" : "pass");
 	else
-		return no(why, "is not " TARGETS);
+		return reject(why, "is not " TARGETS);
 	*out = (struct target){.action = action, .port = port};
 	return 0;
 }
 
-int parse_protocol(const char *s, uint8_t *protocols, struct why *why)
+int parse_protocol(const char *s, uint8_t *protocols, struct parse_error *why)
 {
 	if (!strcmp(s, "udp"))
 		*protocols = MANGLE_PROTO_UDP;
@@ -392,42 +386,42 @@ int parse_protocol(const char *s, uint8_t *protocols, struct why *why)
 	else if (!strcmp(s, "any"))
 		*protocols = MANGLE_PROTO_UDP | MANGLE_PROTO_TCP;
 	else
-		return no(why, "is not udp, tcp or any");
+		return reject(why, "is not udp, tcp or any");
 	return 0;
 }
 
-int parse_switch(const char *s, bool *out, struct why *why)
+int parse_switch(const char *s, bool *out, struct parse_error *why)
 {
 	if (!strcmp(s, "on") || !strcmp(s, "true") || !strcmp(s, "yes"))
 		*out = true;
 	else if (!strcmp(s, "off") || !strcmp(s, "false") || !strcmp(s, "no"))
 		*out = false;
 	else
-		return no(why, "must be on or off");
+		return reject(why, "must be on or off");
 	return 0;
 }
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
-int parse_text(const char *s, char out[MANGLE_TEXT_SIZE], struct why *why)
+int parse_text(const char *s, char out[MANGLE_TEXT_SIZE], struct parse_error *why)
 {
 	size_t len = strlen(s);
 
 	if (!len || len >= MANGLE_TEXT_SIZE || !is_printable(s))
-		return no(why, "is not 1 to %d bytes of printable text (UTF-8)",
-			  MANGLE_TEXT_SIZE - 1);
+		return reject(why, "is not 1 to %d bytes of printable text (UTF-8)",
+			      MANGLE_TEXT_SIZE - 1);
 	memset(out, 0, MANGLE_TEXT_SIZE);
 	memcpy(out, s, len);
 	return 0;
 }
 
-int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct why *why)
+int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct parse_error *why)
 {
 	size_t len = strlen(s);
 
 	if (!len || len >= MANGLE_NAME_SIZE || s[strspn(s, NAME_CHARACTERS)])
-		return no(why, "is not a name: 1 to %d of the characters A-Z a-z 0-9 _ . -",
-			  MANGLE_NAME_SIZE - 1);
+		return reject(why, "is not a name: 1 to %d of the characters A-Z a-z 0-9 _ . -",
+			      MANGLE_NAME_SIZE - 1);
 	memset(out, 0, MANGLE_NAME_SIZE);
 	memcpy(out, s, len);
 	return 0;
@@ -452,11 +446,12 @@ static bool valid_ifname(const char *s)
 	return true;
 }
 
-int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct why *why)
+int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct parse_error *why)
 {
 	if (!valid_ifname(s))
-		return no(why, "is not an interface's name: 1 to %d characters, no blank, / or :",
-			  MANGLE_IFNAME_SIZE - 1);
+		return reject(why,
+			      "is not an interface's name: 1 to %d characters, no blank, / or :",
+			      MANGLE_IFNAME_SIZE - 1);
 	memset(out, 0, MANGLE_IFNAME_SIZE);
 	memcpy(out, s, strlen(s));
 	return 0;
@@ -489,17 +484,17 @@ static int parse_address(const char *s, struct prefix *p)
 }
 
 /* An IPv4 address as sockets write it in IPv6, which no packet has. */
-static int refuse_mapped(const struct prefix *p, struct why *why)
+static int refuse_mapped(const struct prefix *p, struct parse_error *why)
 {
 	struct prefix v4 = {.family = 4, .len = (uint8_t)(p->len - MAPPED_BITS)};
 	char buf[PREFIX_TEXT_SIZE];
 
 	memcpy(v4.addr, p->addr + MAPPED_BITS / 8, 4);
-	return no(why, "matches no packet: IPv4 is written as such (write %s)",
-		  format_prefix(&v4, buf));
+	return reject(why, "matches no packet: IPv4 is written as such (write %s)",
+		      format_prefix(&v4, buf));
 }
 
-int parse_prefix(const char *s, struct prefix *out, struct why *why)
+int parse_prefix(const char *s, struct prefix *out, struct parse_error *why)
 {
 	static const uint8_t mapped[MAPPED_BITS / 8] = {[10] = 0xff, [11] = 0xff};
 	const char *slash = strchrnul(s, '/');
@@ -510,18 +505,20 @@ int parse_prefix(const char *s, struct prefix *out, struct why *why)
 	uint64_t len;
 
 	if (addr_len >= sizeof(addr))
-		return no(why, "is not an IPv4 or IPv6 address or prefix");
+		return reject(why, "is not an IPv4 or IPv6 address or prefix");
 	memcpy(addr, s, addr_len);
 	addr[addr_len] = '\0';
 	if (parse_address(addr, &p))
-		return no(why, "is not an IPv4 or IPv6 address or prefix");
+		return reject(why, "is not an IPv4 or IPv6 address or prefix");
 
 	len = p.family == 4 ? 32 : 128;
 	if (*slash && parse_number(slash + 1, 0, len, &len, why))
-		return no(why, "has a prefix length that is not a number from 0 to %" PRIu64, len);
+		return reject(why, "has a prefix length that is not a number from 0 to %" PRIu64,
+			      len);
 	p.len = (uint8_t)len;
 	if (clear_host_bits(&p))
-		return no(why, "has bits set behind the prefix (write %s)", format_prefix(&p, buf));
+		return reject(why, "has bits set behind the prefix (write %s)",
+			      format_prefix(&p, buf));
 	if (p.family == 6 && p.len >= MAPPED_BITS && !memcmp(p.addr, mapped, sizeof(mapped)))
 		return refuse_mapped(&p, why);
 	*out = p;
@@ -573,7 +570,7 @@ static int parse_row(const struct row_word *words, unsigned int count, struct ta
 	char buf[FIELD_SIZE];
 
 	if (words[0].len >= FIELD_SIZE) {
-		no(&bad->why, "is longer than %d bytes", MANGLE_MAX_TAG);
+		reject(&bad->why, "is longer than %d bytes", MANGLE_MAX_TAG);
 		return blame(bad, "tag", &words[0]);
 	}
 	if (parse_tag(row_text(&words[0], buf), tag, &bad->why))
@@ -603,7 +600,7 @@ int parse_table_line(const char *line, size_t len, struct tag *tag, struct entit
 	unsigned int count = 0;
 
 	if (memchr(line, '\0', len)) {
-		no(&bad->why, "there is a NUL byte (this is not a text file)");
+		reject(&bad->why, "there is a NUL byte (this is not a text file)");
 		return blame(bad, "entity", &(struct row_word){NULL, 0});
 	}
 	if (len && line[len - 1] == '\r')
@@ -615,15 +612,15 @@ int parse_table_line(const char *line, size_t len, struct tag *tag, struct entit
 	if (!count)
 		return 0;
 	if (count == 1) {
-		no(&bad->why, has_separator(&words[0])
-				      ? "is one word: TAG and TARGET are separated by blanks"
-				      : "has no target behind it");
+		reject(&bad->why, has_separator(&words[0])
+					  ? "is one word: TAG and TARGET are separated by blanks"
+					  : "has no target behind it");
 		return blame(bad, "entity", &words[0]);
 	}
 	if (parse_row(words, count, tag, &en, bad))
 		return -EINVAL;
 	if (count > ROW_WORDS) {
-		no(&bad->why, "is more than TAG TARGET [MIN:MAX]");
+		reject(&bad->why, "is more than TAG TARGET [MIN:MAX]");
 		return blame(bad, "entity", &words[ROW_WORDS]);
 	}
 	memcpy(en.tag, tag->bytes, sizeof(en.tag));

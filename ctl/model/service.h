@@ -36,7 +36,7 @@ struct service {
 	size_t entity_count, entity_room;
 
 	uint32_t line; /* of the file it was read from; 0: none */
-	bool changed;  /* by what model_check is to judge: a conflict is this one's fault */
+	bool changed;  /* by what model_check is to look at: a conflict is this one's fault */
 };
 
 void service_free(struct service *s);

@@ -163,27 +163,22 @@ void setting_clear(const struct setting *t, struct service *s)
 	}
 }
 
-static int refuse(struct why *why, const char *text)
-{
-	snprintf(why->text, sizeof(why->text), "%s", text);
-	return -EINVAL;
-}
-
 static int parse_one_prefix(const struct setting *t, struct service *s, const char *text,
-			    struct why *why)
+			    struct parse_error *why)
 {
 	unsigned int *count;
 	struct prefix *p = setting_prefixes(t, s, &count);
 
 	if (*count == MANGLE_MAX_PREFIXES)
-		return refuse(why, "is one too many: 8 are allowed");
+		return reject(why, "is one too many: 8 are allowed");
 	if (parse_prefix(text, &p[*count], why))
 		return -EINVAL;
 	++*count;
 	return 0;
 }
 
-static int parse_word(const struct setting *t, struct service *s, const char *text, struct why *why)
+static int parse_word(const struct setting *t, struct service *s, const char *text,
+		      struct parse_error *why)
 {
 	size_t len = strcspn(t->value, "|");
 	uint8_t *value = member(t, s);
@@ -193,15 +188,13 @@ static int parse_word(const struct setting *t, struct service *s, const char *te
 	} else if (strlen(text) == len && !strncmp(text, t->value, len)) {
 		*value = t->first;
 	} else {
-		snprintf(why->text, sizeof(why->text), "must be %.*s or %s", (int)len, t->value,
-			 t->value + len + 1);
-		return -EINVAL;
+		return reject(why, "must be %.*s or %s", (int)len, t->value, t->value + len + 1);
 	}
 	return 0;
 }
 
 static int parse_on_off(const struct setting *t, struct service *s, const char *text,
-			struct why *why)
+			struct parse_error *why)
 {
 	bool on;
 
@@ -211,7 +204,8 @@ static int parse_on_off(const struct setting *t, struct service *s, const char *
 	return 0;
 }
 
-int setting_parse(const struct setting *t, struct service *s, const char *text, struct why *why)
+int setting_parse(const struct setting *t, struct service *s, const char *text,
+		  struct parse_error *why)
 {
 	void *at = member(t, s);
 
@@ -236,7 +230,7 @@ int setting_parse(const struct setting *t, struct service *s, const char *text, 
 
 void service_defaults(struct service *s)
 {
-	struct why never;
+	struct parse_error never;
 
 	memset(s, 0, sizeof(*s));
 	for (size_t i = 0; i < SETTING_COUNT; i++)

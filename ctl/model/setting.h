@@ -46,7 +46,8 @@ const char *setting_format(const struct setting *t, const struct service *s,
 /* Empties what a list has, and what can be "any" or "none". Others stay. */
 void setting_clear(const struct setting *t, struct service *s);
 /* Reads one word of an option, which is one more of a list. 0, or -EINVAL with why. */
-int setting_parse(const struct setting *t, struct service *s, const char *text, struct why *why);
+int setting_parse(const struct setting *t, struct service *s, const char *text,
+		  struct parse_error *why);
 /* Does the word stand for nothing: any, none? Only of settings whose default is one of them. */
 bool setting_is_none(const struct setting *t, const char *text);
 /* Does a list or a file tell it? Not where it is as usual; how TCP is treated is told wherever the

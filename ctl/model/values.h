@@ -41,10 +41,4 @@ struct prefix {
 	uint8_t len;
 };
 
-/* The reason why a value is refused: it reads on from the value, "is not a port". */
-#define WHY_SIZE 160
-struct why {
-	char text[WHY_SIZE];
-};
-
 #endif

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 
-static void check_why(const struct why *why)
+static void check_why(const struct parse_error *why)
 {
 	check_line(why->text, sizeof(why->text));
 }
@@ -17,7 +17,7 @@ static void try_number(const char *s)
 {
 	uint64_t value, again;
 	char text[24];
-	struct why why;
+	struct parse_error why;
 
 	if (parse_number(s, 0, UINT64_MAX, &value, &why)) {
 		check_why(&why);
@@ -35,7 +35,7 @@ static void try_range(const char *s)
 {
 	uint16_t first, last, from, to;
 	struct window w, again;
-	struct why why;
+	struct parse_error why;
 	char text[24];
 
 	if (parse_window(s, &w, &why)) {
@@ -61,7 +61,7 @@ static void try_ports(const char *s)
 	uint16_t ports[MANGLE_MAX_PORTS], again[MANGLE_MAX_PORTS], port;
 	char text[MANGLE_MAX_PORTS * 6 + 1] = "";
 	unsigned int count = 0, n = 0;
-	struct why why;
+	struct parse_error why;
 
 	if (parse_ports(s, ports, &count, &why)) {
 		check_why(&why);
@@ -83,7 +83,7 @@ static void try_ports(const char *s)
 static void try_tag_place(const char *s)
 {
 	int32_t offset, off;
-	struct why why;
+	struct parse_error why;
 	uint8_t len, length, ignored[MANGLE_MAX_TAG], same[MANGLE_MAX_TAG];
 	char text[32 + TAG_TEXT_SIZE], mask[TAG_TEXT_SIZE];
 
@@ -110,7 +110,7 @@ static void check_tag(const struct tag *tag, const char *prefix, const char *tex
 {
 	char typed[2 * TAG_TEXT_SIZE];
 	struct tag again;
-	struct why why;
+	struct parse_error why;
 
 	snprintf(typed, sizeof(typed), "%s%s", prefix, text);
 	CHECK(!parse_tag(typed, &again, &why));
@@ -121,7 +121,7 @@ static void try_tag(const char *s)
 {
 	char buf[TAG_TEXT_SIZE];
 	struct tag tag;
-	struct why why;
+	struct parse_error why;
 
 	if (parse_tag(s, &tag, &why)) {
 		check_why(&why);
@@ -148,7 +148,7 @@ static void try_target(const char *s)
 {
 	struct target t, again;
 	char buf[TARGET_TEXT_SIZE];
-	struct why why;
+	struct parse_error why;
 
 	if (parse_target(s, &t, &why)) {
 		check_why(&why);
@@ -163,7 +163,7 @@ static void try_prefix(const char *s)
 {
 	char buf[PREFIX_TEXT_SIZE];
 	struct prefix p, again;
-	struct why why;
+	struct parse_error why;
 
 	if (parse_prefix(s, &p, &why)) {
 		check_why(&why);
@@ -181,7 +181,7 @@ static void try_words(const char *s)
 {
 	char name[MANGLE_NAME_SIZE], ifname[MANGLE_IFNAME_SIZE];
 	uint8_t protocols;
-	struct why why;
+	struct parse_error why;
 
 	if (parse_name(s, name, &why))
 		check_why(&why);
@@ -201,7 +201,7 @@ static void try_hex(const char *s, size_t size)
 {
 	uint8_t *out = malloc(size / 2 + 1);
 	char *text = malloc(size + 2);
-	struct why why;
+	struct parse_error why;
 	size_t len, again;
 
 	CHECK(out && text);

@@ -47,7 +47,7 @@ static const struct {
 
 static unsigned int add_prefix(const char *text, struct prefix *out)
 {
-	struct why why;
+	struct parse_error why;
 
 	if (!text)
 		return 0;

@@ -1104,7 +1104,7 @@ static unsigned int random_prefixes(uint64_t *state, struct prefix *out)
 
 	while (count < want) {
 		char text[PREFIX_TEXT_SIZE];
-		struct why why;
+		struct parse_error why;
 
 		/* By the reader itself, so that host bits are as they must be. */
 		if (draw(state) % 2)

@@ -20,7 +20,7 @@ static unsigned int prefixes(const char *text, struct prefix *out)
 {
 	char copy[256], *save = NULL, *one;
 	unsigned int count = 0;
-	struct why why;
+	struct parse_error why;
 
 	if (!text)
 		return 0;
@@ -35,7 +35,7 @@ static unsigned int prefixes(const char *text, struct prefix *out)
 static struct service make(const struct wish *w)
 {
 	struct service s;
-	struct why why;
+	struct parse_error why;
 
 	service_defaults(&s);
 	ck_assert_int_eq(parse_name(w->name, s.name, &why), 0);
@@ -64,7 +64,7 @@ static void add_entity(struct service *s, const char *tag, const char *target)
 {
 	struct entity en = {0};
 	struct tag t;
-	struct why why;
+	struct parse_error why;
 	struct err e;
 
 	ck_assert_int_eq(parse_tag(tag, &t, &why), 0);
@@ -76,7 +76,7 @@ static void add_entity(struct service *s, const char *tag, const char *target)
 static struct entity *find(const struct service *s, const char *tag)
 {
 	struct tag t;
-	struct why why;
+	struct parse_error why;
 
 	ck_assert_int_eq(parse_tag(tag, &t, &why), 0);
 	return service_find_entity(s, &t);
@@ -645,7 +645,7 @@ static void add_leads(struct model *m, const char *name, const char *saddr, cons
 	const struct wish w = {.name = name, .ports = l->ports, .saddr = saddr};
 	struct service s = make(&w);
 	char tag[8], copy[64], *save = NULL, *one;
-	struct why why;
+	struct parse_error why;
 	struct err e;
 	int n = 0;
 
@@ -920,13 +920,13 @@ START_TEST(judge_names_the_service)
 	const struct wish a = {.name = "a"}, b = {.name = "b"};
 	const struct service *at = NULL;
 	struct model m;
-	struct why why;
+	struct parse_error why;
 
 	model_init(&m);
-	ck_assert_int_eq(model_judge(&m, &at, &why), 0);
+	ck_assert_int_eq(model_validate(&m, &at, &why), 0);
 	add(&m, &b);
 	add(&m, &a);
-	ck_assert_int_eq(model_judge(&m, &at, &why), -EINVAL);
+	ck_assert_int_eq(model_validate(&m, &at, &why), -EINVAL);
 	ck_assert_ptr_eq(at, &m.services[1]);
 	ck_assert_str_eq(at->name, "b");
 	model_free(&m);

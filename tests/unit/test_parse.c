@@ -10,56 +10,56 @@
 
 /* ---- what every parser refuses ------------------------------------------------------------ */
 
-static int number_1_9(const char *s, struct why *why)
+static int number_1_9(const char *s, struct parse_error *why)
 {
 	uint64_t out;
 
 	return parse_number(s, 1, 9, &out, why);
 }
 
-static int port(const char *s, struct why *why)
+static int port(const char *s, struct parse_error *why)
 {
 	uint16_t out;
 
 	return parse_port(s, &out, why);
 }
 
-static int tag(const char *s, struct why *why)
+static int tag(const char *s, struct parse_error *why)
 {
 	struct tag out;
 
 	return parse_tag(s, &out, why);
 }
 
-static int target(const char *s, struct why *why)
+static int target(const char *s, struct parse_error *why)
 {
 	struct target out;
 
 	return parse_target(s, &out, why);
 }
 
-static int window(const char *s, struct why *why)
+static int window(const char *s, struct parse_error *why)
 {
 	struct window out;
 
 	return parse_window(s, &out, why);
 }
 
-static int targets(const char *s, struct why *why)
+static int targets(const char *s, struct parse_error *why)
 {
 	uint16_t first, last;
 
 	return parse_targets(s, &first, &last, why);
 }
 
-static int offset(const char *s, struct why *why)
+static int offset(const char *s, struct parse_error *why)
 {
 	int32_t out;
 
 	return parse_offset(s, &out, why);
 }
 
-static int tag_place(const char *s, struct why *why)
+static int tag_place(const char *s, struct parse_error *why)
 {
 	int32_t off;
 	uint8_t len, ignored[MANGLE_MAX_TAG];
@@ -67,42 +67,42 @@ static int tag_place(const char *s, struct why *why)
 	return parse_tag_place(s, &off, &len, ignored, why);
 }
 
-static int prefix(const char *s, struct why *why)
+static int prefix(const char *s, struct parse_error *why)
 {
 	struct prefix out;
 
 	return parse_prefix(s, &out, why);
 }
 
-static int switch_(const char *s, struct why *why)
+static int switch_(const char *s, struct parse_error *why)
 {
 	bool out;
 
 	return parse_switch(s, &out, why);
 }
 
-static int protocol(const char *s, struct why *why)
+static int protocol(const char *s, struct parse_error *why)
 {
 	uint8_t out;
 
 	return parse_protocol(s, &out, why);
 }
 
-static int name(const char *s, struct why *why)
+static int name(const char *s, struct parse_error *why)
 {
 	char out[MANGLE_NAME_SIZE];
 
 	return parse_name(s, out, why);
 }
 
-static int ifname(const char *s, struct why *why)
+static int ifname(const char *s, struct parse_error *why)
 {
 	char out[MANGLE_IFNAME_SIZE];
 
 	return parse_ifname(s, out, why);
 }
 
-static int ports(const char *s, struct why *why)
+static int ports(const char *s, struct parse_error *why)
 {
 	uint16_t out[MANGLE_MAX_PORTS];
 	unsigned int count;
@@ -124,7 +124,7 @@ static int ports(const char *s, struct why *why)
 #define NO_ESCAPE "neither \\xNN nor \\\\"
 
 static const struct {
-	int (*parse)(const char *s, struct why *why);
+	int (*parse)(const char *s, struct parse_error *why);
 	const char *text;
 	const char *why; /* part of it */
 } refused[] = {
@@ -369,14 +369,14 @@ static const struct {
 
 START_TEST(refuses)
 {
-	struct why why = {""};
+	struct parse_error why = {""};
 
 	ck_assert_msg(refused[_i].parse(refused[_i].text, &why) == -EINVAL, "took '%s'",
 		      refused[_i].text);
 	ck_assert_msg(strstr(why.text, refused[_i].why) != NULL, "'%s': \"%s\" has no \"%s\"",
 		      refused[_i].text, why.text, refused[_i].why);
 	ck_assert_ptr_null(strchr(why.text, '\n'));
-	ck_assert_uint_lt(strlen(why.text), WHY_SIZE - 1); /* not cut off */
+	ck_assert_uint_lt(strlen(why.text), PARSE_ERROR_SIZE - 1); /* not cut off */
 }
 END_TEST
 
@@ -396,7 +396,7 @@ static const struct {
 
 START_TEST(takes_numbers)
 {
-	struct why why;
+	struct parse_error why;
 	uint64_t out = 99;
 
 	ck_assert_int_eq(
@@ -407,7 +407,7 @@ END_TEST
 
 START_TEST(takes_every_port_and_no_other)
 {
-	struct why why;
+	struct parse_error why;
 	char text[16];
 	uint16_t out;
 
@@ -478,7 +478,7 @@ static const struct {
 START_TEST(takes_tags)
 {
 	struct tag out;
-	struct why why;
+	struct parse_error why;
 	unsigned int i;
 
 	memset(&out, 0xaa, sizeof(out));
@@ -493,7 +493,7 @@ END_TEST
 START_TEST(takes_targets)
 {
 	struct target t;
-	struct why why;
+	struct parse_error why;
 
 	ck_assert_int_eq(parse_target("drop", &t, &why), 0);
 	ck_assert_uint_eq(t.action, ACTION_DROP);
@@ -518,7 +518,7 @@ static const struct {
 START_TEST(takes_windows)
 {
 	struct window out;
-	struct why why;
+	struct parse_error why;
 
 	ck_assert_int_eq(parse_window(windows[_i].text, &out, &why), 0);
 	ck_assert_uint_eq(out.min, windows[_i].min);
@@ -529,7 +529,7 @@ END_TEST
 START_TEST(takes_target_ranges)
 {
 	uint16_t first, last;
-	struct why why;
+	struct parse_error why;
 
 	ck_assert_int_eq(parse_targets("6000-6999", &first, &last, &why), 0);
 	ck_assert_uint_eq(first, 6000);
@@ -553,7 +553,7 @@ static const struct {
 
 START_TEST(takes_tag_places)
 {
-	struct why why;
+	struct parse_error why;
 	int32_t off;
 	uint8_t len, ignored[MANGLE_MAX_TAG], none[MANGLE_MAX_TAG] = {0};
 
@@ -581,7 +581,7 @@ START_TEST(takes_masks)
 {
 	uint8_t len, ignored[MANGLE_MAX_TAG];
 	char text[TAG_TEXT_SIZE];
-	struct why why;
+	struct parse_error why;
 	int32_t off;
 
 	ck_assert_int_eq(parse_tag_place(masked[_i].text, &off, &len, ignored, &why), 0);
@@ -615,7 +615,7 @@ START_TEST(takes_prefixes)
 {
 	struct prefix out, again;
 	char buf[PREFIX_TEXT_SIZE];
-	struct why why;
+	struct parse_error why;
 
 	ck_assert_int_eq(parse_prefix(prefixes[_i].text, &out, &why), 0);
 	ck_assert_uint_eq(out.family, prefixes[_i].family);
@@ -642,7 +642,7 @@ static const struct {
 START_TEST(says_why_a_length_is_wrong)
 {
 	struct service s = {.name = "web", .tag_len = 4};
-	struct why why;
+	struct parse_error why;
 
 	tag_length_why(lengths[_i].text, lengths[_i].len, s.name, s.tag_len, &why);
 	ck_assert_str_eq(why.text, lengths[_i].why);
@@ -655,7 +655,7 @@ START_TEST(takes_words)
 	uint16_t list[MANGLE_MAX_PORTS];
 	unsigned int count;
 	uint8_t protocols;
-	struct why why;
+	struct parse_error why;
 
 	for (int i = 0; i < 3; i++) {
 		static const char *const on[] = {"on", "true", "yes"};
@@ -820,7 +820,7 @@ static void tag_comes_back(const struct tag *t)
 	char buf[TAG_TEXT_SIZE];
 	uint8_t from_key[MANGLE_MAX_TAG];
 	struct tag again;
-	struct why why;
+	struct parse_error why;
 	uint64_t lo, hi;
 
 	ck_assert_int_eq(parse_tag(format_tag_hex(t->bytes, t->len, buf), &again, &why), 0);
@@ -848,7 +848,7 @@ START_TEST(random_tags)
 		unsigned int len = (unsigned int)(draw(&state) % 24);
 		char *text = malloc(len + 1);
 		struct tag t;
-		struct why why;
+		struct parse_error why;
 
 		for (unsigned int j = 0; j < len; j++)
 			text[j] = alphabet[draw(&state) % (sizeof(alphabet) - 1)];
@@ -906,7 +906,7 @@ START_TEST(takes_hex)
 {
 	static const char *const bad[] = {"", " : ", "0", "123", "0x12", "1g", "12\n", "\xc3\xa9"};
 	uint8_t out[8] = {0};
-	struct why why;
+	struct parse_error why;
 	size_t len = 0;
 
 	ck_assert_int_eq(parse_hex(" 0:1 2\t3aB:cD", out, &len, &why), 0);
