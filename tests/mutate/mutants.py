@@ -26,7 +26,8 @@ KEYWORDS = {"return", "if", "for", "switch", "case", "default", "else", "do", "w
 # Statements that are there for the verifier or the cache alone.
 WITHOUT_EFFECT = {"verifier_forget", "verifier_hide", "asm"}
 # Macros that say how something is compiled, not what it does.
-SILENT_MACROS = {"likely", "unlikely", "verifier_forget", "verifier_hide", "clamp_index", "LOAD", "PKT_OPAQUE", "PKT_FUNCTION", "VERIFIED_ONCE"}
+SILENT_MACROS = {"likely", "unlikely", "verifier_forget", "verifier_hide", "clamp_index", "LOAD", "PKT_OPAQUE",
+                 "PKT_FUNCTION", "VERIFIED_ONCE"}
 TYPES = re.compile(
     r"(const|volatile|static|struct|enum|union|unsigned|signed|void|bool|char|short|int|long"
     r"|__u(8|16|32|64)|__s(8|16|32|64)|__be(16|32|64))$"
