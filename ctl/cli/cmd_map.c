@@ -77,6 +77,26 @@ static int check_fits(const struct cmd *c, const struct entity *en, const struct
 		    why.text);
 }
 
+/* Opens the store and picks the service meant, of the running ones without entities in m. The
+ * caller frees m and closes the store, once this has returned 0. */
+static int open_picked(const struct cmd *c, enum store_access access, struct store **s,
+		       struct model *m, struct service **svc, struct err *e)
+{
+	int err = open_loaded(c, access, s, e);
+
+	if (err)
+		return err;
+	model_init(m);
+	err = store_read(*s, m, false, e);
+	if (!err)
+		err = pick_service(c, m, svc, e);
+	if (err) {
+		model_free(m);
+		store_close(*s);
+	}
+	return err;
+}
+
 int cmd_map_set(const struct cmd *c, struct err *e)
 {
 	const struct change_options o = change_options(c);
@@ -89,15 +109,10 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 	int err = parse_set(c, &tag, &en, e);
 
 	if (!err)
-		err = open_loaded(c, STORE_WRITE, &s, e);
+		err = open_picked(c, STORE_WRITE, &s, &m, &svc, e);
 	if (err)
 		return err;
-	model_init(&m);
-	err = store_read(s, &m, false, e);
-	if (!err)
-		err = pick_service(c, &m, &svc, e);
-	if (!err)
-		err = check_length(c, c->argv[0], &tag, svc, e);
+	err = check_length(c, c->argv[0], &tag, svc, e);
 	if (!err)
 		err = check_fits(c, &en, svc, e);
 	if (!err)
@@ -122,15 +137,10 @@ int cmd_map_get(const struct cmd *c, struct err *e)
 	int err = parse_tag_argument(c, c->argv[0], &tag, e);
 
 	if (!err)
-		err = open_loaded(c, STORE_READ, &s, e);
+		err = open_picked(c, STORE_READ, &s, &m, &svc, e);
 	if (err)
 		return err;
-	model_init(&m);
-	err = store_read(s, &m, false, e);
-	if (!err)
-		err = pick_service(c, &m, &svc, e);
-	if (!err)
-		err = check_length(c, c->argv[0], &tag, svc, e);
+	err = check_length(c, c->argv[0], &tag, svc, e);
 	if (!err) {
 		int found = store_get_row(s, svc->name, &tag, &row, e);
 
@@ -228,15 +238,11 @@ int cmd_map_del(const struct cmd *c, struct err *e)
 
 	if (err)
 		return err;
-	err = open_loaded(c, STORE_WRITE, &s, e);
+	err = open_picked(c, STORE_WRITE, &s, &m, &svc, e);
 	if (err) {
 		free(tags);
 		return err;
 	}
-	model_init(&m);
-	err = store_read(s, &m, false, e);
-	if (!err)
-		err = pick_service(c, &m, &svc, e);
 	for (int i = 0; i < c->argc && !err; i++)
 		err = check_length(c, c->argv[i], &tags[i], svc, e);
 	if (!err && c->argc > 1)

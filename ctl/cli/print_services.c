@@ -70,8 +70,10 @@ static void text_service(const struct service *s, uint64_t entities)
 
 /* ---- JSON ---- */
 
-static json_t *json_prefixes(const struct prefix *p, unsigned int count)
+static json_t *json_prefixes(const struct setting *t, const struct service *s)
 {
+	unsigned int count;
+	const struct prefix *p = setting_prefixes(t, s, &count);
 	json_t *j = json_array();
 	char buf[PREFIX_TEXT_SIZE];
 
@@ -114,14 +116,12 @@ static json_t *json_setting(const struct setting *t, const struct service *s)
 {
 	switch (t->kind) {
 	case KIND_PORTS: return json_ports(s);
-	case KIND_PREFIXES:
-		return t->id == SETTING_DADDR ? json_prefixes(s->daddr, s->daddr_count)
-					      : json_prefixes(s->saddr, s->saddr_count);
-	case KIND_INTERFACE: return json_text_or_null(s->ifname);
+	case KIND_PREFIXES: return json_prefixes(t, s);
 	case KIND_TAG: return json_tag_place(s);
 	case KIND_WINDOW: return json_window(&s->size);
 	case KIND_TARGET: return json_target(&s->unknown);
 	case KIND_SWITCH: return json_boolean(setting_is_on(t, s));
+	case KIND_INTERFACE:
 	case KIND_TEXT: return json_text_or_null((const char *)s + t->at);
 	default: return json_word(t, s);
 	}

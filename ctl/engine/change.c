@@ -37,6 +37,11 @@ static int check_generation(const struct change_options *o, const struct change_
 		(unsigned long long)o->expect, (unsigned long long)r->generation);
 }
 
+static bool any_change(const struct changes *c)
+{
+	return c->added || c->removed || c->updated;
+}
+
 /* A conflict is the fault of what comes to what was there. */
 static void mark_changed(const struct model *from, struct model *to)
 {
@@ -120,7 +125,7 @@ int change_apply(struct store *s, const struct model *from, struct model *to,
 		return err;
 	if (o->check) {
 		model_diff(from, to, &r->changes, NULL, NULL);
-		r->changed = r->changes.added || r->changes.removed || r->changes.updated;
+		r->changed = any_change(&r->changes);
 		return 0;
 	}
 	err = publish(s, from, to, o, &r->changes, e);
@@ -144,7 +149,7 @@ static void warn_about_set(struct warnings *w, struct store *s, const struct mod
 
 static void end(struct store *s, struct change_result *r)
 {
-	r->changed = r->changes.added || r->changes.removed || r->changes.updated;
+	r->changed = any_change(&r->changes);
 	r->generation = store_generation(s);
 }
 

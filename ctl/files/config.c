@@ -142,14 +142,14 @@ struct prefix_list {
 static int read_prefix(struct reader *r, const char *what, void *to)
 {
 	struct prefix_list *list = to;
-	unsigned int *count;
+	unsigned int count;
 	const char *text;
 	struct parse_error why;
 
 	if (read_text(r, what, &text))
 		return -EINVAL;
 	setting_prefixes(list->setting, list->service, &count);
-	if (*count == MANGLE_MAX_PREFIXES)
+	if (count == MANGLE_MAX_PREFIXES)
 		return BAD(r, "%s: there are more than %d", what, MANGLE_MAX_PREFIXES);
 	if (setting_parse(list->setting, list->service, text, &why))
 		return yaml_bad_value(r, what, text, why.text);

@@ -276,10 +276,12 @@ int classify(const struct model *m, struct mangle_config *config, union classifi
 	if (!users)
 		return fail(e, -ENOMEM, "services", "building the classifier: out of memory");
 	memset(config->port, 0, sizeof(config->port));
-	for (uint32_t i = 0; i < m->service_count; i++)
-		for (unsigned int p = 0; p < m->services[i].port_count && !m->services[i].disabled;
-		     p++)
+	for (uint32_t i = 0; i < m->service_count; i++) {
+		if (m->services[i].disabled)
+			continue;
+		for (unsigned int p = 0; p < m->services[i].port_count; p++)
 			users[n++] = (struct user){m->services[i].ports[p], (uint16_t)i};
+	}
 	qsort(users, n, sizeof(*users), by_port);
 
 	for (uint32_t i = 0; i < n && !err; i += same) {

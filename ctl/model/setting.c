@@ -27,10 +27,16 @@ static const void *member_of(const struct setting *t, const struct service *s)
 	return (const char *)s + t->at;
 }
 
-struct prefix *setting_prefixes(const struct setting *t, struct service *s, unsigned int **count)
+static unsigned int *prefix_count(const struct setting *t, struct service *s)
 {
-	*count = t->id == SETTING_DADDR ? &s->daddr_count : &s->saddr_count;
-	return member(t, s);
+	return t->id == SETTING_DADDR ? &s->daddr_count : &s->saddr_count;
+}
+
+const struct prefix *setting_prefixes(const struct setting *t, const struct service *s,
+				      unsigned int *count)
+{
+	*count = t->id == SETTING_DADDR ? s->daddr_count : s->saddr_count;
+	return member_of(t, s);
 }
 
 /* ---- to text ---- */
@@ -55,8 +61,8 @@ static void format_ports(const struct service *s, char *buf)
 
 static void format_prefixes(const struct setting *t, const struct service *s, char *buf)
 {
-	const struct prefix *p = member_of(t, s);
-	unsigned int count = t->id == SETTING_DADDR ? s->daddr_count : s->saddr_count;
+	unsigned int count;
+	const struct prefix *p = setting_prefixes(t, s, &count);
 	char one[PREFIX_TEXT_SIZE];
 	size_t len = 0;
 
@@ -145,16 +151,14 @@ bool setting_is_none(const struct setting *t, const char *text)
 
 void setting_clear(const struct setting *t, struct service *s)
 {
-	unsigned int *count;
-
 	switch (t->kind) {
 	case KIND_PORTS:
 		memset(s->ports, 0, sizeof(s->ports));
 		s->port_count = 0;
 		break;
 	case KIND_PREFIXES:
-		memset(setting_prefixes(t, s, &count), 0, sizeof(s->daddr));
-		*count = 0;
+		memset(member(t, s), 0, sizeof(s->daddr));
+		*prefix_count(t, s) = 0;
 		break;
 	case KIND_INTERFACE: memset(s->ifname, 0, sizeof(s->ifname)); break;
 	case KIND_RANGE: s->targets_first = s->targets_last = 0; break;
@@ -166,8 +170,8 @@ void setting_clear(const struct setting *t, struct service *s)
 static int parse_one_prefix(const struct setting *t, struct service *s, const char *text,
 			    struct parse_error *why)
 {
-	unsigned int *count;
-	struct prefix *p = setting_prefixes(t, s, &count);
+	unsigned int *count = prefix_count(t, s);
+	struct prefix *p = member(t, s);
 
 	if (*count == MANGLE_MAX_PREFIXES)
 		return reject(why, "is one too many: 8 are allowed");

@@ -56,7 +56,8 @@ bool setting_is_shown(const struct setting *t, const struct service *s);
 /* Is a switch at the first of its words? */
 bool setting_is_on(const struct setting *t, const struct service *s);
 /* The prefixes of KIND_PREFIXES, and how many there are. */
-struct prefix *setting_prefixes(const struct setting *t, struct service *s, unsigned int **count);
+const struct prefix *setting_prefixes(const struct setting *t, const struct service *s,
+				      unsigned int *count);
 
 /* A service with every setting that has a default at it, no name, no entities. */
 void service_defaults(struct service *s);
