@@ -9,6 +9,7 @@
 #include "kernel/build_id.h"
 #include "files/config_save.h"
 #include "files/table_file.h"
+#include "model/setting.h"
 #include "out.h"
 #include "print_internal.h"
 
@@ -298,13 +299,12 @@ static void config_service_json(const struct service *s)
 {
 	json_t *j = json_service(s);
 
-	/* In the file what is not set is left out. */
-	if (!*s->ifname)
-		json_object_del(j, "interface");
-	if (!s->targets_first)
-		json_object_del(j, "targets");
+	/* In the file what is not set is left out: null is no value to its readers. */
+	for (const struct setting *t = settings; t < settings + SETTING_COUNT; t++)
+		if (json_is_null(json_object_get(j, t->name)))
+			json_object_del(j, t->name);
 	if (!(s->protocols & MANGLE_PROTO_TCP))
-		json_object_del(j, "tcp");
+		json_object_del(j, settings[SETTING_TCP].name);
 	putc('{', out_raw());
 	json_dumpf(j, out_raw(), JSON_COMPACT | JSON_EMBED);
 	json_decref(j);

@@ -42,6 +42,7 @@ def unchanged(saved, **kw):
     ok("apply", "-", "--check", stdin=saved, **kw)
     ok("apply", "-", "--check", "--exit-code", stdin=saved, **kw)
     assert ok("save", **kw).out == saved
+    assert change("apply", "-", stdin=ok("-j", "save", **kw).out, **kw)["changed"] is False
     assert ctl.generation() == g
 
 
