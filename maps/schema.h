@@ -22,6 +22,7 @@
  *   cells 1 + B*r + b            struct mangle_cell: region r's copy of bucket b and its counters
  *   from cell 1 + B*R on         struct mangle_counts, two a cell, by bucket, user space only: what
  *                                an entity had counted before it came to this place
+ *   behind them                  rich targets (see there), of which no table has any so far
  * or, where tags have at most MANGLE_LINE_TAG bytes, with H = (B + 1) / 2,
  *   cells 1 + H*r + b/2          struct mangle_line, two a cell: bucket b with its counters
  *   from cell 1 + H*R on         as above
@@ -62,6 +63,7 @@ enum mangle_action {
 	ACTION_PORT = 1,
 	ACTION_DROP = 2,
 	ACTION_PASS = 3,
+	ACTION_RICH = 4, /* of an entity alone: a record says the rest, struct mangle_rich_target */
 };
 
 enum mangle_tcp_mode {
@@ -93,6 +95,13 @@ enum mangle_tcp_mode {
 #define MANGLE_VALUE_MAX(v) ((__u16)((v) >> 32))
 #define MANGLE_VALUE_ACTION(v) ((__u8)((v) >> 48))
 #define MANGLE_VALUE_HAS_SIZE(v) ((__u8)((v) >> 56) & 1)
+/*
+ * Of ACTION_RICH the word has the index of a rich target in bits 0-31, and no size window: that is
+ * in the record. So far nothing writes such a word. The packet path treats the tag of a word whose
+ * kind it does not know like one that is not in the table; mangle-ctl refuses the table as damaged.
+ */
+#define MANGLE_VALUE_RICH(index) ((__u64)(__u32)(index) | (__u64)ACTION_RICH << 48)
+#define MANGLE_VALUE_INDEX(v) ((__u32)(v))
 
 /*
  * A tag as a key: its bytes in wire order fill the low end of (lo, hi) as a little-endian number
@@ -149,11 +158,54 @@ struct mangle_table_header {
 	__u32 cpus;    /* regions of one CPU */
 	__u32 regions; /* cpus or cpus + 1 */
 	__u32 tag_len;
-	__u32 pad0;
+	__u32 rich; /* rich targets */
 	__u64 seed;
 	__u64 used;	/* slots whose key is set, deleted ones too */
 	__u64 entities; /* slots with a value */
 	__u8 pad[80];
+};
+
+/* ---- rich targets: what an entity's word has no room for ------------------------------------ */
+
+/*
+ * Rich targets are the last cells of their service's table, from mangle_service.rich on, each two:
+ * cell rich + 2 * index is what packets read, the cell behind it what they write, so that writing
+ * takes no cache line from those who read. They change with the table, by the same pointer, and a
+ * packet has that map already. No table has any so far: rich is 0.
+ */
+struct mangle_destination {
+	__u8 addr[16]; /* network byte order; IPv4 in the first 4 */
+	__u16 port;
+	__u8 family; /* 4 or 6; 0: this host, the address is 0 */
+	__u8 pad;
+};
+#define MANGLE_MAX_COPIES 4 /* of an entity */
+
+enum mangle_rate_unit {
+	RATE_NONE = 0,
+	RATE_PACKETS = 1,
+	RATE_BITS = 2,
+};
+
+struct mangle_rich_target {
+	__u8 action;   /* enum mangle_action: ACTION_PORT means `to` */
+	__u8 has_size; /* 1: a size window of its own */
+	__u8 copies;
+	__u8 rate_unit; /* enum mangle_rate_unit */
+	__u16 size_min; /* payload, inclusive */
+	__u16 size_max;
+	__u64 rate;  /* in rate_unit, a second */
+	__u64 burst; /* in rate_unit */
+	struct mangle_destination to;
+	struct mangle_destination copy[MANGLE_MAX_COPIES];
+	__u8 pad[4];
+};
+
+struct mangle_rich_state {
+	__u64 due; /* ns since boot: from then on the next packet conforms; of all CPUs */
+	__u64 sent[MANGLE_MAX_COPIES];
+	__u64 failed[MANGLE_MAX_COPIES];
+	__u8 pad[56];
 };
 
 /* ---- classifier: services that name prefixes or an interface, or share a port -------------- */
@@ -211,7 +263,9 @@ struct mangle_service {
 	__u8 observe;	 /* 1: decide and count, change nothing */
 	__u8 connection; /* 1: TCP in connection mode */
 	__u8 reply;	 /* 1: UDP replies get the shared port back */
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 rich; /* first cell of the table's rich targets; 0: it has none */
+	__u32 pad2;
 	__u64 tag_ignored[2]; /* lo, hi: the bits of a tag, as a key, that are outside its mask */
 };
 
@@ -448,6 +502,11 @@ MANGLE_ASSERT(sizeof(struct mangle_counts) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_line) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_cell) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_table_header) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_destination) == 20);
+MANGLE_ASSERT(sizeof(struct mangle_rich_target) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_rich_state) == MANGLE_CELL);
+MANGLE_ASSERT(MANGLE_VALUE_ACTION(MANGLE_VALUE_RICH(~0U)) == ACTION_RICH);
+MANGLE_ASSERT(!MANGLE_VALUE_HAS_SIZE(MANGLE_VALUE_RICH(~0U)));
 MANGLE_ASSERT(sizeof(struct mangle_shape) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_rule) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_service) == 64);

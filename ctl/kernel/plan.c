@@ -271,7 +271,7 @@ static int fill_targets(struct store *s, const struct model *m, const struct pla
 			continue;
 		err = store_table(s, (uint32_t)plans[i].before, TABLE_ENTITIES, &in, &t, e);
 		if (!err)
-			table_each(&t, add_entity_target, &targets);
+			err = table_read(&in, &t, add_entity_target, &targets, e);
 		inner_close(&in);
 	}
 	return err;

@@ -99,7 +99,7 @@ int store_rows(struct store *s, const char *service, struct row **rows, size_t *
 	err = r.row ? rows_init(s, &t, &r, e)
 		    : fail(e, -ENOMEM, service, "reading its table: out of memory");
 	if (!err)
-		table_each(&t, add_row, &r);
+		err = table_read(&in, &t, add_row, &r, e);
 	inner_close(&in);
 	if (err) {
 		free(r.row);
@@ -127,7 +127,8 @@ int store_get_row(struct store *s, const char *service, const struct tag *tag, s
 	if (err)
 		return err;
 	if (table_find(&t, tag->bytes, &at) && table_value(&t, at)) {
-		err = rows_init(s, &t, &r, e);
+		err = table_value_known(table_value(&t, at)) ? rows_init(s, &t, &r, e)
+							     : table_damaged(&in, e);
 		memcpy(en.tag, tag->bytes, sizeof(en.tag));
 		entity_from_value(table_value(&t, at), &en);
 		if (!err)
@@ -171,7 +172,7 @@ int store_same_target(struct store *s, const char *service, const struct entity 
 	ret = store_table(s, (uint32_t)index, TABLE_ENTITIES, &in, &t, e);
 	if (ret)
 		return ret;
-	ret = table_each(&t, find_same_target, &find);
+	ret = table_read(&in, &t, find_same_target, &find, e);
 	inner_close(&in);
 	return ret;
 }

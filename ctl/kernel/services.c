@@ -31,12 +31,14 @@ static int read_entities(struct store *s, uint32_t index, struct service *out, s
 	out->entity_room = t.cells->header.entities;
 	out->entities = malloc((out->entity_room + 1) * sizeof(*out->entities));
 	if (out->entities) {
-		table_each(&t, add_entity, out);
+		err = table_read(&in, &t, add_entity, out, e);
 		service_sort_entities(out, &twice);
 	} else {
 		err = fail(e, -ENOMEM, out->name, "reading its table: out of memory");
 	}
 	inner_close(&in);
+	if (err)
+		service_free(out);
 	return err;
 }
 

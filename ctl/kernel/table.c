@@ -431,6 +431,12 @@ bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len)
 	       h->tag_len == tag_len && table_cells(h->buckets, tag_len, cpus) == cells;
 }
 
+bool table_value_known(uint64_t value)
+{
+	return MANGLE_VALUE_ACTION(value) >= ACTION_PORT &&
+	       MANGLE_VALUE_ACTION(value) <= ACTION_PASS;
+}
+
 int table_each(const struct table *t,
 	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg)
 {
@@ -444,6 +450,8 @@ int table_each(const struct table *t,
 
 			if (!value)
 				continue;
+			if (!table_value_known(value))
+				return -EBADF;
 			slot_key(t, at, &lo, &hi);
 			tag_from_key(lo, hi, en.tag);
 			entity_from_value(value, &en);

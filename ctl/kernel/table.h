@@ -86,8 +86,10 @@ struct table_sums table_sum(const struct table *t, struct table_place at);
 /* What the entity had counted before it came here. */
 void table_carry(struct table *t, struct table_place at, const struct table_sums *before);
 
+/* Is it a word that this version can read as an entity? */
+bool table_value_known(uint64_t value);
 /* Calls each for every entity, in no order; stops where it returns other than 0 and returns that.
- */
+ * Returns -EBADF where there is one of a kind that is not known. */
 int table_each(const struct table *t,
 	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg);
 /* After an interrupted change: makes all regions equal to the first and counts the header anew. */

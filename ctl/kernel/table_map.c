@@ -16,6 +16,11 @@ static int map_buckets(const struct inner *in, const struct table *t, unsigned i
 	return inner_map(in, r.cell * MANGLE_CELL, r.count * MANGLE_CELL, e);
 }
 
+int table_damaged(const struct inner *in, struct err *e)
+{
+	return fail(e, -EBADF, INNER_DIR, "reading table %u: it is damaged", in->id);
+}
+
 int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum table_part part,
 	       struct inner *in, struct table *t, struct err *e)
 {
@@ -26,7 +31,7 @@ int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum ta
 	t->cells = in->memory;
 	err = inner_map(in, 0, part == TABLE_ALL ? in->size : MANGLE_CELL, e);
 	if (!err && !table_valid(t, in->size / MANGLE_CELL, tag_len))
-		err = fail(e, -EBADF, INNER_DIR, "reading table %u: it is damaged", id);
+		err = table_damaged(in, e);
 	if (!err && (part == TABLE_ENTITIES || part == TABLE_CARRIED))
 		err = map_buckets(in, t, 0, 0, table_stride(t), e);
 	if (!err && part == TABLE_CARRIED)
@@ -34,6 +39,15 @@ int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum ta
 	if (err)
 		inner_close(in);
 	return err;
+}
+
+int table_read(const struct inner *in, const struct table *t,
+	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg,
+	       struct err *e)
+{
+	int ret = table_each(t, each, arg);
+
+	return ret == -EBADF ? table_damaged(in, e) : ret;
 }
 
 int store_table(const struct store *s, uint32_t index, enum table_part part, struct inner *in,

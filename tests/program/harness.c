@@ -26,6 +26,8 @@
 #include "../../ctl/kernel/run.h"
 #include "../../ctl/kernel/state.h"
 #include "../../ctl/kernel/stats.h"
+#include "../../ctl/kernel/inner.h"
+#include "../../ctl/kernel/table_map.h"
 #include "harness.h"
 #include "mangle.skel.h"
 
@@ -194,6 +196,15 @@ static void forget_snapshot(struct snapshot *s)
 	s->of = NULL;
 }
 
+static struct tag unknown_kind; /* of the set in force; length 0: none */
+static char unknown_service[MANGLE_NAME_SIZE];
+
+static void as_tag(const char *text, struct tag *tag)
+{
+	*tag = (struct tag){.len = (uint8_t)strlen(text)};
+	memcpy(tag->bytes, text, tag->len);
+}
+
 int h_config(const char *yaml, char *err_text, size_t err_size)
 {
 	char path[] = "/tmp/mangle-vectors-XXXXXX";
@@ -203,6 +214,9 @@ int h_config(const char *yaml, char *err_text, size_t err_size)
 	int err = -EIO;
 
 	forget_snapshot(&last);
+	if (unknown_kind.len) /* nothing else is changed while there is such a word */
+		store_del_row(store, unknown_service, &unknown_kind, &e);
+	unknown_kind = (struct tag){0};
 	model_free(&running);
 	model_init(&running);
 	if (fd >= 0 && write(fd, yaml, strlen(yaml)) == (ssize_t)strlen(yaml))
@@ -250,16 +264,66 @@ static int snap(struct snapshot *s, struct err *e)
 
 int h_delete(const char *service, const char *text, char *err_text, size_t err_size)
 {
-	struct tag tag = {.len = (uint8_t)strlen(text)};
 	struct err e = {0};
+	struct tag tag;
 	int ret;
 
-	memcpy(tag.bytes, text, tag.len);
+	as_tag(text, &tag);
 	ret = store_del_row(store, service, &tag, &e);
 	if (ret == 1)
 		return 0;
 	snprintf(err_text, err_size, "%s", ret ? e.line : "it is not there");
 	return ret ? ret : -ENOENT;
+}
+
+/* A row's table and place, until inner_close. 1 there is such a row, 0 not. */
+static int open_row(const char *service, const struct tag *tag, struct inner *in, struct table *t,
+		    struct table_place *at, struct err *e)
+{
+	uint32_t index;
+	int err = store_table_row(store, service, tag->bytes, &index, in, t, e);
+
+	return err ? err : table_find(t, tag->bytes, at);
+}
+
+int h_unknown_kind(const char *service, const char *text, char *err_text, size_t err_size)
+{
+	struct inner in = {.fd = -1};
+	struct err e = {0};
+	struct table_place at;
+	struct table t;
+	int ret;
+
+	as_tag(text, &unknown_kind);
+	snprintf(unknown_service, sizeof(unknown_service), "%s", service);
+	ret = open_row(service, &unknown_kind, &in, &t, &at, &e);
+	/* With a window that no packet fits, which is not to be looked at. */
+	if (ret == 1)
+		table_store(&t, at, MANGLE_VALUE(ACTION_RICH, 6001, true, 65535, 65535));
+	inner_close(&in);
+	forget_snapshot(&last);
+	if (ret == 1)
+		return 0;
+	snprintf(err_text, err_size, "%s", ret ? e.line : "it is not there");
+	return ret ? ret : -ENOENT;
+}
+
+/* It is no row to mangle-ctl, and must not count. */
+static int unknown_row(const char *service, struct row *row, struct err *e)
+{
+	struct inner in = {.fd = -1};
+	struct table_sums sums;
+	struct table_place at;
+	struct table t;
+	int ret = open_row(service, &unknown_kind, &in, &t, &at, e);
+
+	if (ret == 1) {
+		sums = table_sum(&t, at);
+		row->packets = sums.packets;
+		row->bytes = sums.bytes;
+	}
+	inner_close(&in);
+	return ret < 0 ? ret : 0;
 }
 
 /* Which of n counters moved: exactly one, by `by`; else -1. */
@@ -287,6 +351,8 @@ static int explained_row(const struct mangle_explained *said, struct row *row, s
 		return 0;
 	tag.len = running.services[said->service - 1].tag_len;
 	memcpy(tag.bytes, said->tag, tag.len); /* little-endian */
+	if (!memcmp(&tag, &unknown_kind, sizeof(tag)))
+		return unknown_row(running.services[said->service - 1].name, row, e);
 	return store_get_row(store, running.services[said->service - 1].name, &tag, row, e);
 }
 

@@ -33,6 +33,9 @@ int h_have_frags(void); /* 1 where the kernel runs frames larger than one buffer
 int h_config(const char *yaml, char *err, size_t err_size);
 /* Deletes the row of a tag, in place. The same. */
 int h_delete(const char *service, const char *tag, char *err, size_t err_size);
+/* Gives the row of a tag a word of a kind that the program does not know, as in a damaged table.
+ * The same. */
+int h_unknown_kind(const char *service, const char *tag, char *err, size_t err_size);
 /* Runs one frame as if received on interface ifname (NULL: an interface no service names).
  * Checks that exactly one reason and one verdict were counted, with the frame's length in bytes,
  * for the entity too where it gave the verdict, and that the counting and the explaining instance

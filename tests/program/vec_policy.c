@@ -406,8 +406,53 @@ static void entity_windows(void)
 		}
 }
 
+/* A row whose word is of a kind that the program does not know: the tag is unknown, whatever window
+ * the word seems to have, and the row does not count. */
+static void unknown_kinds(void)
+{
+	static const char *const of[] = {"drop", "pass", "6999"};
+	static const char *const sets[] = {BASE_SET("drop", "drop", "enforce"),
+					   BASE_SET("drop", "pass", "enforce"),
+					   BASE_SET("drop", "6999", "enforce")};
+	static const char long_set[] = "version: 1\n"
+				       "services:\n"
+				       "  - name: base\n"
+				       "    protocol: udp\n"
+				       "    ports: [5000]\n"
+				       "    tag: { offset: 0, length: 10 }\n"
+				       "    size: { min: 2, max: 64 }\n"
+				       "    unknown: drop\n"
+				       "    entities:\n"
+				       "      - { tag: \"ABCDEFGHIJ\", target: 6001 }\n"
+				       "      - { tag: \"ABCDEFGHIK\", target: 6002 }\n";
+	static const struct vector longer[] = {
+		{"of 10 bytes", .set = long_set, .f.tag = "ABCDEFGHIJ",
+		 .unknown_kind = "ABCDEFGHIJ", DROPPED("unknown_tag", "base")},
+		{"of 10 bytes, beside it", .set = long_set, .f.tag = "ABCDEFGHIK",
+		 .unknown_kind = "ABCDEFGHIJ", REWRITTEN("base", 6002)},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		const struct vector v[] = {
+			{"itself", .set = sets[i], .f.tag = "ABCD", .unknown_kind = "ABCD",
+			 DROPPED("unknown_tag", "base")},
+			{"beside it", .set = sets[i], .f.tag = "PASS", .unknown_kind = "ABCD",
+			 PASSED("entity_pass", "base")},
+		};
+		struct vector itself = v[0];
+
+		itself.verdict = i == 0 ? "dropped" : i == 1 ? "passed" : "rewritten";
+		itself.port = i == 2 ? 6999 : 0;
+		vector_add(&itself, "policy/word of unknown kind, unknown %s: %s", of[i],
+			   v[0].name);
+		vector_add(&v[1], "policy/word of unknown kind, unknown %s: %s", of[i], v[1].name);
+	}
+	vector_table("policy/word of unknown kind ", longer, ARRAY_SIZE(longer));
+}
+
 void vectors_policy(void)
 {
+	unknown_kinds();
 	outcomes_by_policies();
 	observed_checksums();
 	observed_not_ours();

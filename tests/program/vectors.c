@@ -312,6 +312,11 @@ START_TEST(run_vector)
 		if (h_delete(v->service, v->deleted, err, sizeof(err)))
 			failed("%s: its row was not deleted: %s", v->name, err);
 	}
+	if (v->unknown_kind) {
+		applied = NULL;
+		if (h_unknown_kind(v->service, v->unknown_kind, err, sizeof(err)))
+			failed("%s: its row was not changed: %s", v->name, err);
+	}
 	memset(&res, 0, sizeof(res));
 	rc = h_run(v->ifname, in, in_len, &res, err, sizeof(err));
 	if (rc)

@@ -26,13 +26,14 @@ struct vector {
 	struct frame f;	    /* the frame that comes in */
 	const char *reason;
 	const char *verdict;
-	const char *would;   /* under observe, else NULL */
-	const char *service; /* NULL: none matched */
-	uint16_t port;	     /* destination port after the rewrite; 0: not one byte changes */
-	const char *deleted; /* a tag of the service's, whose row is deleted first */
-	int set_order;	     /* the runner's */
-	uint8_t port_only;   /* rewritten, and the checksum field stays as it is */
-	uint8_t connection;  /* of a TCP connection: explained so, left to the session programs */
+	const char *would;	  /* under observe, else NULL */
+	const char *service;	  /* NULL: none matched */
+	uint16_t port;		  /* destination port after the rewrite; 0: not one byte changes */
+	const char *deleted;	  /* a tag of the service's, whose row is deleted first */
+	const char *unknown_kind; /* the same, whose row gets a word of an unknown kind first */
+	int set_order;		  /* the runner's */
+	uint8_t port_only;	  /* rewritten, and the checksum field stays as it is */
+	uint8_t connection; /* of a TCP connection: explained so, left to the session programs */
 };
 
 /* What is expected. Rows 1 to 5 and 7: no service, always passed. */

@@ -162,6 +162,24 @@ START_TEST(each_is_found_everywhere)
 }
 END_TEST
 
+/* A word of a kind that is not known is no entity, and none is left out in silence. */
+START_TEST(unknown_kind)
+{
+	struct service s = make(1000, 4, false);
+	struct table t = build(&s, table_buckets(s.entity_count, s.tag_len, cpus));
+	struct table_place at;
+	size_t n = 0;
+
+	ck_assert(table_find(&t, s.entities[500].tag, &at));
+	table_store(&t, at, MANGLE_VALUE_RICH(70000));
+	ck_assert(!table_value_known(table_value(&t, at)));
+	ck_assert_uint_eq(MANGLE_VALUE_INDEX(table_value(&t, at)), 70000);
+	ck_assert_int_eq(table_each(&t, count_one, &n), -EBADF);
+	free(t.cells);
+	service_free(&s);
+}
+END_TEST
+
 /* So many in one bucket as lie within reach, and not one more. */
 START_TEST(colliding_tags)
 {
@@ -291,6 +309,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, each_is_found_everywhere, 0, COUNT_OF(sizes));
+	tcase_add_test(tc, unknown_kind);
 	tcase_add_test(tc, colliding_tags);
 	tcase_add_test(tc, nearly_full);
 	tcase_add_test(tc, no_larger_than_a_map);
