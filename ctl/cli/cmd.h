@@ -13,7 +13,8 @@
 /*
  * Every option, with the same value in every verb that takes it: id, letter (0: none), name, what
  * its value is called (NULL: it takes none), what it is for. The first eight belong to every verb.
- * Between the two lists are those of settings.def.
+ * Between the two lists are those of settings.def. sort_words and the columns come from
+ * entity_fields.def.
  */
 #define MANGLE_OPTIONS_BEFORE(X) \
 	X(JSON, 'j', "json", NULL, "print JSON") \
@@ -37,13 +38,11 @@
 	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
 	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
 	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
-	X(SORT, 0, "sort", "tag|target|packets|bytes|last-seen", \
-	  "order; counters begin with the greatest") \
+	X(SORT, 0, "sort", sort_words, "order; counters begin with the greatest") \
 	X(REVERSE, 0, "reverse", NULL, "the other way round") \
 	X(LIMIT, 0, "limit", "N", "only the first N") \
 	X(IDLE, 0, "idle", "SECONDS", "only those not seen for so long, or never") \
-	X(COLUMNS, 'o', "columns", "COLUMN[,COLUMN...]", \
-	  "only these: service, tag, target, size, packets, bytes, last-seen") \
+	X(COLUMNS, 'o', "columns", "COLUMN[,COLUMN...]", "only these") \
 	X(NO_HEADER, 0, "no-header", NULL, "without the line of headings") \
 	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
 	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \

@@ -291,27 +291,37 @@ int cmd_map_flush(const struct cmd *c, struct err *e)
 
 /* ---- list, save ---- */
 
-enum sort_by { SORT_TAG, SORT_TARGET, SORT_PACKETS, SORT_BYTES, SORT_LAST_SEEN };
-
 struct filter {
 	const char *match; /* NULL: any */
 	bool has_target, has_idle;
 	struct target target;
 	int64_t seen_before; /* seconds since 1970 */
-	enum sort_by sort;
+	const struct entity_field *sort;
 	bool reverse;
 	uint64_t limit;
 };
 
 static int parse_order(const struct cmd *c, struct filter *f, struct err *e)
 {
-	static const char *const orders[] = {"tag",   "target",	   "packets",
-					     "bytes", "last-seen", NULL};
-	int word = given(c, OPT(SORT)) ? option_word(c, OPT_SORT, orders, e) : SORT_TAG;
+	const struct entity_field *by[ENTITY_FIELD_COUNT];
+	const char *words[ENTITY_FIELD_COUNT + 1] = {NULL};
+	int count = 0, word;
 
-	f->sort = (enum sort_by)word;
+	f->sort = &entity_fields[ENTITY_TAG];
 	f->reverse = given(c, OPT(REVERSE));
-	return word < 0 ? word : 0;
+	if (!given(c, OPT(SORT)))
+		return 0;
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++) {
+		if (!entity_fields[i].sorts)
+			continue;
+		by[count] = &entity_fields[i];
+		words[count++] = entity_fields[i].column;
+	}
+	word = option_word(c, OPT_SORT, words, e);
+	if (word < 0)
+		return word;
+	f->sort = by[word];
+	return 0;
 }
 
 static int parse_filter(const struct cmd *c, struct filter *f, struct err *e)
@@ -341,9 +351,10 @@ static int unknown_column(const struct cmd *c, struct err *e)
 	char why[PARSE_ERROR_SIZE] = "has a word that is none of";
 	size_t len = strlen(why);
 
-	for (int i = 0; i < ROW_COLUMN_COUNT; i++)
-		len += (size_t)snprintf(why + len, sizeof(why) - len, " %s",
-					print_column_name((enum row_column)i));
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
+		if (entity_fields[i].column)
+			len += (size_t)snprintf(why + len, sizeof(why) - len, " %s",
+						entity_fields[i].column);
 	return bad_option(c, OPT_COLUMNS, why, e);
 }
 
@@ -351,23 +362,19 @@ static int unknown_column(const struct cmd *c, struct err *e)
 static int parse_columns(const struct cmd *c, struct rows_form *f, struct err *e)
 {
 	const char *word = c->value[OPT_COLUMNS];
-	bool taken[ROW_COLUMN_COUNT] = {false};
+	bool taken[ENTITY_FIELD_COUNT] = {false};
 
 	f->count = 0;
 	for (;; word++) {
 		size_t len = strcspn(word, ",");
-		int i = 0;
+		const struct entity_field *field = entity_field_find(word, len);
 
-		while (i < ROW_COLUMN_COUNT &&
-		       (strncmp(print_column_name((enum row_column)i), word, len) ||
-			print_column_name((enum row_column)i)[len]))
-			i++;
-		if (i == ROW_COLUMN_COUNT)
+		if (!field)
 			return unknown_column(c, e);
-		if (taken[i])
+		if (taken[field->id])
 			return bad_option(c, OPT_COLUMNS, "has a column twice", e);
-		taken[i] = true;
-		f->column[f->count++] = (enum row_column)i;
+		taken[field->id] = true;
+		f->column[f->count++] = field;
 		word += len;
 		if (!*word)
 			return 0;
@@ -402,41 +409,10 @@ static bool wanted(const struct filter *f, const struct service *s, const struct
 	return format_tag_text(r->entity.tag, s->tag_len, text) && !fnmatch(f->match, text, 0);
 }
 
-static int descending(int64_t a, int64_t b)
+/* arg: struct entity_field. */
+static int compare_listed(const void *a, const void *b, void *arg)
 {
-	return (a < b) - (a > b);
-}
-
-/* Ports, then drop and pass. */
-static int compare_targets(const struct target *a, const struct target *b)
-{
-	if (a->action != b->action)
-		return a->action == ACTION_PORT ? -1
-		       : b->action == ACTION_PORT
-			       ? 1
-			       : (a->action > b->action) - (a->action < b->action);
-	return (a->port > b->port) - (a->port < b->port);
-}
-
-/* arg: enum sort_by. What is equal stands by service, then by tag. */
-static int compare_listed(const void *x, const void *y, void *arg)
-{
-	const struct listed *a = x, *b = y;
-	const enum sort_by *by = arg;
-	int order = 0;
-
-	if (*by == SORT_TARGET)
-		order = compare_targets(&a->row->entity.target, &b->row->entity.target);
-	else if (*by == SORT_PACKETS)
-		order = descending((int64_t)a->row->packets, (int64_t)b->row->packets);
-	else if (*by == SORT_BYTES)
-		order = descending((int64_t)a->row->bytes, (int64_t)b->row->bytes);
-	else if (*by == SORT_LAST_SEEN)
-		order = descending(a->row->last_seen, b->row->last_seen);
-	if (!order)
-		order = strcmp(a->service->name, b->service->name);
-	return order ? order
-		     : memcmp(a->row->entity.tag, b->row->entity.tag, sizeof(a->row->entity.tag));
+	return entity_field_compare(arg, a, b);
 }
 
 /* Rows of several services, and which of them are wanted, in their order. */
@@ -505,8 +481,8 @@ static void print_listing(const struct model *m, struct filter *f, const struct 
 			  struct listing *l)
 {
 	/* Rows come by service and tag already. */
-	if (f->sort != SORT_TAG)
-		qsort_r(l->all, l->count, sizeof(*l->all), compare_listed, &f->sort);
+	if (f->sort->id != ENTITY_TAG)
+		qsort_r(l->all, l->count, sizeof(*l->all), compare_listed, (void *)f->sort);
 	if (f->reverse)
 		reverse(l->all, l->count);
 	print_rows(m, l->all, l->count < f->limit ? l->count : (size_t)f->limit, form);
@@ -552,7 +528,7 @@ int cmd_map_list(const struct cmd *c, struct err *e)
 int cmd_map_save(const struct cmd *c, struct err *e)
 {
 	const struct rows_form form = print_all_columns();
-	struct filter all = {.limit = UINT64_MAX};
+	struct filter all = {.sort = &entity_fields[ENTITY_TAG], .limit = UINT64_MAX};
 	struct service *svc;
 	struct model m;
 	struct store *s;

@@ -162,18 +162,18 @@ static void offer_commands(const struct typed *t)
 static void offer_options(const struct typed *t)
 {
 	uint64_t options = GLOBAL | (t->verb ? t->verb->options : 0);
-	char name[40];
+	char name[40], help[OPTION_HELP_SIZE];
 
 	for (int i = 0; i < OPT_COUNT; i++) {
 		if (!((options & ~(t->given & ~REPEATED)) >> i & 1))
 			continue;
 		snprintf(name, sizeof(name), "--%s", option_rows[i].name);
-		offer("", t->word, name, option_help(t->verb, i));
+		offer("", t->word, name, option_help(t->verb, i, help));
 		/* The older name only to those who type that. */
 		if (!option_aliases[i] || begins(name, t->word))
 			continue;
 		snprintf(name, sizeof(name), "--%s", option_aliases[i]);
-		offer("", t->word, name, option_help(t->verb, i));
+		offer("", t->word, name, option_help(t->verb, i, help));
 	}
 }
 
@@ -341,8 +341,9 @@ static void offer_columns(const char *before, const char *with)
 	char begun[256];
 
 	snprintf(begun, sizeof(begun), "%s%.*s", before, comma ? (int)(comma + 1 - with) : 0, with);
-	for (int i = 0; i < ROW_COLUMN_COUNT; i++)
-		offer(begun, comma ? comma + 1 : with, print_column_name((enum row_column)i), NULL);
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
+		if (entity_fields[i].column)
+			offer(begun, comma ? comma + 1 : with, entity_fields[i].column, NULL);
 }
 
 static void offer_value(const struct typed *t, int o, const char *before, const char *with)

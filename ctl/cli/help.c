@@ -68,14 +68,14 @@ static void put_row(const char *word, const char *text, const char *otherwise, F
 static void print_option(const struct verb *v, int o, FILE *out)
 {
 	const char *value = option_value(v, o), *also = option_aliases[o];
-	char word[64], text[200];
+	char word[64], help[OPTION_HELP_SIZE], text[OPTION_HELP_SIZE + 40];
 	int len = 0;
 
 	if (option_rows[o].letter)
 		len = snprintf(word, sizeof(word), "-%c, ", option_rows[o].letter);
 	snprintf(word + len, sizeof(word) - (size_t)len, "--%s%s%s", option_rows[o].name,
 		 value ? " " : "", value ? value : "");
-	snprintf(text, sizeof(text), "%s%s%s%s", option_help(v, o), also ? "; --" : "",
+	snprintf(text, sizeof(text), "%s%s%s%s", option_help(v, o, help), also ? "; --" : "",
 		 also ? also : "", also ? " is the same" : "");
 	put_row(word, text, option_default(v, o), out);
 }

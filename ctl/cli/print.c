@@ -284,17 +284,6 @@ void print_table_line(const struct service *s, const struct entity *en)
 
 /* ---- the configuration file ---- */
 
-static json_t *json_entity(const struct entity *en, unsigned int tag_len)
-{
-	char tag[TAG_TEXT_SIZE];
-	json_t *j = json_pack("{s:s,s:o}", "tag", format_tag_hex(en->tag, tag_len, tag), "target",
-			      json_target(&en->target));
-
-	if (en->has_size)
-		json_object_set_new(j, "size", json_window(&en->size));
-	return j;
-}
-
 static void config_service_json(const struct service *s)
 {
 	json_t *j = json_service(s);
@@ -311,7 +300,7 @@ static void config_service_json(const struct service *s)
 	fputs(",\"entities\":", out_raw());
 	json_list_begin();
 	for (size_t i = 0; i < s->entity_count; i++)
-		json_list_row(json_entity(&s->entities[i], s->tag_len));
+		json_list_row(json_entity(s, &s->entities[i]));
 	fputs("]}", out_raw());
 }
 

@@ -70,30 +70,14 @@ void print_services(const struct model *m, const uint64_t *entities);
 
 /* ---- entities: print_rows.c ---- */
 
-enum row_column {
-	ROW_SERVICE,
-	ROW_TAG,
-	ROW_TARGET,
-	ROW_SIZE,
-	ROW_PACKETS,
-	ROW_BYTES,
-	ROW_LAST_SEEN,
-	ROW_COLUMN_COUNT
-};
-const char *print_column_name(enum row_column column);
-
 /* Which columns in which order, and whether in full where a terminal would get less. */
 struct rows_form {
-	enum row_column column[ROW_COLUMN_COUNT];
+	const struct entity_field *column[ENTITY_FIELD_COUNT];
 	size_t count;
 	bool header, exact;
 };
 struct rows_form print_all_columns(void);
 
-struct listed {
-	const struct service *service;
-	const struct row *row;
-};
 /* One entity, by itself or in a list; m: the services that there are. */
 void print_row(const struct service *s, const struct row *r);
 void print_rows(const struct model *m, const struct listed *rows, size_t count,

@@ -28,6 +28,8 @@ json_t *json_text_or_null(const char *s); /* null where empty */
 json_t *json_ports(const struct service *s);
 json_t *json_target(const struct target *t);
 json_t *json_window(const struct window *w);
+/* As configurations have it: what is not set is left out. */
+json_t *json_entity(const struct service *s, const struct entity *en);
 
 /* They take the reference. */
 void dump_json(json_t *j);

@@ -13,54 +13,68 @@
 /* The longest is a tag. */
 #define CELL_SIZE TAG_TEXT_SIZE
 
-/* head: of the table for scripts, with its width there (0: from the services); brief: on a
- * terminal. */
-static const struct {
-	const char *name, *head, *brief;
-	size_t width;
-	bool right, right_if_brief;
-} columns[ROW_COLUMN_COUNT] = {
-	[ROW_SERVICE] = {"service", "SERVICE", "SERVICE", 0, false, false},
-	[ROW_TAG] = {"tag", "TAG", "TAG", 0, false, false},
-	[ROW_TARGET] = {"target", "TARGET", "TARGET", 6, false, true},
-	[ROW_SIZE] = {"size", "SIZE", "SIZE", 11, false, false},
-	[ROW_PACKETS] = {"packets", "PACKETS", "PKTS", 12, true, true},
-	[ROW_BYTES] = {"bytes", "BYTES", "BYTES", 15, true, true},
-	[ROW_LAST_SEEN] = {"last-seen", "LAST-SEEN", "SEEN", 0, false, true},
-};
-
 struct layout {
 	const struct rows_form *form;
 	bool brief; /* for a terminal */
 	time_t now;
-	size_t width[ROW_COLUMN_COUNT];
+	size_t width[ENTITY_FIELD_COUNT];
 };
-
-const char *print_column_name(enum row_column column)
-{
-	return columns[column].name;
-}
 
 struct rows_form print_all_columns(void)
 {
 	struct rows_form f = {.header = true};
 
-	for (int i = 0; i < ROW_COLUMN_COUNT; i++)
-		f.column[f.count++] = (enum row_column)i;
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
+		if (entity_fields[i].column)
+			f.column[f.count++] = &entity_fields[i];
 	return f;
 }
 
-static json_t *json_row(const struct service *s, const struct row *r)
-{
-	char tag[TAG_TEXT_SIZE], text[TAG_TEXT_SIZE];
+/* ---- JSON ---- */
 
-	return json_pack("{s:s,s:s,s:s?,s:o,s:o,s:I,s:I,s:o}", "service", s->name, "tag",
-			 format_tag_hex(r->entity.tag, s->tag_len, tag), "text",
-			 format_tag_text(r->entity.tag, s->tag_len, text), "target",
-			 json_target(&r->entity.target), "size",
-			 r->entity.has_size ? json_window(&r->entity.size) : json_null(), "packets",
-			 (json_int_t)r->packets, "bytes", (json_int_t)r->bytes, "last_seen",
-			 r->last_seen < 0 ? json_null() : json_integer(r->last_seen));
+static json_t *json_field(const struct field_value *v)
+{
+	char text[TAG_TEXT_SIZE];
+
+	if (v->is_none)
+		return json_null();
+	switch (v->kind) {
+	case FIELD_TEXT: return json_text(v->text);
+	case FIELD_TAG: return json_string(format_tag_hex(v->tag.bytes, v->tag.len, text));
+	case FIELD_TAG_TEXT: return json_string(format_tag_text(v->tag.bytes, v->tag.len, text));
+	case FIELD_TARGET: return json_target(&v->target);
+	case FIELD_WINDOW: return json_window(&v->window);
+	case FIELD_COUNT: return json_integer((json_int_t)v->count);
+	case FIELD_TIME: return json_integer(v->time);
+	}
+	return json_null();
+}
+
+static json_t *json_row(const struct listed *r)
+{
+	json_t *j = json_object();
+
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++) {
+		const struct field_value v = entity_field_value(&entity_fields[i], r);
+
+		json_object_set_new_nocheck(j, entity_fields[i].json, json_field(&v));
+	}
+	return j;
+}
+
+json_t *json_entity(const struct service *s, const struct entity *en)
+{
+	const struct row row = {.entity = *en};
+	const struct listed l = {s, &row};
+	json_t *j = json_object();
+
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++) {
+		const struct field_value v = entity_field_value(&entity_fields[i], &l);
+
+		if (entity_fields[i].configured && !v.is_none)
+			json_object_set_new_nocheck(j, entity_fields[i].json, json_field(&v));
+	}
+	return j;
 }
 
 /* ---- cells ---- */
@@ -119,35 +133,27 @@ static void format_seen(const struct layout *l, int64_t seen, char cell[CELL_SIZ
 	time_t t = (time_t)seen;
 	struct tm tm;
 
-	snprintf(cell, CELL_SIZE, "never");
-	if (seen < 0)
-		return;
 	if (l->brief)
 		format_age(l->now - seen, cell);
 	else if (gmtime_r(&t, &tm))
 		strftime(cell, CELL_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
-static const char *format_cell(const struct layout *l, enum row_column column,
-			       const struct listed *r, char cell[CELL_SIZE])
+static const char *format_cell(const struct layout *l, const struct field_value *v,
+			       char cell[CELL_SIZE])
 {
-	const struct entity *en = &r->row->entity;
-
-	snprintf(cell, CELL_SIZE, "-");
-	if (column == ROW_SERVICE)
-		return r->service->name;
-	if (column == ROW_TAG)
-		return format_tag(en->tag, r->service->tag_len, cell);
-	if (column == ROW_TARGET)
-		return format_target(&en->target, cell);
-	if (column == ROW_SIZE && en->has_size)
-		snprintf(cell, CELL_SIZE, "%u:%u", en->size.min, en->size.max);
-	else if (column == ROW_PACKETS)
-		format_count(l, r->row->packets, cell);
-	else if (column == ROW_BYTES)
-		format_count(l, r->row->bytes, cell);
-	else if (column == ROW_LAST_SEEN)
-		format_seen(l, r->row->last_seen, cell);
+	snprintf(cell, CELL_SIZE, v->kind == FIELD_TIME ? "never" : "-");
+	if (v->is_none)
+		return cell;
+	switch (v->kind) {
+	case FIELD_TEXT: return v->text;
+	case FIELD_TAG: return format_tag(v->tag.bytes, v->tag.len, cell);
+	case FIELD_TAG_TEXT: return format_tag_text(v->tag.bytes, v->tag.len, cell);
+	case FIELD_TARGET: return format_target(&v->target, cell);
+	case FIELD_WINDOW: snprintf(cell, CELL_SIZE, "%u:%u", v->window.min, v->window.max); break;
+	case FIELD_COUNT: format_count(l, v->count, cell); break;
+	case FIELD_TIME: format_seen(l, v->time, cell); break;
+	}
 	return cell;
 }
 
@@ -155,7 +161,7 @@ static const char *format_cell(const struct layout *l, enum row_column column,
 
 /* Put together here and printed at once: a million lines have seven million cells. */
 struct line {
-	char text[ROW_COLUMN_COUNT * (CELL_SIZE + 1)];
+	char text[ENTITY_FIELD_COUNT * (CELL_SIZE + 1)];
 	size_t len;
 };
 
@@ -179,16 +185,25 @@ static void print_so_far(struct line *l)
 	l->len = 0;
 }
 
+static bool is_right(const struct entity_field *f)
+{
+	return f->align == ALIGN_RIGHT || (f->align == ALIGN_BRIEF_RIGHT && terminal_is());
+}
+
+static const char *title(const struct entity_field *f)
+{
+	return terminal_is() ? f->brief : f->title;
+}
+
 /* The last one of a line has no blanks behind it. */
 static void put_cell(struct line *to, const struct layout *l, size_t i, const char *text)
 {
-	enum row_column column = l->form->column[i];
-	size_t width = l->width[column], len = strlen(text);
+	const struct entity_field *f = l->form->column[i];
+	size_t width = l->width[f->id], len = strlen(text);
 	size_t blanks = len < width ? width - len : 0;
-	bool right = terminal_is() ? columns[column].right_if_brief : columns[column].right;
 	bool last = i + 1 == l->form->count;
 
-	put_blanks(to, right ? blanks : 0);
+	put_blanks(to, is_right(f) ? blanks : 0);
 	if (terminal_is() && len > width) {
 		put(to, text, width - 1);
 		put(to, "+", 1);
@@ -196,44 +211,40 @@ static void put_cell(struct line *to, const struct layout *l, size_t i, const ch
 		put(to, text, len);
 	}
 	if (!last)
-		put_blanks(to, right ? 1 : blanks + 1);
+		put_blanks(to, is_right(f) ? 1 : blanks + 1);
 }
 
 static void print_head(const struct layout *l)
 {
 	struct line line = {.len = 0};
 
-	for (size_t i = 0; i < l->form->count; i++) {
-		enum row_column column = l->form->column[i];
-
-		put_cell(&line, l, i, terminal_is() ? columns[column].brief : columns[column].head);
-	}
+	for (size_t i = 0; i < l->form->count; i++)
+		put_cell(&line, l, i, title(l->form->column[i]));
 	print_so_far(&line);
 	out_end_line();
 }
 
-static enum out_color target_color(const struct target *t)
+static enum out_color value_color(const struct field_value *v)
 {
-	return t->action == ACTION_DROP	  ? OUT_RED
-	       : t->action == ACTION_PASS ? OUT_YELLOW
-					  : OUT_PLAIN;
+	if (v->kind != FIELD_TARGET || v->target.action == ACTION_PORT)
+		return OUT_PLAIN;
+	return v->target.action == ACTION_DROP ? OUT_RED : OUT_YELLOW;
 }
 
 static void print_line(const struct layout *l, const struct listed *r)
 {
-	enum out_color color = target_color(&r->row->entity.target);
 	struct line line = {.len = 0};
 	char cell[CELL_SIZE];
 
 	for (size_t i = 0; i < l->form->count; i++) {
-		enum row_column column = l->form->column[i];
-		bool colored = column == ROW_TARGET && color != OUT_PLAIN && terminal_has_colors();
+		const struct field_value v = entity_field_value(l->form->column[i], r);
+		bool colored = value_color(&v) != OUT_PLAIN && terminal_has_colors();
 
 		if (colored) {
 			print_so_far(&line);
-			out_color(color);
+			out_color(value_color(&v));
 		}
-		put_cell(&line, l, i, format_cell(l, column, r, cell));
+		put_cell(&line, l, i, format_cell(l, &v, cell));
 		if (colored) {
 			print_so_far(&line);
 			out_color(OUT_PLAIN);
@@ -245,37 +256,37 @@ static void print_line(const struct layout *l, const struct listed *r)
 
 /* ---- widths ---- */
 
-static void widen(struct layout *l, enum row_column column, size_t width)
+static void widen(struct layout *l, enum entity_field_id field, size_t width)
 {
-	if (width > l->width[column])
-		l->width[column] = width;
+	if (width > l->width[field])
+		l->width[field] = width;
 }
 
 /* For scripts widths do not depend on the rows, so that a column has its place. */
 static void widths_of_services(struct layout *l, const struct service *services, unsigned int count)
 {
-	for (int i = 0; i < ROW_COLUMN_COUNT; i++)
-		l->width[i] = columns[i].width;
-	widen(l, ROW_SERVICE, strlen(columns[ROW_SERVICE].head));
+	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
+		l->width[i] = entity_fields[i].width;
+	widen(l, ENTITY_SERVICE, strlen(entity_fields[ENTITY_SERVICE].title));
 	for (unsigned int i = 0; i < count; i++) {
-		widen(l, ROW_SERVICE, strlen(services[i].name));
-		widen(l, ROW_TAG, 2 + 2 * (size_t)services[i].tag_len);
+		widen(l, ENTITY_SERVICE, strlen(services[i].name));
+		widen(l, ENTITY_TAG, 2 + 2 * (size_t)services[i].tag_len);
 	}
 }
 
 /* What does not fit the terminal is taken off the names of services, which the user knows. */
 static void fit(struct layout *l)
 {
-	const size_t least = strlen(columns[ROW_SERVICE].brief);
+	const size_t least = strlen(entity_fields[ENTITY_SERVICE].brief);
 	size_t sum = l->form->count - 1, room = terminal_width();
 
 	for (size_t i = 0; i < l->form->count; i++)
-		sum += l->width[l->form->column[i]];
+		sum += l->width[l->form->column[i]->id];
 	if (sum <= room)
 		return;
-	l->width[ROW_SERVICE] = l->width[ROW_SERVICE] > least + (sum - room)
-					? l->width[ROW_SERVICE] - (sum - room)
-					: least;
+	l->width[ENTITY_SERVICE] = l->width[ENTITY_SERVICE] > least + (sum - room)
+					   ? l->width[ENTITY_SERVICE] - (sum - room)
+					   : least;
 }
 
 static void widths_of_rows(struct layout *l, const struct listed *rows, size_t count)
@@ -283,12 +294,15 @@ static void widths_of_rows(struct layout *l, const struct listed *rows, size_t c
 	char cell[CELL_SIZE];
 
 	for (size_t i = 0; i < l->form->count; i++) {
-		enum row_column column = l->form->column[i];
+		const struct entity_field *f = l->form->column[i];
 
-		if (l->form->header || column == ROW_SERVICE)
-			widen(l, column, strlen(columns[column].brief));
-		for (size_t k = 0; k < count; k++)
-			widen(l, column, strlen(format_cell(l, column, &rows[k], cell)));
+		if (l->form->header || f->id == ENTITY_SERVICE)
+			widen(l, f->id, strlen(f->brief));
+		for (size_t k = 0; k < count; k++) {
+			const struct field_value v = entity_field_value(f, &rows[k]);
+
+			widen(l, f->id, strlen(format_cell(l, &v, cell)));
+		}
 	}
 	fit(l);
 }
@@ -316,7 +330,7 @@ void print_row(const struct service *s, const struct row *r)
 	const struct listed one = {s, r};
 
 	if (print_is_json())
-		dump_json_line(json_row(s, r));
+		dump_json_line(json_row(&one));
 	else
 		text_rows(s, 1, &one, 1, &all);
 }
@@ -331,6 +345,6 @@ void print_rows(const struct model *m, const struct listed *rows, size_t count,
 	}
 	json_list_begin();
 	for (size_t i = 0; i < count; i++)
-		json_list_row(json_row(rows[i].service, rows[i].row));
+		json_list_row(json_row(&rows[i]));
 	json_list_end();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <string.h>
 
+#include "model/entity_field.h"
 #include "model/setting.h"
 #include "verbs.h"
 
@@ -262,6 +263,18 @@ const size_t verb_count = sizeof(verbs) / sizeof(*verbs);
 
 /* ---- options ---- */
 
+/* "tag|target|...": what lists can be sorted by. */
+#define SORTS_true(column) "|" column
+#define SORTS_false(column)
+#define ENTITY_FIELD(id, kind, of, member, json, column, title, brief, width, align, configured, \
+		     sorts) \
+	SORTS_##sorts(column)
+static const char sort_words_behind_bar[] =
+#include "model/entity_fields.def"
+	;
+#undef ENTITY_FIELD
+#define sort_words (sort_words_behind_bar + 1)
+
 const struct option_row option_rows[OPT_COUNT] = {
 #define MANGLE_OPTION_ROW(id, letter, name, value, help) {letter, name, value, help},
 #define SETTING(id, kind, member, name, alias, usual, shown, first, second, value, help) \
@@ -312,11 +325,20 @@ const char *option_value(const struct verb *v, int o)
 	return own && own->value ? own->value : option_rows[o].value;
 }
 
-const char *option_help(const struct verb *v, int o)
+const char *option_help(const struct verb *v, int o, char buf[OPTION_HELP_SIZE])
 {
 	const struct option_text *own = text_of(v, o);
+	int len = snprintf(buf, OPTION_HELP_SIZE, "%s", own ? own->help : option_rows[o].help);
+	const char *before = ": ";
 
-	return own ? own->help : option_rows[o].help;
+	for (int i = 0; o == OPT_COLUMNS && i < ENTITY_FIELD_COUNT; i++) {
+		if (!entity_fields[i].column)
+			continue;
+		len += snprintf(buf + len, OPTION_HELP_SIZE - (size_t)len, "%s%s", before,
+				entity_fields[i].column);
+		before = ", ";
+	}
+	return buf;
 }
 
 const char *option_default(const struct verb *v, int o)

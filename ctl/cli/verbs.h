@@ -60,7 +60,8 @@ extern const char *const option_defaults[OPT_COUNT]; /* NULL: none that has a na
 const char *option_name(enum option_id o);
 /* The same as they are to one verb; NULL for the verb: to no one in particular. */
 const char *option_value(const struct verb *v, int o);
-const char *option_help(const struct verb *v, int o);
+#define OPTION_HELP_SIZE 200
+const char *option_help(const struct verb *v, int o, char buf[OPTION_HELP_SIZE]);
 const char *option_default(const struct verb *v, int o);
 /* The name that an option also goes by, and had before; NULL: it has one only. */
 extern const char *const option_aliases[OPT_COUNT];

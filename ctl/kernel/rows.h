@@ -3,15 +3,10 @@
 #ifndef KERNEL_ROWS_H
 #define KERNEL_ROWS_H
 
-#include "model/model.h"
+#include "model/entity_field.h"
 
 struct store;
 
-struct row {
-	struct entity entity;
-	uint64_t packets, bytes;
-	int64_t last_seen; /* seconds since 1970 UTC, -1 never */
-};
 /* All rows of a service, ascending by tag; the caller frees *rows. */
 int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
 	       struct err *e);
