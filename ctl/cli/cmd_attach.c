@@ -428,18 +428,28 @@ static int check_purge(const struct cmd *c, const struct attachment *a, size_t c
 	return 0;
 }
 
-/* What goes with the tables. */
-static struct changes count_loaded(struct store *s, struct err *e)
+/* What goes with the tables. Those that cannot be read go all the same. */
+static struct changes count_loaded(struct store *s)
 {
+	struct table_sizes sizes;
+	struct warnings w = {0};
 	struct changes d = {0};
 	struct model m;
+	struct err why;
+	int err;
 
 	model_init(&m);
-	if (!store_read(s, &m, false, e)) {
-		d.removed = d.services.removed = m.service_count;
-		for (unsigned int i = 0; i < m.service_count; i++)
-			d.removed += store_entity_count(s, m.services[i].name);
+	err = store_read(s, &m, false, &why);
+	d.removed = d.services.removed = m.service_count;
+	for (unsigned int i = 0; i < m.service_count && !err; i++) {
+		err = store_table_sizes(s, m.services[i].name, &sizes, &why);
+		if (!err)
+			d.removed += sizes.entities;
 	}
+	if (err)
+		add_warning(&w, "cannot tell how many entities are removed: %s", why.line);
+	print_warnings(&w);
+	free_warnings(&w);
 	model_free(&m);
 	return d;
 }
@@ -448,7 +458,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 		  bool *chosen, struct err *e)
 {
 	bool purge = given(c, OPT(PURGE));
-	const struct changes none = {0}, d = purge ? count_loaded(s, e) : none;
+	const struct changes none = {0}, d = purge ? count_loaded(s) : none;
 	uint64_t generation;
 	bool changed = purge;
 	int err = choose(c, a, count, chosen, e);
@@ -515,9 +525,15 @@ static void stop_unit(const char *iface)
 			    "%s: stopping it failed: it is active, and nothing is attached "
 			    "(systemctl stop '%s')",
 			    unit, unit);
-		print_warnings(&w);
-		free_warnings(&w);
+		break;
+	case UNIT_UNKNOWN:
+		add_warning(&w,
+			    "%s: cannot tell whether it is active, with nothing attached: "
+			    "systemctl does not answer (systemctl stop '%s')",
+			    unit, unit);
 	}
+	print_warnings(&w);
+	free_warnings(&w);
 }
 
 /* No unit stays active that has nothing attached. Units are for systemd's own namespace. */

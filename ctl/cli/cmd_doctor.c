@@ -15,6 +15,7 @@
 #include "kernel/bpffs.h"
 #include "kernel/caps.h"
 #include "kernel/flows.h"
+#include "kernel/host.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
 #include "kernel/open.h"
@@ -212,14 +213,12 @@ static void check_bpffs(struct doctor *d)
 
 static void check_jit(struct doctor *d)
 {
-	FILE *f = fopen("/proc/sys/net/core/bpf_jit_enable", "re");
-	int on = 1;
+	int on, err = host_setting("core/bpf_jit_enable", &on);
 
-	if (f && fscanf(f, "%d", &on) != 1)
-		on = 1;
-	if (f)
-		fclose(f);
-	if (on)
+	if (err)
+		say(d, "JIT", CHECK_INFO,
+		    "cannot tell what /proc/sys/net/core/bpf_jit_enable is: %s", strerror(-err));
+	else if (on)
 		say(d, "JIT", CHECK_OK, "programs are compiled");
 	else
 		say(d, "JIT", CHECK_WARN,

@@ -249,8 +249,12 @@ int cmd_service_list(const struct cmd *c, struct err *e)
 		return ret;
 	model_init(&m);
 	ret = store_read(s, &m, false, e);
-	for (unsigned int i = 0; i < m.service_count && !ret; i++)
-		entities[i] = store_entity_count(s, m.services[i].name);
+	for (unsigned int i = 0; i < m.service_count && !ret; i++) {
+		struct table_sizes sizes = {0};
+
+		ret = store_table_sizes(s, m.services[i].name, &sizes, e);
+		entities[i] = sizes.entities;
+	}
 	store_close(s); /* nobody waits for the lock while we write */
 	if (!ret)
 		print_services(&m, entities);

@@ -102,8 +102,9 @@ static int read_services(struct store *s, struct status *st, struct model *m,
 
 	for (unsigned int i = 0; i < m->service_count && !err; i++) {
 		const struct service *svc = &m->services[i];
-		const struct table_sizes sizes = store_table_sizes(s, svc->name);
+		struct table_sizes sizes = {0};
 
+		err = store_table_sizes(s, svc->name, &sizes, e);
 		st->service[i] = (struct service_status){sizes.entities, sizes.bytes,
 							 service_place(svc, a, count)};
 	}

@@ -315,6 +315,7 @@ static void offer_tags(const struct typed *t)
 	const char *name = t->value[OPT_SERVICE];
 	struct store *s = open_store();
 	struct service full = {0};
+	struct table_sizes sizes;
 	struct err ignored;
 	struct model m;
 
@@ -323,8 +324,8 @@ static void offer_tags(const struct typed *t)
 		name = m.services[0].name;
 	if (s && !name && m.service_count)
 		offer("", t->word, "--service", "the service meant");
-	if (s && name && store_entity_count(s, name) <= TAGS_READ &&
-	    !store_read_service(s, name, &full, &ignored)) {
+	if (s && name && !store_table_sizes(s, name, &sizes, &ignored) &&
+	    sizes.entities <= TAGS_READ && !store_read_service(s, name, &full, &ignored)) {
 		offer_tags_of(t, &full);
 		service_free(&full);
 	}

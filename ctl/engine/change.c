@@ -139,12 +139,17 @@ int change_apply(struct store *s, const struct model *from, struct model *to,
 static void warn_about_set(struct warnings *w, struct store *s, const struct model *m,
 			   const struct service *svc, const struct entity *en)
 {
+	struct table_sizes sizes;
 	struct entity other;
-	struct err ignored;
-	bool twice = store_entity_count(s, svc->name) <= MANY_TARGETS &&
-		     store_same_target(s, svc->name, en, &other, &ignored) > 0;
+	struct err why;
+	int twice = store_table_sizes(s, svc->name, &sizes, &why);
 
-	warn_about_row(w, m, svc, en, twice ? &other : NULL);
+	if (!twice && sizes.entities <= MANY_TARGETS)
+		twice = store_same_target(s, svc->name, en, &other, &why);
+	if (twice < 0)
+		add_warning(w, "%s: cannot tell whether another entity has the same target: %s",
+			    svc->name, why.line);
+	warn_about_row(w, m, svc, en, twice > 0 ? &other : NULL);
 }
 
 static void end(struct store *s, struct change_result *r)

@@ -24,6 +24,10 @@ void unit_name(const char *iface, char *out, size_t size)
 	snprintf(out, size, "mangle@%s.service", escaped);
 }
 
+/* Exit statuses of systemctl is-active, as of an init script's. */
+#define SYSTEMCTL_INACTIVE 3
+#define SYSTEMCTL_NO_UNIT 4
+
 /* Its exit status, -1 where it has none. What it prints is for nobody. */
 static int run(const char *const argv[])
 {
@@ -48,8 +52,14 @@ enum unit_state unit_stop(const char *unit)
 	/* Not for ever: the caller may be part of what systemd is to stop first. */
 	const char *const stop[] = {"timeout", "10", "systemctl", "--quiet", "stop", unit, NULL};
 
-	/* sd_booted(3) */
-	if (access("/run/systemd/system", F_OK) || run(is_active))
+	int active;
+
+	if (access("/run/systemd/system", F_OK)) /* sd_booted(3) */
 		return UNIT_INACTIVE;
+	active = run(is_active);
+	if (active == SYSTEMCTL_INACTIVE || active == SYSTEMCTL_NO_UNIT)
+		return UNIT_INACTIVE;
+	if (active)
+		return UNIT_UNKNOWN;
 	return run(stop) ? UNIT_ACTIVE : UNIT_STOPPED;
 }

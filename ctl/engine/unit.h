@@ -11,7 +11,8 @@ void unit_name(const char *iface, char *out, size_t size);
 enum unit_state {
 	UNIT_INACTIVE, /* it was: also where it is being stopped already, or systemd does not run */
 	UNIT_STOPPED,
-	UNIT_ACTIVE, /* it could not be stopped, or not in time */
+	UNIT_ACTIVE,  /* it could not be stopped, or not in time */
+	UNIT_UNKNOWN, /* systemctl could not be run, or systemd does not answer it */
 };
 /*
  * Stops the unit, or those that match, and waits for that: one that was stopped later would detach

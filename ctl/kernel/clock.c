@@ -35,20 +35,22 @@ uint64_t clock_ns(clockid_t clock)
 }
 
 /* HZ is in no interface: count ticks for a while and take the usual value that is nearest. */
-uint32_t clock_measure_hz(void)
+int clock_measure_hz(uint32_t *out)
 {
 	static const uint32_t usual[] = {100, 250, 300, 1000};
 	const struct timespec nap = {.tv_nsec = 60000000};
 	uint32_t from, to, best = 250;
 	double best_gap = 1e9, hz;
+	int err = clock_jiffies(0, &from);
 	uint64_t start;
 
-	if (clock_jiffies(0, &from))
-		return best;
+	if (err)
+		return err;
 	start = clock_ns(CLOCK_MONOTONIC);
 	nanosleep(&nap, NULL);
-	if (clock_jiffies(0, &to))
-		return best;
+	err = clock_jiffies(0, &to);
+	if (err)
+		return err;
 	hz = (double)(to - from) * 1e9 / (double)(clock_ns(CLOCK_MONOTONIC) - start);
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
 		double gap = hz > usual[i] ? hz / usual[i] : usual[i] / (hz > 1 ? hz : 1);
@@ -58,5 +60,6 @@ uint32_t clock_measure_hz(void)
 			best = usual[i];
 		}
 	}
-	return best;
+	*out = best;
+	return 0;
 }

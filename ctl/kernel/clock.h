@@ -11,7 +11,7 @@
 int clock_jiffies(unsigned int shift, uint32_t *out);
 /* Returns the time of that clock in nanoseconds. */
 uint64_t clock_ns(clockid_t clock);
-/* Returns jiffies a second: 100, 250, 300 or 1000, measured for 60 ms; 250 where that fails. */
-uint32_t clock_measure_hz(void);
+/* Writes jiffies a second: 100, 250, 300 or 1000, measured for 60 ms. Returns as clock_jiffies. */
+int clock_measure_hz(uint32_t *hz);
 
 #endif

@@ -23,11 +23,11 @@ static _Thread_local struct {
 	int untold; /* negative errno of the first probe that could not tell; 0: all could */
 } probed;
 
-/* The kernel has answered where it does not know something; what is not permitted is refused again,
- * by its capability, when programs are loaded. */
+/* The kernel has answered where it does not know something. What this process may not do is no
+ * answer. */
 static bool is_answer(int err)
 {
-	return err >= 0 || err == -EINVAL || err == -E2BIG || err == -EOPNOTSUPP || err == -EPERM;
+	return err >= 0 || err == -EINVAL || err == -E2BIG || err == -EOPNOTSUPP;
 }
 
 static void note_failure(int err)
@@ -142,5 +142,5 @@ int prog_probe_told(struct err *e)
 	if (!probed.untold)
 		return 0;
 	return fail(e, probed.untold, "kernel", "finding out what it can do: %s (see doctor)",
-		    strerror(-probed.untold));
+		    caps_why(probed.untold, CAPS_PROGRAM));
 }

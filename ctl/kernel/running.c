@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "model/parse.h"
+#include "caps.h"
 #include "clock.h"
 #include "inner.h"
 #include "pins.h"
@@ -14,10 +15,15 @@ int running_create(struct store *s, struct err *e)
 {
 	struct inner in = {.fd = -1};
 	struct mangle_config *c;
+	uint32_t hz;
 	int err;
 
 	if (!s->private && mkdir(INNER_DIR, 0700) && errno != EEXIST)
 		return fail(e, -errno, INNER_DIR, "creating it: %s", strerror(errno));
+	err = clock_measure_hz(&hz);
+	if (err)
+		return fail(e, err, "clock", "measuring the kernel's ticks: %s (see doctor)",
+			    caps_why(err, CAPS(BPF)));
 	err = inner_create(s, 0, &in, e);
 	if (err)
 		return err;
@@ -25,7 +31,7 @@ int running_create(struct store *s, struct err *e)
 	c->magic = MANGLE_CONFIG_MAGIC;
 	c->layout = MANGLE_LAYOUT_VERSION;
 	c->classifier = MANGLE_NO_TABLE;
-	c->hz = clock_measure_hz();
+	c->hz = hz;
 	err = outer_set(s->map[MAP_CONFIG], 0, &in, e);
 	inner_close(&in);
 	return err;

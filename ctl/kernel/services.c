@@ -76,22 +76,20 @@ int store_read(struct store *s, struct model *m, bool with_entities, struct err 
 	return 0;
 }
 
-struct table_sizes store_table_sizes(const struct store *s, const char *service)
+int store_table_sizes(const struct store *s, const char *service, struct table_sizes *out,
+		      struct err *e)
 {
 	int index = running_index(s, service);
 	struct inner in = {.fd = -1};
-	struct table_sizes sizes = {0};
-	struct err ignored;
 	struct table t;
+	int err;
 
-	if (index < 0 || store_table(s, (uint32_t)index, TABLE_HEADER, &in, &t, &ignored))
-		return sizes;
-	sizes = (struct table_sizes){.entities = t.cells->header.entities, .bytes = in.size};
+	if (index < 0)
+		return running_no_service(service, e);
+	err = store_table(s, (uint32_t)index, TABLE_HEADER, &in, &t, e);
+	if (err)
+		return err;
+	*out = (struct table_sizes){.entities = t.cells->header.entities, .bytes = in.size};
 	inner_close(&in);
-	return sizes;
-}
-
-size_t store_entity_count(const struct store *s, const char *service)
-{
-	return store_table_sizes(s, service).entities;
+	return 0;
 }

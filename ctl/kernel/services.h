@@ -15,8 +15,9 @@ int store_read_service(struct store *s, const char *name, struct service *out, s
 struct table_sizes {
 	size_t entities, bytes; /* bytes: the memory that the table takes */
 };
-/* Both return 0 where there is no such service, or its table cannot be opened. */
-struct table_sizes store_table_sizes(const struct store *s, const char *service);
-size_t store_entity_count(const struct store *s, const char *service);
+/* Returns 0, or negative errno with e set where there is no such service, or its table cannot be
+ * read: how much is in it cannot be told then. */
+int store_table_sizes(const struct store *s, const char *service, struct table_sizes *out,
+		      struct err *e);
 
 #endif

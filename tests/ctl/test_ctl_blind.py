@@ -278,9 +278,14 @@ def test_a_probe_that_fails_is_no_answer_of_the_kernel(fresh, tmp_path):
     probes = [n for n, call in enumerate(calls, 1) if 'prog_name="mangle_probe"' in call]
     assert len(probes) == 2, calls
     for n in probes:
-        for error, why in (("ENOMEM", "Cannot allocate memory"), ("EMFILE", "Too many open files")):
+        for error, why in (("ENOMEM", "Cannot allocate memory"), ("EMFILE", "Too many open files"),
+                           ("EPERM", "Operation not permitted")):
             assert_error(attach, 1, f"kernel: finding out what it can do: {why}",
                          prefix=injected("bpf", error, when=f":when={n}"))
+    for n in (n for n, call in enumerate(calls, 1) if 'prog_name="mangle_clock"' in call):
+        assert_error(attach, 1, "clock: measuring the kernel's ticks: Too many open files", unchanged=False,
+                     prefix=injected("bpf", "EMFILE", when=f":when={n}"))
+        ctl.purge()
     types = injected("openat", "EMFILE", "/sys/kernel/btf/vmlinux")
     if "kernel has no bpf_sk_assign_tcp_reqsk" in run(*attach).err:
         pytest.skip("wants TCP connection mode (Linux 6.9)")
@@ -288,6 +293,22 @@ def test_a_probe_that_fails_is_no_answer_of_the_kernel(fresh, tmp_path):
     assert_error(attach, 1, "cannot tell whether the kernel can: its types cannot be read", prefix=types)
     assert [c for c in run("-j", "doctor", prefix=types).json()["checks"]
             if c["name"] == "TCP connection mode" and c["state"] == "bad" and "cannot tell" in c["text"]]
+
+
+# --- units ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("status, said", [(0, "stopping it failed: it is active"), (1, "cannot tell whether it is active"),
+                                          (3, None), (4, None), (None, "cannot tell whether it is active")])
+def test_a_unit_whose_state_cannot_be_told(fresh, tmp_path, status, said):  # pylint: disable=unused-argument
+    """systemctl's answers to is-active where systemd runs, and what else it says (1), or that there is no systemctl."""
+    if status is not None:
+        (tmp_path / "systemctl").write_text(f"#!/bin/sh\n[ \"$2\" = is-active ] && exit {status} || exit 1\n", encoding="utf-8")
+        (tmp_path / "systemctl").chmod(0o755)
+    (tmp_path / "timeout").symlink_to(shutil.which("timeout"))
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    booted = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && "
+    r = run("detach", "--all", prefix=["unshare", "-m", "sh", "-c", f'{booted}PATH={tmp_path} exec "$@"', "-"])
+    assert r.status == 0 and (said in r.err if said else not r.err), r
 
 
 # --- there and not back ---------------------------------------------------------------------------
