@@ -98,7 +98,7 @@ static void warn_about_netfilter(const struct scene *s, const char *ip4, const c
 	if (*ip4 || *ip6)
 		add_warning(
 			s->w,
-			"%s: it is a port of %s, and %s%s%s %s 1: TCP connections are accepted and then hang (attach to %s instead)",
+			"%s: it is a port of %s, and %s%s%s %s 1: TCP connections are accepted, and then hang or are reset (attach to %s instead)",
 			s->d->name, s->master->name, ip4, *ip4 && *ip6 ? " and " : "", ip6,
 			*ip4 && *ip6 ? "are" : "is", s->master->name);
 }
