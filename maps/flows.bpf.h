@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The session programs' maps; schema.h says what lies in the flow table. */
+/* The maps of the programs at tc's hooks; schema.h says what lies in the flow table. */
 #ifndef MANGLE_FLOWS_BPF_H
 #define MANGLE_FLOWS_BPF_H
 
@@ -7,7 +7,7 @@
 
 struct flows_inner {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1); /* as configured */
+	__uint(max_entries, 1); /* the configured size, set by mangle-ctl */
 	__uint(key_size, sizeof(struct mangle_flow_key));
 	__uint(value_size, sizeof(struct mangle_flow));
 };
@@ -20,12 +20,12 @@ struct {
 } flows SEC(".maps");
 
 /*
- * What a bound connection's socket knows: what is evicted from the flow table comes back with the
- * server's next segment.
+ * A bound connection's socket keeps what the flow table has of it, so that an entry that LRU
+ * evicted comes back with the server's next segment.
  */
 struct bound {
 	__u32 shared;  /* port */
-	__u32 checked; /* ms since boot, when the flow table was last seen to have it */
+	__u32 checked; /* ms since boot when the flow table was last found to have the connection */
 };
 
 struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which of two builds acts; schema.h says how. */
+/* The map that says which of two builds acts; schema.h says how. */
 #ifndef MANGLE_GATE_BPF_H
 #define MANGLE_GATE_BPF_H
 

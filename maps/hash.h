@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where things lie: the hashes that both sides compute. Multiply and fold, as in MurmurHash3's
- * finaliser (public domain, Austin Appleby), with one round: a table is built anew with another
- * seed where its tags fall together.
+ * The hashes that both sides compute: of a tag, for its home bucket, and of a rule's key, for its
+ * two cells. They multiply and fold, as MurmurHash3's finaliser does (public domain, Austin
+ * Appleby), with one round: a table in which too many tags have the same home bucket is built anew
+ * with another seed.
  */
 #ifndef MANGLE_HASH_H
 #define MANGLE_HASH_H
 
 #include "schema.h"
 
-/* The bucket, 0 .. buckets - 1, that a tag's key belongs to. */
+/* Returns the home bucket, 0 .. buckets - 1, of a tag's key. */
 static inline __u32 mangle_bucket_of(__u64 lo, __u64 hi, __u64 seed, __u32 buckets)
 {
 	__u64 h = (hi ^ seed) * 0x9e3779b97f4a7c15ULL;
 
-	/* Folded first, or what is high in both halves would meet, with any seed. */
+	/* The high half is folded first: without that, keys that differ only in the high bits of
+	 * both halves would have the same bucket with any seed. */
 	h ^= h >> 32;
 	h ^= lo;
 	h ^= h >> 29;
 	h *= 0xff51afd7ed558ccdULL;
-	/* The high half is the well mixed one; scale it instead of dividing (Lemire 2016). */
+	/* The high half is the well mixed one; scaling it is cheaper than a division (Lemire 2016).
+	 */
 	return (__u32)(((h >> 32) * buckets) >> 32);
 }
 
-/* The two places of a masked key among `rules` (a power of two) cells of a shape. */
 static inline __u64 mangle_match_hash(const struct mangle_match *m)
 {
 	__u64 h = m->daddr[0] * 0x9e3779b97f4a7c15ULL;
@@ -37,7 +39,9 @@ static inline __u64 mangle_match_hash(const struct mangle_match *m)
 	return h ^ (h >> 32);
 }
 
-static inline __u32 mangle_match_place(__u64 hash, int second, __u32 rules)
+/* Returns the first or second cell of a masked key among `rules` (a power of two) cells of a tuple.
+ */
+static inline __u32 mangle_match_cell(__u64 hash, int second, __u32 rules)
 {
 	return (second ? (__u32)(hash >> 40) : (__u32)hash) & (rules - 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps as the program sees them; schema.h says what lies in them. mangle-ctl makes them. */
+/* The maps as the programs see them; schema.h says what lies in them. mangle-ctl makes them. */
 #ifndef MANGLE_MAPS_BPF_H
 #define MANGLE_MAPS_BPF_H
 
@@ -11,7 +11,7 @@
 struct config_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE); /* which the kernel does not allow with RDONLY_PROG */
+	__uint(map_flags, BPF_F_MMAPABLE); /* the kernel refuses it beside RDONLY_PROG */
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct mangle_config));
 };
@@ -26,7 +26,7 @@ struct {
 struct table_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP); /* INNER_MAP: of any length */
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP); /* INNER_MAP: lengths may differ */
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, MANGLE_CELL);
 };
@@ -40,13 +40,14 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, MANGLE_STATS_SLOTS); /* times CPUs + 1, set at load */
+	__uint(max_entries, MANGLE_STATS_SLOTS); /* times CPUs + 2, set at load */
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct mangle_stats);
 } stats SEC(".maps");
 
-/* A CPU's own notes on one packet, where the stack is too small or a function takes no pointers. */
+/* A CPU's scratch space for one packet, where the stack is too small or a function takes no
+ * pointers. */
 struct mangle_scratch {
 	struct mangle_match match;
 	__u8 bytes[512 + 4];
@@ -60,7 +61,7 @@ struct {
 	__type(value, struct mangle_scratch);
 } scratch_of_cpu SEC(".maps");
 
-/* Of the explaining instance alone, never pinned. */
+/* Written by the explaining instance alone, and never pinned. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

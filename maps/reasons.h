@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Why a packet got its verdict. One row a reason: name in capitals, name as printed, what it means.
- * The enum, the strings, the counters, the vectors' names and the manual's table come from here.
- * Rows are only ever added at the end: a row's place is its place in the pinned counters.
+ * Why a packet got its verdict. Each row is a reason: name in capitals, name as printed, what it
+ * means. The enum, the strings, the counters, the vectors' names and the manual's table come from
+ * here. New rows go to the end: a row's position is its index in the pinned counters.
  */
 #ifndef MANGLE_REASONS_H
 #define MANGLE_REASONS_H

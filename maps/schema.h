@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the program in the kernel and mangle-ctl agree on: keys and values of the pinned maps.
+ * What the programs in the kernel and mangle-ctl agree on: keys and values of the pinned maps.
  *
  *   config  array of maps [1]: the one pointer that every change of services swaps. Its inner map
  *           holds one struct mangle_config: the port index, the services, and what only user space
@@ -9,27 +9,28 @@
  *           service names its entity table by slot, the configuration its classifier. A slot that
  *           a configuration names never changes its meaning while that configuration runs: new
  *           tables get a free slot, and the swap of `config` makes them visible.
- *   stats   array [(CPUs + 2) * MANGLE_STATS_SLOTS] of struct mangle_stats: one region a CPU that
- *           only this CPU writes, and two that only user space writes (see there).
- *   ifaces  hash, user space only: what mangle is attached to.
+ *   stats   array [(CPUs + 2) * MANGLE_STATS_SLOTS] of struct mangle_stats: one copy for each CPU,
+ *           which only that CPU writes, and two that only user space writes (see there).
+ *   ifaces  hash, user space only: the interfaces that mangle is attached to.
  *   flows   array of maps [1]: its inner map is an LRU hash, struct mangle_flow_key to struct
  *           mangle_flow; empty until the first service in TCP connection mode is published.
  *   gate    array [CPUs + 1] of struct mangle_gate: which build acts, where two are on one
- * interface. layout  array [1] of struct mangle_layout: what the version of all this is.
+ *           interface.
+ *   layout  array [1] of struct mangle_layout: the layout version of these maps.
  *
- * An entity table is, with B = buckets + MANGLE_MAX_REACH and R regions,
+ * An entity table has C copies of its B = buckets + MANGLE_MAX_DISTANCE buckets:
  *   cell 0                       struct mangle_table_header, user space only
- *   cells 1 + B*r + b            struct mangle_cell: region r's copy of bucket b and its counters
- *   from cell 1 + B*R on         struct mangle_counts, two a cell, by bucket, user space only: what
- *                                an entity had counted before it came to this place
+ *   cells 1 + B*c + b            struct mangle_cell: bucket b and its counters, in copy c
+ *   from cell 1 + B*C on         struct mangle_counts, two a cell, by bucket, user space only: the
+ *                                carried counters, of what entities had counted in earlier tables
  *   behind them                  rich targets (see there), of which no table has any so far
- * or, where tags have at most MANGLE_LINE_TAG bytes, with H = (B + 1) / 2,
- *   cells 1 + H*r + b/2          struct mangle_line, two a cell: bucket b with its counters
- *   from cell 1 + H*R on         as above
- * Region r < cpus is CPU r's alone; a CPU that came later shares region `cpus` with its like and
- * counts there with atomic adds (no such region where every possible CPU has its own). So a packet
- * needs one lookup, its one or two cache lines lie side by side in one page, and no other CPU
- * writes there. All regions have the same buckets.
+ * or, where tags have at most MANGLE_PACKED_MAX_TAG bytes, with H = (B + 1) / 2:
+ *   cells 1 + H*c + b/2          struct mangle_packed_bucket, two a cell: bucket b, copy c
+ *   from cell 1 + H*C on         as above
+ * Copy c < cpus is read and counted in by CPU c alone; CPUs that were not online when the table was
+ * built share copy `cpus` and count there with atomic adds (there is no such copy where every
+ * possible CPU has its own). So a packet needs one lookup, its one or two cache lines lie side by
+ * side in one page, and no other CPU writes there. All copies have the same entities.
  *
  * Byte order is the machine's unless a name ends in _be. Sizes and offsets are bytes.
  */
@@ -40,7 +41,8 @@
 
 #include "reasons.h"
 
-/* Layout version of everything below; pins of another version are migrated or refused. */
+/* Layout version of everything below. Of pins of another version, `upgrade` converts the maps, and
+ * every other command refuses them. */
 #define MANGLE_LAYOUT_VERSION 5
 #define MANGLE_CONFIG_MAGIC 0x6d6e676cU /* "mngl" */
 #define MANGLE_TABLE_MAGIC 0x6d746162U	/* "mtab" */
@@ -57,9 +59,9 @@
 #define MANGLE_PROTO_UDP 1
 #define MANGLE_PROTO_TCP 2
 
-/* What becomes of a packet: an entity's target, and the policies. */
+/* What is done with a packet: an entity's target, or what a policy says. */
 enum mangle_action {
-	ACTION_NONE = 0, /* in a bucket: no entity here */
+	ACTION_NONE = 0, /* of a slot: no entity */
 	ACTION_PORT = 1,
 	ACTION_DROP = 2,
 	ACTION_PASS = 3,
@@ -77,14 +79,14 @@ enum mangle_tcp_mode {
 	(2 * MANGLE_MAX_SERVICES + 8) /* every table twice, the classifier twice */
 #define MANGLE_NO_TABLE 0xffffffffU
 
-#define MANGLE_LINE_TAG 4    /* tags of 1 to so many bytes are in struct mangle_line */
-#define MANGLE_LINE_SLOTS 2  /* entities in a bucket there */
-#define MANGLE_SHORT_SLOTS 3 /* the same, tags of 5 to 8 bytes */
-#define MANGLE_LONG_SLOTS 2  /* the same, tags of 9 to 16 bytes */
-#define MANGLE_MAX_REACH 7   /* an entity lies at most so many buckets behind its own */
+#define MANGLE_PACKED_MAX_TAG 4 /* bytes; longer tags lie in struct mangle_bucket */
+#define MANGLE_PACKED_SLOTS 2	/* entities in a packed bucket */
+#define MANGLE_SHORT_SLOTS 3	/* entities in a bucket, tags of 5 to 8 bytes */
+#define MANGLE_LONG_SLOTS 2	/* entities in a bucket, tags of 9 to 16 bytes */
+#define MANGLE_MAX_DISTANCE 7	/* buckets: probe distance of an entity from its home bucket */
 
 /*
- * An entity's value, in one word so that a packet sees all of it or nothing:
+ * An entity's value is one word, so that a packet sees all of a change or none of it:
  * bits 0-15 port, 16-31 size_min, 32-47 size_max, 48-55 enum mangle_action, 56 has a size window.
  */
 #define MANGLE_VALUE(action, port, has_size, min, max) \
@@ -104,20 +106,21 @@ enum mangle_tcp_mode {
 #define MANGLE_VALUE_INDEX(v) ((__u32)(v))
 
 /*
- * A tag as a key: its bytes in wire order fill the low end of (lo, hi) as a little-endian number
- * would, the rest is 0. Tags of 1 to 8 bytes have hi = 0.
+ * A bucket of tags of more than MANGLE_PACKED_MAX_TAG bytes. A tag as a key is the little-endian
+ * number (lo, hi) that its bytes in wire order make; tags of up to 8 bytes have hi = 0.
  *
- * A slot whose key was once set keeps it until the table is built anew; an entity that is deleted
- * leaves value 0. So a value never belongs to any key but the one beside it, and a packet that
- * reads the value first can trust the key it reads afterwards.
+ * A slot whose key was once set keeps it until the table is built anew; deleting an entity sets the
+ * value to 0. So a value never belongs to any key but the one beside it, and a packet that reads
+ * the value first can trust the key it reads afterwards.
  */
 struct mangle_bucket {
-	__u64 word[6]; /* short: 3 keys, 3 values. long: 2 lo, 2 hi, 2 values */
-	__u64 reach;   /* entities of this bucket lie in it or up to so many buckets behind it */
-	__u64 used;    /* user space only: bit n: the key of slot n is set */
+	__u64 word[6];	/* short: 3 keys, 3 values. long: 2 lo, 2 hi, 2 values */
+	__u64 distance; /* greatest probe distance of an entity whose home bucket this is */
+	__u64 used;	/* user space only: bit n: the key of slot n is set */
 };
 
-/* Counters of one bucket's entities, by slot; also the first two slots of a struct mangle_line. */
+/* Counters of one bucket's entities, by slot. A struct mangle_packed_bucket has those of its two
+ * slots in the same places. */
 struct mangle_counts {
 	__u64 packets[3];
 	__u64 bytes[3];	    /* frame from the Ethernet header on, without FCS */
@@ -134,12 +137,12 @@ struct mangle_cell {
 };
 
 /*
- * A bucket of short tags with its counters in one cache line, of which a packet that is one of a
- * million waits for one instead of two: what struct mangle_counts has for a third slot are the two
- * keys and values here. What is said of keys and values above holds, but a value's word also has
- * MANGLE_LINE_USED and, slot 0's, MANGLE_LINE_REACH in the bits that MANGLE_VALUE leaves.
+ * A bucket of short tags and its counters, packed into one cache line: in a large table a packet
+ * waits for one cache miss instead of two. Keys and values lie where struct mangle_counts has the
+ * counters of a third slot, and behave as in struct mangle_bucket. MANGLE_VALUE leaves bits of a
+ * value's word free: they have MANGLE_PACKED_USED and, in slot 0's, MANGLE_PACKED_DISTANCE.
  */
-struct mangle_line {
+struct mangle_packed_bucket {
 	__u64 packets[2];
 	__u64 value0;
 	__u64 bytes[2];
@@ -147,16 +150,16 @@ struct mangle_line {
 	__u32 last_seen[2];
 	__u32 key[2];
 };
-#define MANGLE_LINE_VALUE(word) ((word) & ((1ULL << 57) - 1))
-#define MANGLE_LINE_USED (1ULL << 57) /* user space only: the slot's key is set */
-#define MANGLE_LINE_REACH(word) ((__u32)((word) >> 58) & MANGLE_MAX_REACH)
-#define MANGLE_LINE_REACH_BITS(reach) ((__u64)(reach) << 58)
+#define MANGLE_PACKED_VALUE(word) ((word) & ((1ULL << 57) - 1))
+#define MANGLE_PACKED_USED (1ULL << 57) /* user space only: the slot's key is set */
+#define MANGLE_PACKED_DISTANCE(word) ((__u32)((word) >> 58) & MANGLE_MAX_DISTANCE)
+#define MANGLE_PACKED_DISTANCE_BITS(distance) ((__u64)(distance) << 58)
 
 struct mangle_table_header {
 	__u32 magic; /* MANGLE_TABLE_MAGIC */
 	__u32 buckets;
-	__u32 cpus;    /* regions of one CPU */
-	__u32 regions; /* cpus or cpus + 1 */
+	__u32 cpus;   /* CPUs that have a copy of their own */
+	__u32 copies; /* cpus, or cpus + 1 */
 	__u32 tag_len;
 	__u32 rich; /* rich targets */
 	__u64 seed;
@@ -211,8 +214,8 @@ struct mangle_rich_state {
 /* ---- classifier: services that name prefixes or an interface, or share a port -------------- */
 
 /*
- * What a packet is matched by. Addresses are in network byte order, IPv4 in the last 4 bytes;
- * the interface is its name as of the time of attaching, NUL-padded.
+ * What services are matched by. Addresses are in network byte order, IPv4 in the last 4 bytes; the
+ * interface is the name that it had when it was attached, NUL-padded.
  */
 struct mangle_match {
 	__u64 daddr[2];
@@ -225,21 +228,22 @@ struct mangle_match {
 #define MANGLE_MATCH_WORDS 7
 
 /*
- * All rules of one port that test the same bits. A port's shapes lie one behind the other in order
- * of precedence. The rules of a shape are a cuckoo hash: a key lies at one of two places.
+ * All rules of one port that test the same bits (tuple space search). A port's tuples lie one
+ * behind the other in order of precedence. The rules of a tuple are a cuckoo hash: a key lies in
+ * one of two cells.
  */
-struct mangle_shape {
+struct mangle_tuple {
 	struct mangle_match mask;
 	__u32 first; /* cell of the first rule */
-	__u32 rules; /* number of cells, a power of two; MANGLE_SHAPE_LAST: no shape follows */
+	__u32 rules; /* number of cells, a power of two; MANGLE_TUPLE_LAST: no tuple follows */
 	__u8 pad[64];
 };
-#define MANGLE_SHAPE_LAST 0x80000000U
-#define MANGLE_MAX_SHAPES 1024 /* of a port: as many as there are services */
+#define MANGLE_TUPLE_LAST 0x80000000U
+#define MANGLE_MAX_TUPLES 1024 /* of a port: as many as there are services */
 
 struct mangle_rule {
 	struct mangle_match key; /* masked */
-	__u32 service;		 /* index + 1; 0: no rule here */
+	__u32 service;		 /* index + 1; 0: the cell has no rule */
 	__u8 pad[68];
 };
 
@@ -255,7 +259,7 @@ struct mangle_service {
 	__u16 size_max;
 	__u16 unknown_port; /* where unknown is ACTION_PORT */
 	__u16 stats;	    /* slot in stats, 1 .. MANGLE_MAX_SERVICES */
-	__u16 cpus;	    /* regions of the table that belong to one CPU */
+	__u16 cpus;	    /* CPUs that have a copy of the table of their own */
 	__u8 tag_len;
 	__u8 protocols;	 /* MANGLE_PROTO_*, or-ed */
 	__u8 invalid;	 /* enum mangle_action */
@@ -276,7 +280,7 @@ struct mangle_prefix {
 	__u8 pad[2];
 };
 
-/* What user space reads of a service; of it the packet path only daddr_count, for replies that are
+/* What user space reads of a service. The packet path reads daddr_count alone, for replies that are
  * forwarded. */
 struct mangle_service_info {
 	char name[MANGLE_NAME_SIZE];
@@ -287,7 +291,7 @@ struct mangle_service_info {
 	__u8 saddr_count;
 	__u8 tcp_mode; /* enum mangle_tcp_mode */
 	__u8 reply;
-	__u8 disabled;	     /* 1: as if the service was not there */
+	__u8 disabled;	     /* 1: packets are handled as if the service did not exist */
 	__u16 targets_first; /* 0: any target */
 	__u16 targets_last;
 	__u8 pad1[2];
@@ -304,35 +308,36 @@ struct mangle_service_info {
 
 struct mangle_config {
 	/* By destination port: 0 no service; 1 .. MANGLE_MAX_SERVICES index + 1 of the one service,
-	 * which has neither prefixes nor interface; with MANGLE_PORT_SHAPES the cell of the port's
-	 * first shape in the classifier. */
+	 * which has neither prefixes nor interface; with MANGLE_PORT_TUPLES the cell of the port's
+	 * first tuple in the classifier. */
 	__u32 port[65536];
 	struct mangle_service service[MANGLE_MAX_SERVICES];
 	__u32 classifier; /* slot in tables or MANGLE_NO_TABLE */
 	__u32 pad;
 	__u64 cookie_key[2]; /* of SYN cookies; random, and the same while the pins live */
-	__u32 target[65536]; /* by port: MANGLE_TARGET, 0 where no reply is to be looked at */
+	__u32 target[65536]; /* by port: MANGLE_TARGET; 0: replies from it stay as they are */
 
-	/* User space only from here on, but for info[].daddr_count. */
+	/* From here on only user space reads, but for info[].daddr_count. */
 	__u32 magic;  /* MANGLE_CONFIG_MAGIC */
 	__u32 layout; /* MANGLE_LAYOUT_VERSION */
 	__u32 service_count;
 	__u64 generation;
-	__u32 dirty;	     /* a change is under way, or was interrupted */
+	__u32 dirty;	     /* a change is under way or was interrupted */
 	__u32 hz;	     /* jiffies a second */
 	__u32 stats_high;    /* greatest slot of stats that was ever used */
 	__u32 classifier_id; /* kernel's id of the classifier's map */
 	__u32 flows;	     /* connections that the flow table is to hold */
-	__u32 flows_id;	     /* kernel's id of its map; 0: none was made yet */
+	__u32 flows_id;	     /* kernel's id of its map; 0: it does not exist yet */
 	char file[256];	     /* configuration file last applied, absolute; "": none */
 	struct mangle_service_info info[MANGLE_MAX_SERVICES];
 };
-#define MANGLE_PORT_SHAPES 0x80000000U
+#define MANGLE_PORT_TUPLES 0x80000000U
 
 /*
- * A port that services with replies have as a target: bits 0-15 the shared port of those with
- * `reply` (0: none), 16-26 the index + 1 of the only one (0: several with the same shared port),
- * MANGLE_TARGET_TCP: a service in TCP connection mode has it.
+ * An entry of mangle_config.target, for a port that is a target of services with replies or TCP
+ * connections. Bits 0-15 are the shared port of those with `reply` (0: there are none), bits 16-26
+ * the index + 1 of that service (0: there are several, with the same shared port).
+ * MANGLE_TARGET_TCP says that a service in TCP connection mode has the target.
  */
 #define MANGLE_TARGET(shared, service) ((__u32)(__u16)(shared) | (__u32)(service) << 16)
 #define MANGLE_TARGET_SHARED(target) ((__u16)(target))
@@ -356,9 +361,9 @@ struct mangle_flow_key {
 #define MANGLE_FLOW_REVERSE 0x80000000U
 
 enum mangle_flow_state {
-	FLOW_WAITING = 1, /* a valid cookie came back, no data yet */
-	FLOW_BOUND = 2,	  /* data was given to the target's listener, its socket not seen yet */
-	FLOW_LIVE = 3,	  /* its socket was seen */
+	FLOW_WAITING = 1, /* the handshake is done, no data has come yet */
+	FLOW_BOUND = 2, /* the target's listener has the connection, its socket was not seen yet */
+	FLOW_LIVE = 3,	/* its socket was seen */
 	FLOW_REVERSE = 4,
 	FLOW_ENDED = 5, /* a SYN has come while its old socket waits in TIME_WAIT */
 };
@@ -368,36 +373,35 @@ struct mangle_flow {
 	__u8 passed;	/* bound, live: by `pass`, to the shared port itself */
 	__u16 port;	/* bound, live: target; reverse: shared port; else an old target, or 0 */
 	__u32 isn;	/* client's initial sequence number */
-	__u32 cookie;	/* ours */
-	__u32 options;	/* timestamp that we sent with the cookie; 0 without timestamps */
-	__u32 short_at; /* seconds since boot + 1 when a first segment was too short; 0: none was */
+	__u32 cookie;	/* the SYN cookie that mangle sent */
+	__u32 options;	/* timestamp that mangle sent with it; 0 without timestamps */
+	__u32 short_at; /* when first data was too short: seconds since boot + 1; 0: it was not */
 	__u32 bound_at; /* bound: ms since boot */
-	__u32 cpu;	/* bound: by this one */
+	__u32 cpu;	/* bound: by this CPU */
 };
 #define MANGLE_FLOWS_DEFAULT 65536U
 #define MANGLE_FLOWS_MIN 1024U
 #define MANGLE_FLOWS_MAX 4194304U
-#define MANGLE_FLOWS_SPARE 256U /* entries a CPU that LRU keeps back for each; see there */
+#define MANGLE_FLOWS_SPARE 256U /* entries that the LRU map keeps free for each CPU */
 #define MANGLE_FLOW_ENTRIES(flows, cpus) (2 * (flows) + MANGLE_FLOWS_SPARE * (cpus))
 
 /* ---- counters ----------------------------------------------------------------------------- */
 
-#define MANGLE_REASON_CELLS 64			     /* room for reasons to come */
-#define MANGLE_VERDICT_CELLS 8			     /* and for verdicts */
+#define MANGLE_REASON_CELLS 64			     /* with room for future reasons */
+#define MANGLE_VERDICT_CELLS 8			     /* and verdicts */
 #define MANGLE_STATS_SLOTS (MANGLE_MAX_SERVICES + 1) /* slot 0: packets of no service */
 
 /*
  * A slot's cells only ever grow, also when its service is deleted, so the sum over all slots is
- * what mangle has seen. A service that takes a slot over has the counts so far written to the
- * first region of user space, and they are taken off what is shown for it. The second one has what
+ * what mangle has seen. When a service takes over a slot, mangle-ctl writes the counts so far to
+ * the first of its own two copies, and subtracts them from what it shows. The second copy has what
  * was counted in a map of another layout version, before an upgrade.
  */
 struct mangle_stats {
 	__u64 packets[MANGLE_REASON_CELLS];
 	__u64 bytes[MANGLE_REASON_CELLS];
-	__u64 verdict[MANGLE_VERDICT_CELLS]; /* packets, what happened */
-	__u64 would[MANGLE_VERDICT_CELLS]; /* packets, what would have happened, under observe only
-					    */
+	__u64 verdict[MANGLE_VERDICT_CELLS]; /* packets, by what happened */
+	__u64 would[MANGLE_VERDICT_CELLS];   /* under observe: by what would have happened */
 };
 
 /* ---- attachments -------------------------------------------------------------------------- */
@@ -417,25 +421,25 @@ enum mangle_mode {
 
 enum mangle_tc {
 	TC_TCX = 1,	   /* pinned links, Linux 6.6 */
-	TC_CLSACT = 2,	   /* filters */
-	TC_OWN_CLSACT = 3, /* and the qdisc is ours too */
+	TC_CLSACT = 2,	   /* filters, on a clsact qdisc that was there */
+	TC_OWN_CLSACT = 3, /* filters, on a clsact qdisc that mangle-ctl added */
 };
 
 struct mangle_iface {
 	char name[MANGLE_IFNAME_SIZE]; /* when attached */
 	char netns_name[64];	       /* as given to -n; "": the namespace mangle-ctl ran in */
-	__u32 prog_id;		       /* that acts, or did before it was upgraded in place */
-	__u32 mode;		       /* enum mangle_mode */
-	__u32 dispatcher;	       /* 1: through libxdp's dispatcher; 0: a pinned link */
+	__u32 prog_id;	  /* of the program that acts, or did before `upgrade` replaced it */
+	__u32 mode;	  /* enum mangle_mode */
+	__u32 dispatcher; /* 1: through libxdp's dispatcher; 0: a pinned link */
 	__u32 pin;	  /* the link's pin is link-PIN: id of the first program it had */
-	__u32 next_id;	  /* dispatcher: program that is to take over; 0: none */
+	__u32 next_id;	  /* dispatcher: the program that is to take over; 0: none */
 	__u32 tc_kind;	  /* enum mangle_tc, of the programs that tc has */
 	__u32 tc_in;	  /* tcx: the ingress link's pin is tc-ID; else the program's id; 0: none */
 	__u32 tc_out;	  /* the same, egress */
-	__u32 tc_was_in;  /* clsact: program that tc_in took the place of, or was about to */
+	__u32 tc_was_in;  /* clsact: the program that tc_in replaced or was about to replace */
 	__u32 tc_was_out; /* the same, egress */
 	__u32 tc_netns;	  /* inode of the network namespace that these were loaded for */
-	__u32 conntrack;  /* 1: the XDP program asks conntrack whose packet it is */
+	__u32 conntrack;  /* 1: the XDP program asks conntrack to whom a packet belongs */
 	__u64 next_epoch; /* next_id's, struct mangle_gate: acts once that is the gate's */
 	__u8 build[8];	  /* hash of the program's object file */
 };
@@ -443,20 +447,21 @@ struct mangle_iface {
 /* ---- upgrade ------------------------------------------------------------------------------ */
 
 /*
- * Under libxdp's dispatcher a program cannot be replaced: the new one is put behind the old one,
- * and this says which of the two acts. Entry 0 has the epoch that acts, one write of user space.
- * Entry 1 + CPU has the epoch of whoever acted last on that CPU, so that a frame that the old one
- * has dealt with, just before the change, is left alone by the new one behind it. The same in every
- * layout version: programs of two of them share it.
+ * Under libxdp's dispatcher a program cannot be replaced: the new one is attached behind the old
+ * one, and the gate says which of the two acts. Entry 0 has the epoch of the one that acts, which
+ * user space changes by one write. Entry 1 + CPU has the epoch of the program that acted last on
+ * that CPU: a frame that the old program handled just before the change is left alone by the new
+ * one behind it. The gate is the same in every layout version, since programs of two versions share
+ * it.
  */
 struct mangle_gate {
-	__u64 epoch; /* 0: nobody */
+	__u64 epoch; /* 0: no program */
 	__u8 pad[56];
 };
 
 /*
- * What the maps beside it are like: by name and type of every field, in BTF, so that an upgrade can
- * read maps of other layout versions. The same in every layout version.
+ * Describes the maps beside it by name and type of every field, in BTF, so that an upgrade can read
+ * maps of other layout versions. It is the same in every layout version.
  */
 #define MANGLE_LAYOUT_MAGIC 0x6d6c6179U /* "mlay" */
 #define MANGLE_LAYOUT_BTF 65520
@@ -470,18 +475,18 @@ struct mangle_layout {
 
 /* ---- explain ------------------------------------------------------------------------------ */
 
-/* What the explaining instance of the program says of the one packet it was run with. */
+/* What the explaining instance of the program writes about the one packet that it was run with. */
 struct mangle_explained {
 	__u32 reason;  /* enum mangle_reason */
-	__u32 verdict; /* enum mangle_verdict: what happens */
+	__u32 verdict; /* enum mangle_verdict: what happens to it */
 	__u32 would;   /* enum mangle_verdict: what would happen without observe */
-	__u32 service; /* index + 1; 0: none reached */
+	__u32 service; /* index + 1; 0: none matched */
 	__u32 has_ports;
 	__u32 has_tag;
 	__u16 old_port; /* destination */
 	__u16 new_port;
 	__u16 src_port;
-	__u8 family; /* 4 or 6; 0: not reached */
+	__u8 family; /* 4 or 6; 0: not parsed */
 	__u8 has_payload;
 	__u64 tag[2];	   /* lo, hi */
 	__u32 addr_off;	   /* bytes from the frame's first to the source address, where family */
@@ -499,7 +504,7 @@ MANGLE_ASSERT(MANGLE_REASON_COUNT <= MANGLE_REASON_CELLS);
 MANGLE_ASSERT(MANGLE_VERDICT_COUNT <= MANGLE_VERDICT_CELLS);
 MANGLE_ASSERT(sizeof(struct mangle_bucket) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_counts) == 64);
-MANGLE_ASSERT(sizeof(struct mangle_line) == 64);
+MANGLE_ASSERT(sizeof(struct mangle_packed_bucket) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_cell) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_table_header) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_destination) == 20);
@@ -507,7 +512,7 @@ MANGLE_ASSERT(sizeof(struct mangle_rich_target) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_rich_state) == MANGLE_CELL);
 MANGLE_ASSERT(MANGLE_VALUE_ACTION(MANGLE_VALUE_RICH(~0U)) == ACTION_RICH);
 MANGLE_ASSERT(!MANGLE_VALUE_HAS_SIZE(MANGLE_VALUE_RICH(~0U)));
-MANGLE_ASSERT(sizeof(struct mangle_shape) == MANGLE_CELL);
+MANGLE_ASSERT(sizeof(struct mangle_tuple) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_rule) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_service) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);

@@ -2,7 +2,7 @@
 /*
  * Which service a packet belongs to. A port that one service has to itself is one look into the
  * index; else the port's tuples are tried in order of precedence (tuple space search, Srinivasan,
- * Suri, Varghese 1999), each a cuckoo hash of two places.
+ * Suri, Varghese 1999), each a cuckoo hash of two cells for a key.
  */
 #ifndef XDP_SERVICE_H
 #define XDP_SERVICE_H
@@ -59,11 +59,11 @@ VERIFIED_ONCE __u32 service_by_tuple(__u32 table, __u32 cell)
 	if (!cells || !scratch)
 		return 0;
 	m = &scratch->match;
-	for (int i = 0; i < MANGLE_MAX_SHAPES; i++) {
-		const struct mangle_shape *tuple = bpf_map_lookup_elem(cells, &cell);
+	for (int i = 0; i < MANGLE_MAX_TUPLES; i++) {
+		const struct mangle_tuple *tuple = bpf_map_lookup_elem(cells, &cell);
 		const struct mangle_rule *one, *two;
 		struct mangle_match key;
-		__u32 place, rules, service;
+		__u32 at, rules, service;
 		__u64 hash;
 
 		if (!tuple)
@@ -76,18 +76,18 @@ VERIFIED_ONCE __u32 service_by_tuple(__u32 table, __u32 cell)
 		key.ifname[1] = m->ifname[1] & tuple->mask.ifname[1];
 		key.kind = m->kind & tuple->mask.kind;
 		hash = mangle_match_hash(&key);
-		rules = tuple->rules & ~MANGLE_SHAPE_LAST;
+		rules = tuple->rules & ~MANGLE_TUPLE_LAST;
 
-		place = tuple->first + mangle_match_place(hash, 0, rules);
-		one = bpf_map_lookup_elem(cells, &place);
-		place = tuple->first + mangle_match_place(hash, 1, rules);
-		two = bpf_map_lookup_elem(cells, &place);
+		at = tuple->first + mangle_match_cell(hash, 0, rules);
+		one = bpf_map_lookup_elem(cells, &at);
+		at = tuple->first + mangle_match_cell(hash, 1, rules);
+		two = bpf_map_lookup_elem(cells, &at);
 		if (!one || !two)
 			break;
 		service = rule_service(one, &key) | rule_service(two, &key);
 		if (service)
 			return service;
-		if (tuple->rules & MANGLE_SHAPE_LAST)
+		if (tuple->rules & MANGLE_TUPLE_LAST)
 			break;
 		cell++;
 	}
@@ -102,12 +102,12 @@ static __always_inline __u32 service_index(const struct pkt *p)
 
 	clamp_index(port, 65536);
 	entry = p->config->port[port];
-	if (likely(!(entry & MANGLE_PORT_SHAPES)))
+	if (likely(!(entry & MANGLE_PORT_TUPLES)))
 		return entry;
 	scratch = pkt_scratch();
 	if (!scratch || !match_fill(p, &scratch->match))
 		return 0;
-	return service_by_tuple(p->config->classifier, entry & ~MANGLE_PORT_SHAPES);
+	return service_by_tuple(p->config->classifier, entry & ~MANGLE_PORT_TUPLES);
 }
 
 static __always_inline enum mangle_reason find_service(struct pkt *p)

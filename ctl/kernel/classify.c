@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Services on a port that need more than the port to tell them apart become rules, one for each
- * pair of prefixes. Rules of one precedence that test the same bits are a shape; the shapes of a
- * port are tried in the order of precedence. Ports with the same services share their shapes.
+ * Tuple space search (Srinivasan, Suri, Varghese 1999). Services on a port that need more than the
+ * port to tell them apart become rules, one for each pair of prefixes. Rules of one precedence that
+ * test the same bits are a tuple; a packet tries the tuples of its port in the order of precedence.
+ * Ports with the same services share their tuples.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ struct cells {
 	uint32_t count, room;
 };
 
-/* The services of one port, as a list of pairs sorted by port. */
+/* One use of a port by a service. */
 struct user {
 	uint16_t port;
 	uint16_t service; /* index */
@@ -44,8 +45,9 @@ static int by_rank(const void *a, const void *b)
 	return memcmp(&x->mask, &y->mask, sizeof(x->mask));
 }
 
-/* The bits alone do not tell: all of IPv4 as a source tests what it does as a destination. */
-static bool same_shape(const struct rule *a, const struct rule *b)
+/* The bits alone do not tell tuples apart: a rule for all of IPv4 as a source tests the same bits
+ * (the family) as one for all of IPv4 as a destination, and has another precedence. */
+static bool same_tuple(const struct rule *a, const struct rule *b)
 {
 	return a->rank == b->rank && !memcmp(&a->mask, &b->mask, sizeof(a->mask));
 }
@@ -69,7 +71,7 @@ static int reserve(struct cells *l, uint32_t more)
 	return 0;
 }
 
-/* IPv4 lies in the last 4 of the 16 bytes: see struct mangle_match. */
+/* An IPv4 prefix lies in the last 4 of the 16 bytes: see struct mangle_match. */
 static void set_prefix(const struct prefix *p, uint64_t key[2], uint64_t mask[2])
 {
 	unsigned int skip = p->family == 4 ? 12 : 0;
@@ -82,7 +84,8 @@ static void set_prefix(const struct prefix *p, uint64_t key[2], uint64_t mask[2]
 	memcpy(mask, bits, 16);
 }
 
-/* No rule where the prefixes are of different families: no packet has both. */
+/* Returns false, and makes no rule, where the prefixes are of different families: no packet has
+ * both. */
 static bool make_rule(const struct service *s, uint32_t service, const struct prefix *d,
 		      const struct prefix *sa, struct rule *r)
 {
@@ -107,7 +110,8 @@ static bool make_rule(const struct service *s, uint32_t service, const struct pr
 		r->key.kind |= MANGLE_KIND(0, s->protocols);
 		r->mask.kind |= MANGLE_KIND(0, 0xff);
 	}
-	/* Longest destination prefix, longest source prefix, interface, exact protocol. */
+	/* Precedence: destination prefix by length, source prefix by length, interface, exact
+	 * protocol. */
 	r->rank = (uint32_t)(d ? d->len + 1 : 0) << 16 | (uint32_t)(sa ? sa->len + 1 : 0) << 4 |
 		  (s->ifname[0] ? 2 : 0) | (r->mask.kind >> 8 ? 1 : 0);
 	r->service = service;
@@ -125,33 +129,33 @@ static uint32_t expand(const struct service *s, uint32_t service, struct rule *o
 	return n;
 }
 
-/* Cuckoo hashing (Pagh, Rodler 2001): a newcomer takes one of its two places, whom it drives out
- * takes its other one, and so on. */
+/* Cuckoo hashing (Pagh, Rodler 2001): a new rule takes its first cell, the rule that it evicts
+ * takes its own other cell, and so on. Returns false where that does not end. */
 static bool cuckoo_insert(union classifier_cell *base, uint32_t rules, const struct rule *r)
 {
 	struct mangle_rule moving = {.key = r->key, .service = r->service};
-	uint32_t place = mangle_match_place(mangle_match_hash(&moving.key), 0, rules);
+	uint32_t at = mangle_match_cell(mangle_match_hash(&moving.key), 0, rules);
 
 	for (uint32_t i = 0; i < 64 + rules; i++) {
-		struct mangle_rule out = base[place].rule;
+		struct mangle_rule evicted = base[at].rule;
 		uint32_t first, second;
 		uint64_t hash;
 
-		base[place].rule = moving;
-		if (!out.service)
+		base[at].rule = moving;
+		if (!evicted.service)
 			return true;
-		hash = mangle_match_hash(&out.key);
-		first = mangle_match_place(hash, 0, rules);
-		second = mangle_match_place(hash, 1, rules);
-		place = place == first ? second : first;
-		moving = out;
+		hash = mangle_match_hash(&evicted.key);
+		first = mangle_match_cell(hash, 0, rules);
+		second = mangle_match_cell(hash, 1, rules);
+		at = at == first ? second : first;
+		moving = evicted;
 	}
 	return false;
 }
 
-/* Lays n rules of one shape out behind the cells there are. */
-static int lay_rules(struct cells *l, const struct rule *r, uint32_t n, uint32_t *first,
-		     uint32_t *cells)
+/* Appends the cuckoo hash of one tuple's n rules to the cells. */
+static int append_rules(struct cells *l, const struct rule *r, uint32_t n, uint32_t *first,
+			uint32_t *cells)
 {
 	uint32_t size = 1;
 
@@ -176,14 +180,14 @@ static int lay_rules(struct cells *l, const struct rule *r, uint32_t n, uint32_t
 	return 0;
 }
 
-/* The shapes of one port; *start is the cell of the first. */
-static int lay_port(struct cells *l, const struct model *m, const struct user *users,
-		    uint32_t user_count, uint32_t *start, struct err *e)
+/* Appends the tuples of one port, and their rules; *start is the cell of the first tuple. */
+static int append_port(struct cells *l, const struct model *m, const struct user *users,
+		       uint32_t user_count, uint32_t *start, struct err *e)
 {
 	const char *name = m->services[users[0].service].name;
 	struct rule *rules = calloc(user_count,
 				    sizeof(*rules) * MANGLE_MAX_PREFIXES * MANGLE_MAX_PREFIXES);
-	uint32_t n = 0, shapes = 0, at = 0;
+	uint32_t n = 0, tuples = 0, at = 0;
 	int err = 0;
 
 	if (!rules)
@@ -192,38 +196,39 @@ static int lay_port(struct cells *l, const struct model *m, const struct user *u
 		n += expand(&m->services[users[i].service], users[i].service + 1U, &rules[n]);
 	qsort(rules, n, sizeof(*rules), by_rank);
 	for (uint32_t i = 0; i < n; i++)
-		shapes += !i || !same_shape(&rules[i], &rules[i - 1]);
-	if (shapes > MANGLE_MAX_SHAPES) {
+		tuples += !i || !same_tuple(&rules[i], &rules[i - 1]);
+	if (tuples > MANGLE_MAX_TUPLES) {
 		err = fail(
 			e, -E2BIG, name,
 			"matching port %u: %u different combinations of prefix lengths, interface and protocol, at most %d can be tried for a packet (use fewer lengths)",
-			users[0].port, shapes, MANGLE_MAX_SHAPES);
+			users[0].port, tuples, MANGLE_MAX_TUPLES);
 		goto out;
 	}
-	/* A shape without rules: the services of this port match no packet at all. */
-	err = reserve(l, shapes ? shapes : 1);
+	/* Where the services of this port match no packet at all, there is one tuple without rules.
+	 */
+	err = reserve(l, tuples ? tuples : 1);
 	if (err)
 		goto out_errno;
 	*start = l->count;
-	l->count += shapes ? shapes : 1;
+	l->count += tuples ? tuples : 1;
 	memset(&l->cell[*start], 0, (l->count - *start) * sizeof(*l->cell));
-	for (uint32_t shape = *start; at < n; shape++) {
+	for (uint32_t tuple = *start; at < n; tuple++) {
 		uint32_t first, cells, same = 1;
 
-		while (at + same < n && same_shape(&rules[at + same], &rules[at]))
+		while (at + same < n && same_tuple(&rules[at + same], &rules[at]))
 			same++;
-		err = lay_rules(l, &rules[at], same, &first, &cells);
+		err = append_rules(l, &rules[at], same, &first, &cells);
 		if (err)
 			goto out_errno;
-		l->cell[shape].shape = (struct mangle_shape){
+		l->cell[tuple].tuple = (struct mangle_tuple){
 			.mask = rules[at].mask,
 			.first = first,
 			.rules = cells,
 		};
 		at += same;
 	}
-	if (shapes) {
-		l->cell[*start + shapes - 1].shape.rules |= MANGLE_SHAPE_LAST;
+	if (tuples) {
+		l->cell[*start + tuples - 1].tuple.rules |= MANGLE_TUPLE_LAST;
 	} else {
 		uint32_t empty;
 
@@ -232,8 +237,8 @@ static int lay_port(struct cells *l, const struct model *m, const struct user *u
 			goto out_errno;
 		empty = l->count++;
 		memset(&l->cell[empty], 0, sizeof(*l->cell));
-		l->cell[*start].shape.first = empty;
-		l->cell[*start].shape.rules = 1 | MANGLE_SHAPE_LAST;
+		l->cell[*start].tuple.first = empty;
+		l->cell[*start].tuple.rules = 1 | MANGLE_TUPLE_LAST;
 	}
 out_errno:
 	if (err)
@@ -248,11 +253,11 @@ static bool by_port_alone(const struct service *s)
 	return !s->daddr_count && !s->saddr_count && !s->ifname[0];
 }
 
-/* A port before this one with the same services. */
+/* Returns the entries of the port before this one where it has the same services, else NULL. Ports
+ * of one service are mostly neighbours, so looking back once is enough to share tuples. */
 static const struct user *same_users(const struct user *users, const struct user *of,
 				     uint32_t count)
 {
-	/* Ports of one service are mostly neighbours: one look back is enough to share them. */
 	if (of - users < (long)count)
 		return NULL;
 	for (uint32_t i = 0; i < count; i++)
@@ -299,9 +304,9 @@ int classify(const struct model *m, struct mangle_config *config, union classifi
 			config->port[users[i].port] = config->port[before->port];
 			continue;
 		}
-		err = lay_port(&l, m, &users[i], same, &start, e);
+		err = append_port(&l, m, &users[i], same, &start, e);
 		if (!err)
-			config->port[users[i].port] = start | MANGLE_PORT_SHAPES;
+			config->port[users[i].port] = start | MANGLE_PORT_TUPLES;
 	}
 	free(users);
 	if (err) {

@@ -36,6 +36,6 @@ int cpus_count(unsigned int *possible, struct table_cpus *cpus, struct err *e)
 	if (!online || online > *possible)
 		online = *possible;
 	cpus->own = online;
-	cpus->regions = online < *possible ? online + 1 : online;
+	cpus->copies = online < *possible ? online + 1 : online;
 	return 0;
 }

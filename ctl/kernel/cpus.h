@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How many CPUs there are, and how many tables are laid out for. */
+/* How many CPUs there are, and for how many of them tables are laid out. */
 #ifndef KERNEL_CPUS_H
 #define KERNEL_CPUS_H
 
@@ -8,7 +8,7 @@
 
 /*
  * possible: the CPUs that the kernel can ever have, which is what it numbers per-CPU data by. cpus:
- * those that are online, for the regions of new tables. Returns 0, or negative errno with e set.
+ * those that are online, for the copies of new tables. Returns 0, or negative errno with e set.
  */
 int cpus_count(unsigned int *possible, struct table_cpus *cpus, struct err *e);
 

@@ -159,7 +159,7 @@ static int carry_stats(struct store *s, struct err *e)
 	struct bpf_map_info info;
 	struct conversion *c;
 	const char *memory;
-	uint32_t regions, slots;
+	uint32_t copies, slots;
 	int fd, err;
 
 	err = get_theirs(MAP_STATS, &info, &fd, e);
@@ -167,8 +167,8 @@ static int carry_stats(struct store *s, struct err *e)
 		err = conversion_open(&c, &s->migration->theirs, "mangle_stats", e);
 	else
 		c = NULL;
-	regions = s->possible + MANGLE_STATS_OWN;
-	slots = info.max_entries / regions;
+	copies = s->possible + MANGLE_STATS_OWN;
+	slots = info.max_entries / copies;
 	if (!err && (info.value_size != conversion_their_size(c) || slots > MANGLE_STATS_SLOTS))
 		err = wrong_size("stats", e);
 	memory = err ? NULL : map_theirs(fd, &info, e);
@@ -177,10 +177,9 @@ static int carry_stats(struct store *s, struct err *e)
 	for (uint32_t slot = 0; !err && slot < slots; slot++) {
 		struct mangle_stats sum = {0}, one;
 
-		for (unsigned int region = 0; region < regions; region++) {
-			convert(c, memory + ((size_t)region * slots + slot) * info.value_size,
-				&one);
-			if (region == before)
+		for (unsigned int copy = 0; copy < copies; copy++) {
+			convert(c, memory + ((size_t)copy * slots + slot) * info.value_size, &one);
+			if (copy == before)
 				*store_stats_cell(s, before, slot) = one;
 			else
 				add_cells(&sum, &one);

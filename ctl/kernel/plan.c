@@ -47,7 +47,7 @@ static int arrange(const struct store *s, const struct service *svc, uint64_t se
 		return fail(
 			e, -E2BIG, svc->name,
 			"building its table: %zu entities on %u CPUs need more than the 4 GiB a map can have (use fewer entities a service)",
-			svc->entity_count, s->cpus.regions);
+			svc->entity_count, s->cpus.copies);
 	if (err)
 		return fail(e, err, svc->name, "building its table: out of memory");
 	return 0;

@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "table.h"
 
-/* Regions of stats that are not a CPU's, behind those that are. */
+/* Copies of stats that belong to no CPU, behind those that do. */
 #define MANGLE_STATS_BEFORE 0  /* what slots had counted when their service took them over */
 #define MANGLE_STATS_CARRIED 1 /* what was counted in a map of another layout version */
 #define MANGLE_STATS_OWN 2
@@ -53,10 +53,10 @@ static inline struct mangle_config *store_config(const struct store *s)
 	return s->config_inner.memory;
 }
 
-static inline struct mangle_stats *store_stats_cell(const struct store *s, unsigned int region,
+static inline struct mangle_stats *store_stats_cell(const struct store *s, unsigned int copy,
 						    uint32_t slot)
 {
-	return &s->stats_memory[region * MANGLE_STATS_SLOTS + slot];
+	return &s->stats_memory[copy * MANGLE_STATS_SLOTS + slot];
 }
 
 #endif

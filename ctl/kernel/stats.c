@@ -47,12 +47,12 @@ static struct mangle_stats copy_stats(const struct mangle_stats *from)
 
 static void add_stats(const struct store *s, uint32_t slot, struct stats *out)
 {
-	for (unsigned int region = 0; region < s->possible + MANGLE_STATS_OWN; region++) {
+	for (unsigned int copy = 0; copy < s->possible + MANGLE_STATS_OWN; copy++) {
 		struct mangle_stats st;
 
-		if (region == s->possible + MANGLE_STATS_BEFORE)
+		if (copy == s->possible + MANGLE_STATS_BEFORE)
 			continue;
-		st = copy_stats(store_stats_cell(s, region, slot));
+		st = copy_stats(store_stats_cell(s, copy, slot));
 
 		for (unsigned int i = 0; i < MANGLE_REASON_COUNT; i++) {
 			out->packets[i] += st.packets[i];
@@ -106,10 +106,10 @@ uint16_t stats_take(struct store *s, bool used[MANGLE_STATS_SLOTS])
 	used[slot] = true;
 	before = store_stats_cell(s, s->possible + MANGLE_STATS_BEFORE, slot);
 	memset(before, 0, sizeof(*before));
-	for (unsigned int region = 0; region < s->possible + MANGLE_STATS_OWN; region++) {
-		const uint64_t *from = (const uint64_t *)store_stats_cell(s, region, slot);
+	for (unsigned int copy = 0; copy < s->possible + MANGLE_STATS_OWN; copy++) {
+		const uint64_t *from = (const uint64_t *)store_stats_cell(s, copy, slot);
 
-		if (region == s->possible + MANGLE_STATS_BEFORE)
+		if (copy == s->possible + MANGLE_STATS_BEFORE)
 			continue;
 		for (size_t i = 0; i < sizeof(*before) / sizeof(*from); i++)
 			((uint64_t *)before)[i] += from[i];

@@ -15,30 +15,30 @@
 
 #define MIN_BUCKETS 4
 #define SMALL_TABLE 50000 /* entities: its buckets fit into a CPU's caches */
-#define AHEAD 16	  /* entities fetched before they are needed */
-/* A table is built anew when so much of it is used, deleted entities counted. */
+#define AHEAD 16	  /* entities that are prefetched */
+/* A table is built anew when this many slots are used, those of deleted entities included. */
 #define MAX_USED(slots) ((slots) / 10 * 8 + 1)
 
-static bool in_lines(unsigned int tag_len)
+static bool is_packed(unsigned int tag_len)
 {
-	return tag_len <= MANGLE_LINE_TAG;
+	return tag_len <= MANGLE_PACKED_MAX_TAG;
 }
 
 static unsigned int slots_of(unsigned int tag_len)
 {
-	return in_lines(tag_len) ? MANGLE_LINE_SLOTS
-	       : tag_len <= 8	 ? MANGLE_SHORT_SLOTS
-				 : MANGLE_LONG_SLOTS;
+	return is_packed(tag_len) ? MANGLE_PACKED_SLOTS
+	       : tag_len <= 8	  ? MANGLE_SHORT_SLOTS
+				  : MANGLE_LONG_SLOTS;
 }
 
 uint32_t table_stride(const struct table *t)
 {
-	return t->cells->header.buckets + MANGLE_MAX_REACH;
+	return t->cells->header.buckets + MANGLE_MAX_DISTANCE;
 }
 
-static bool has_lines(const struct table *t)
+static bool has_packed_buckets(const struct table *t)
 {
-	return in_lines(t->cells->header.tag_len);
+	return is_packed(t->cells->header.tag_len);
 }
 
 static bool is_long(const struct table *t)
@@ -46,89 +46,94 @@ static bool is_long(const struct table *t)
 	return t->cells->header.tag_len > 8;
 }
 
-/* Cells of a region of so many buckets. */
-static uint64_t region_cells(uint64_t stride, unsigned int tag_len)
+/* Returns the cells that a copy of so many buckets takes. */
+static uint64_t copy_cells(uint64_t stride, unsigned int tag_len)
 {
-	return in_lines(tag_len) ? (stride + 1) / 2 : stride;
+	return is_packed(tag_len) ? (stride + 1) / 2 : stride;
 }
 
 uint64_t table_cells(uint32_t buckets, unsigned int tag_len, struct table_cpus cpus)
 {
-	const uint64_t stride = (uint64_t)buckets + MANGLE_MAX_REACH;
+	const uint64_t stride = (uint64_t)buckets + MANGLE_MAX_DISTANCE;
 
-	return 1 + region_cells(stride, tag_len) * cpus.regions + (stride + 1) / 2;
+	return 1 + copy_cells(stride, tag_len) * cpus.copies + (stride + 1) / 2;
 }
 
 /*
- * A half full is best where a cache miss is what a packet waits for. Where all lies in the caches,
- * it is the entities outside their bucket that cost, by branches not foreseen, and lines overflow
- * more often than larger buckets: there room is cheap.
+ * Returns the slots that a table of so many entities gets. A table that is half full is the fastest
+ * where a packet waits for a cache miss. Where all of a table lies in the caches, displaced
+ * entities are what costs, by mispredicted branches, and packed buckets overflow more often than
+ * larger ones: a table a quarter full has fewer of them, and room is cheap there.
  */
 static uint64_t slots_for(uint64_t entities, unsigned int tag_len)
 {
-	return entities * (in_lines(tag_len) && entities <= SMALL_TABLE ? 4 : 2);
+	return entities * (is_packed(tag_len) && entities <= SMALL_TABLE ? 4 : 2);
 }
 
 uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus cpus)
 {
 	uint64_t slots = slots_for(entities, tag_len);
 	uint64_t buckets = slots / slots_of(tag_len) + 1;
-	/* Half cells that a bucket takes in all regions, and beside them; what rounding may add. */
-	uint64_t halves = (in_lines(tag_len) ? 1 : 2) * cpus.regions + 1;
-	uint64_t rounded = in_lines(tag_len) ? cpus.regions : 0;
-	uint64_t most = 2 * (TABLE_MAX_CELLS - 2 - rounded) / halves - MANGLE_MAX_REACH;
+	/* A bucket takes so many half cells in all copies and for what is carried over; rounding
+	 * each copy up to whole cells may add one more. */
+	uint64_t halves = (is_packed(tag_len) ? 1 : 2) * cpus.copies + 1;
+	uint64_t rounded = is_packed(tag_len) ? cpus.copies : 0;
+	uint64_t most = 2 * (TABLE_MAX_CELLS - 2 - rounded) / halves - MANGLE_MAX_DISTANCE;
 
 	if (buckets < MIN_BUCKETS)
 		return MIN_BUCKETS;
 	return (uint32_t)(buckets < most ? buckets : most);
 }
 
-/* ---- one bucket, in either form ---- */
+/* ---- one bucket, packed or not ---- */
 
-/* The first cell of a region; of region number `regions`: of what was carried over. */
-static union table_cell *region_of(const struct table *t, unsigned int region)
+/* Returns the first cell of a copy. Behind the last copy, as copy number `copies`, lie the carried
+ * counters. */
+static union table_cell *copy_of(const struct table *t, unsigned int copy)
 {
-	return &t->cells[1 + region_cells(table_stride(t), t->cells->header.tag_len) * region];
+	return &t->cells[1 + copy_cells(table_stride(t), t->cells->header.tag_len) * copy];
 }
 
-static struct mangle_bucket *bucket_of(const struct table *t, uint32_t bucket, unsigned int region)
+static struct mangle_bucket *bucket_of(const struct table *t, uint32_t bucket, unsigned int copy)
 {
-	return &region_of(t, region)[bucket].cell.bucket;
+	return &copy_of(t, copy)[bucket].cell.bucket;
 }
 
-static struct mangle_line *line_of(const struct table *t, uint32_t bucket, unsigned int region)
+static struct mangle_packed_bucket *packed_bucket_of(const struct table *t, uint32_t bucket,
+						     unsigned int copy)
 {
-	return &region_of(t, region)[bucket / 2].lines[bucket % 2];
+	return &copy_of(t, copy)[bucket / 2].packed[bucket % 2];
 }
 
 static const struct mangle_counts *counts_of(const struct table *t, uint32_t bucket,
-					     unsigned int region)
+					     unsigned int copy)
 {
-	return has_lines(t) ? (const struct mangle_counts *)line_of(t, bucket, region)
-			    : &region_of(t, region)[bucket].cell.counts;
+	return has_packed_buckets(t)
+		       ? (const struct mangle_counts *)packed_bucket_of(t, bucket, copy)
+		       : &copy_of(t, copy)[bucket].cell.counts;
 }
 
 static struct mangle_counts *carried(const struct table *t, struct table_place at)
 {
-	return &region_of(t, t->cells->header.regions)[at.bucket / 2].carried[at.bucket % 2];
+	return &copy_of(t, t->cells->header.copies)[at.bucket / 2].carried[at.bucket % 2];
 }
 
-/* The word that has the value of a slot. */
-static __u64 *value_word(const struct table *t, struct table_place at, unsigned int region)
+/* Returns the word that has the value of a slot. */
+static __u64 *value_word(const struct table *t, struct table_place at, unsigned int copy)
 {
-	if (has_lines(t)) {
-		struct mangle_line *line = line_of(t, at.bucket, region);
+	if (has_packed_buckets(t)) {
+		struct mangle_packed_bucket *packed = packed_bucket_of(t, at.bucket, copy);
 
-		return at.slot ? &line->value1 : &line->value0;
+		return at.slot ? &packed->value1 : &packed->value0;
 	}
-	return &bucket_of(t, at.bucket, region)->word[(is_long(t) ? 4 : 3) + at.slot];
+	return &bucket_of(t, at.bucket, copy)->word[(is_long(t) ? 4 : 3) + at.slot];
 }
 
-/* Region 0 stands for all: they differ only while a change is written. */
+/* Copy 0 is read for all copies: they differ only while a change is written. */
 static bool slot_used(const struct table *t, struct table_place at)
 {
-	if (has_lines(t))
-		return *value_word(t, at, 0) & MANGLE_LINE_USED;
+	if (has_packed_buckets(t))
+		return *value_word(t, at, 0) & MANGLE_PACKED_USED;
 	return bucket_of(t, at.bucket, 0)->used >> at.slot & 1;
 }
 
@@ -137,8 +142,8 @@ static void slot_key(const struct table *t, struct table_place at, uint64_t *lo,
 	const struct mangle_bucket *b;
 
 	*hi = 0;
-	if (has_lines(t)) {
-		*lo = line_of(t, at.bucket, 0)->key[at.slot];
+	if (has_packed_buckets(t)) {
+		*lo = packed_bucket_of(t, at.bucket, 0)->key[at.slot];
 		return;
 	}
 	b = bucket_of(t, at.bucket, 0);
@@ -147,25 +152,25 @@ static void slot_key(const struct table *t, struct table_place at, uint64_t *lo,
 		*hi = b->word[2 + at.slot];
 }
 
-static uint32_t bucket_reach(const struct table *t, uint32_t bucket)
+static uint32_t bucket_distance(const struct table *t, uint32_t bucket)
 {
-	if (has_lines(t))
-		return MANGLE_LINE_REACH(line_of(t, bucket, 0)->value0);
-	return (uint32_t)bucket_of(t, bucket, 0)->reach;
+	if (has_packed_buckets(t))
+		return MANGLE_PACKED_DISTANCE(packed_bucket_of(t, bucket, 0)->value0);
+	return (uint32_t)bucket_of(t, bucket, 0)->distance;
 }
 
-static void set_reach(struct table *t, uint32_t bucket, unsigned int region, uint32_t reach)
+static void set_distance(struct table *t, uint32_t bucket, unsigned int copy, uint32_t distance)
 {
-	struct mangle_line *line;
+	struct mangle_packed_bucket *packed;
 
-	if (!has_lines(t)) {
-		__atomic_store_n(&bucket_of(t, bucket, region)->reach, reach, __ATOMIC_RELEASE);
+	if (!has_packed_buckets(t)) {
+		__atomic_store_n(&bucket_of(t, bucket, copy)->distance, distance, __ATOMIC_RELEASE);
 		return;
 	}
-	line = line_of(t, bucket, region);
-	__atomic_store_n(&line->value0,
-			 (line->value0 & ~MANGLE_LINE_REACH_BITS(MANGLE_MAX_REACH)) |
-				 MANGLE_LINE_REACH_BITS(reach),
+	packed = packed_bucket_of(t, bucket, copy);
+	__atomic_store_n(&packed->value0,
+			 (packed->value0 & ~MANGLE_PACKED_DISTANCE_BITS(MANGLE_MAX_DISTANCE)) |
+				 MANGLE_PACKED_DISTANCE_BITS(distance),
 			 __ATOMIC_RELEASE);
 }
 
@@ -178,12 +183,12 @@ uint32_t table_home(const struct table *t, const uint8_t *tag)
 	return mangle_bucket_of(lo, hi, h->seed, h->buckets);
 }
 
-struct table_range table_range(const struct table *t, unsigned int region, uint32_t bucket,
+struct table_range table_range(const struct table *t, unsigned int copy, uint32_t bucket,
 			       uint32_t count)
 {
-	uint64_t first = (uint64_t)(region_of(t, region) - t->cells);
+	uint64_t first = (uint64_t)(copy_of(t, copy) - t->cells);
 
-	if (region < t->cells->header.regions && !has_lines(t))
+	if (copy < t->cells->header.copies && !has_packed_buckets(t))
 		return (struct table_range){.cell = first + bucket, .count = count};
 	return (struct table_range){.cell = first + bucket / 2,
 				    .count = (bucket + count + 1) / 2 - bucket / 2};
@@ -192,13 +197,13 @@ struct table_range table_range(const struct table *t, unsigned int region, uint3
 bool table_find(const struct table *t, const uint8_t *tag, struct table_place *at)
 {
 	const struct mangle_table_header *h = &t->cells->header;
-	uint32_t home, reach;
+	uint32_t home, distance;
 	uint64_t lo, hi;
 
 	tag_to_key(tag, MANGLE_MAX_TAG, &lo, &hi);
 	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
-	reach = bucket_reach(t, home);
-	for (uint32_t bucket = home; bucket <= home + reach; bucket++) {
+	distance = bucket_distance(t, home);
+	for (uint32_t bucket = home; bucket <= home + distance; bucket++) {
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
 			uint64_t key_lo, key_hi;
 
@@ -213,12 +218,13 @@ bool table_find(const struct table *t, const uint8_t *tag, struct table_place *a
 
 uint64_t table_value(const struct table *t, struct table_place at)
 {
-	return MANGLE_LINE_VALUE(*value_word(t, at, 0));
+	return MANGLE_PACKED_VALUE(*value_word(t, at, 0));
 }
 
 /*
- * Every packet from here on that sees the next store sees the stores before it. x86 keeps stores,
- * and the program's loads, in order; elsewhere wait until no program is running that began before.
+ * Orders the stores before it before those behind it: a packet that sees a later one sees the
+ * earlier ones too. x86-64 keeps stores, and the program's loads, in order, so a fence is enough;
+ * elsewhere this waits until no program runs that began before.
  */
 static void publish_barrier(void)
 {
@@ -228,26 +234,28 @@ static void publish_barrier(void)
 #endif
 }
 
-/* Takes a slot, as far behind the tag's bucket; nobody finds it before it has a value. */
-static void claim_slot(struct table *t, struct table_place at, uint32_t far, uint64_t lo,
+/* Takes a slot that lies `distance` buckets behind the tag's home bucket. No packet finds it before
+ * it has a value. */
+static void claim_slot(struct table *t, struct table_place at, uint32_t distance, uint64_t lo,
 		       uint64_t hi)
 {
-	uint32_t reach = bucket_reach(t, at.bucket - far);
+	const uint32_t home = at.bucket - distance;
+	const uint32_t farthest = bucket_distance(t, home);
 
-	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
-		if (has_lines(t)) {
-			line_of(t, at.bucket, region)->key[at.slot] = (uint32_t)lo;
-			*value_word(t, at, region) |= MANGLE_LINE_USED;
+	for (unsigned int copy = 0; copy < t->cells->header.copies; copy++) {
+		if (has_packed_buckets(t)) {
+			packed_bucket_of(t, at.bucket, copy)->key[at.slot] = (uint32_t)lo;
+			*value_word(t, at, copy) |= MANGLE_PACKED_USED;
 		} else {
-			struct mangle_bucket *b = bucket_of(t, at.bucket, region);
+			struct mangle_bucket *b = bucket_of(t, at.bucket, copy);
 
 			b->word[at.slot] = lo;
 			if (is_long(t))
 				b->word[2 + at.slot] = hi;
 			b->used |= 1ULL << at.slot;
 		}
-		if (reach < far)
-			set_reach(t, at.bucket - far, region, far);
+		if (farthest < distance)
+			set_distance(t, home, copy, distance);
 	}
 	t->cells->header.used++;
 }
@@ -262,12 +270,12 @@ int table_claim(struct table *t, const uint8_t *tag, struct table_place *at)
 		return -ENOSPC;
 	tag_to_key(tag, MANGLE_MAX_TAG, &lo, &hi);
 	home = mangle_bucket_of(lo, hi, h->seed, h->buckets);
-	for (uint32_t far = 0; far <= MANGLE_MAX_REACH; far++) {
+	for (uint32_t distance = 0; distance <= MANGLE_MAX_DISTANCE; distance++) {
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
-			*at = (struct table_place){.bucket = home + far, .slot = slot};
+			*at = (struct table_place){.bucket = home + distance, .slot = slot};
 			if (slot_used(t, *at))
 				continue;
-			claim_slot(t, *at, far, lo, hi);
+			claim_slot(t, *at, distance, lo, hi);
 			publish_barrier();
 			return 0;
 		}
@@ -284,8 +292,8 @@ struct table_sums table_sum(const struct table *t, struct table_place at)
 		.last_seen = before->last_seen[at.slot],
 	};
 
-	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
-		const struct mangle_counts *c = counts_of(t, at.bucket, region);
+	for (unsigned int copy = 0; copy < t->cells->header.copies; copy++) {
+		const struct mangle_counts *c = counts_of(t, at.bucket, copy);
 
 		sum.packets += __atomic_load_n(&c->packets[at.slot], __ATOMIC_RELAXED);
 		sum.bytes += __atomic_load_n(&c->bytes[at.slot], __ATOMIC_RELAXED);
@@ -306,10 +314,11 @@ void table_carry(struct table *t, struct table_place at, const struct table_sums
 
 static void write_value(struct table *t, struct table_place at, uint64_t value)
 {
-	for (unsigned int region = 0; region < t->cells->header.regions; region++) {
-		__u64 *word = value_word(t, at, region);
+	for (unsigned int copy = 0; copy < t->cells->header.copies; copy++) {
+		__u64 *word = value_word(t, at, copy);
 
-		__atomic_store_n(word, *word - MANGLE_LINE_VALUE(*word) + value, __ATOMIC_RELEASE);
+		__atomic_store_n(word, *word - MANGLE_PACKED_VALUE(*word) + value,
+				 __ATOMIC_RELEASE);
 	}
 }
 
@@ -318,8 +327,8 @@ void table_store(struct table *t, struct table_place at, uint64_t value)
 	uint64_t old = table_value(t, at);
 
 	if (!old && value) {
-		/* The cells of a CPU are that CPU's alone, so what an earlier entity of this tag
-		 * counted is taken off beside them, modulo 2^64. */
+		/* Only its CPU writes a copy's counters, so what an earlier entity of this tag has
+		 * counted is subtracted from the carried ones, modulo 2^64. */
 		struct table_sums sum = table_sum(t, at);
 		struct mangle_counts *c = carried(t, at);
 
@@ -340,15 +349,17 @@ static uint32_t home_of(const struct service *s, size_t entity, const struct arr
 	return mangle_bucket_of(lo, hi, a->seed, a->buckets);
 }
 
-/* Where the first slot of a bucket's entities is: behind all that were placed before. */
+/* Returns the first slot for a home bucket's entities: behind all that were placed before, counted
+ * through all buckets. */
 static uint64_t place_from(uint64_t end, uint32_t home, unsigned int slots)
 {
 	return end > (uint64_t)home * slots ? end : (uint64_t)home * slots;
 }
 
 /*
- * In the order of their buckets, each entity behind the one before: so none lies farther from its
- * bucket than need be, while first come, first served leaves the last of a large table no room.
+ * Entities lie in the order of their home buckets, each directly behind the one before, so none is
+ * displaced farther than needed. Insertion in order of arrival would find no room for the last
+ * entities of a large table.
  */
 int table_arrange(struct arrangement *a, const struct service *s, uint32_t buckets, uint64_t seed)
 {
@@ -363,19 +374,20 @@ int table_arrange(struct arrangement *a, const struct service *s, uint32_t bucke
 	a->entity = malloc((s->entity_count + 1) * sizeof(*a->entity));
 	if (!a->first || !a->entity)
 		return -ENOMEM;
-	/* A counting sort: how many each bucket has, then where they end ... */
+	/* A counting sort: first[] has how many entities each home bucket has, then where they end
+	 * ... */
 	for (size_t i = 0; i < s->entity_count; i++)
 		a->first[home_of(s, i, a)]++;
 	for (uint32_t home = 0; home <= buckets; home++) {
 		uint32_t count = a->first[home];
 
 		end = place_from(end, home, slots) + count;
-		if (count && (end - 1) / slots > home + MANGLE_MAX_REACH)
+		if (count && (end - 1) / slots > home + MANGLE_MAX_DISTANCE)
 			return -ENOSPC;
 		sum += count;
 		a->first[home] = sum;
 	}
-	/* ... which counts down to where they begin as they are put there. */
+	/* ... and, counted down as each is put in its place, where they begin. */
 	for (size_t i = s->entity_count; i-- > 0;)
 		a->entity[--a->first[home_of(s, i, a)]] = (uint32_t)i;
 	return 0;
@@ -398,7 +410,7 @@ void table_build(struct table *t, const struct service *s, const struct arrangem
 		.magic = MANGLE_TABLE_MAGIC,
 		.buckets = a->buckets,
 		.cpus = cpus.own,
-		.regions = cpus.regions,
+		.copies = cpus.copies,
 		.tag_len = s->tag_len,
 		.seed = a->seed,
 		.entities = s->entity_count,
@@ -411,7 +423,8 @@ void table_build(struct table *t, const struct service *s, const struct arrangem
 						 .slot = (uint32_t)(end % slots)};
 			uint64_t lo, hi;
 
-			/* They lie anywhere: half of the time is waiting for them otherwise. */
+			/* Entities lie anywhere in memory: without this, half of the time goes into
+			 * cache misses. */
 			if (i + AHEAD < s->entity_count)
 				__builtin_prefetch(&s->entities[a->entity[i + AHEAD]]);
 			tag_to_key(en->tag, MANGLE_MAX_TAG, &lo, &hi);
@@ -424,10 +437,10 @@ void table_build(struct table *t, const struct service *s, const struct arrangem
 bool table_valid(const struct table *t, uint64_t cells, unsigned int tag_len)
 {
 	const struct mangle_table_header *h = &t->cells->header;
-	struct table_cpus cpus = {.own = h->cpus, .regions = h->regions};
+	struct table_cpus cpus = {.own = h->cpus, .copies = h->copies};
 
 	return h->magic == MANGLE_TABLE_MAGIC && h->buckets && h->buckets <= UINT32_MAX / 2 &&
-	       h->cpus && (h->regions == h->cpus || h->regions == h->cpus + 1) &&
+	       h->cpus && (h->copies == h->cpus || h->copies == h->cpus + 1) &&
 	       h->tag_len == tag_len && table_cells(h->buckets, tag_len, cpus) == cells;
 }
 
@@ -463,22 +476,23 @@ int table_each(const struct table *t,
 	return 0;
 }
 
-/* Keys and reach before values, as when they were first written. */
-static void repair_bucket(struct table *t, uint32_t bucket, unsigned int region)
+/* Makes a bucket of one copy equal to copy 0's. Keys and distance are written before values, as
+ * when an entity is made, since packets may be reading. */
+static void repair_bucket(struct table *t, uint32_t bucket, unsigned int copy)
 {
-	if (has_lines(t)) {
-		const struct mangle_line *from = line_of(t, bucket, 0);
-		struct mangle_line *to = line_of(t, bucket, region);
+	if (has_packed_buckets(t)) {
+		const struct mangle_packed_bucket *from = packed_bucket_of(t, bucket, 0);
+		struct mangle_packed_bucket *to = packed_bucket_of(t, bucket, copy);
 
 		memcpy(to->key, from->key, sizeof(to->key));
 		__atomic_store_n(&to->value0, from->value0, __ATOMIC_RELEASE);
 		__atomic_store_n(&to->value1, from->value1, __ATOMIC_RELEASE);
 	} else {
 		const struct mangle_bucket *from = bucket_of(t, bucket, 0);
-		struct mangle_bucket *to = bucket_of(t, bucket, region);
+		struct mangle_bucket *to = bucket_of(t, bucket, copy);
 
 		memcpy(to->word, from->word, 3 * sizeof(*to->word));
-		to->reach = from->reach;
+		to->distance = from->distance;
 		to->used = from->used;
 		for (unsigned int i = 3; i < 6; i++)
 			__atomic_store_n(&to->word[i], from->word[i], __ATOMIC_RELEASE);
@@ -491,8 +505,8 @@ void table_repair(struct table *t)
 
 	h->used = h->entities = 0;
 	for (uint32_t bucket = 0; bucket < table_stride(t); bucket++) {
-		for (unsigned int region = 1; region < h->regions; region++)
-			repair_bucket(t, bucket, region);
+		for (unsigned int copy = 1; copy < h->copies; copy++)
+			repair_bucket(t, bucket, copy);
 		for (unsigned int slot = 0; slot < slots_of(h->tag_len); slot++) {
 			const struct table_place at = {.bucket = bucket, .slot = slot};
 

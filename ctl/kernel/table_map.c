@@ -8,10 +8,10 @@
 #include "table.h"
 #include "table_map.h"
 
-static int map_buckets(const struct inner *in, const struct table *t, unsigned int region,
+static int map_buckets(const struct inner *in, const struct table *t, unsigned int copy,
 		       uint32_t bucket, uint32_t count, struct err *e)
 {
-	struct table_range r = table_range(t, region, bucket, count);
+	struct table_range r = table_range(t, copy, bucket, count);
 
 	return inner_map(in, r.cell * MANGLE_CELL, r.count * MANGLE_CELL, e);
 }
@@ -35,7 +35,7 @@ int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum ta
 	if (!err && (part == TABLE_ENTITIES || part == TABLE_CARRIED))
 		err = map_buckets(in, t, 0, 0, table_stride(t), e);
 	if (!err && part == TABLE_CARRIED)
-		err = map_buckets(in, t, t->cells->header.regions, 0, table_stride(t), e);
+		err = map_buckets(in, t, t->cells->header.copies, 0, table_stride(t), e);
 	if (err)
 		inner_close(in);
 	return err;
@@ -70,8 +70,8 @@ int store_table_row(const struct store *s, const char *service, const uint8_t *t
 	err = store_table(s, *index, TABLE_HEADER, in, t, e);
 	if (err)
 		return err;
-	for (unsigned int region = 0; region <= t->cells->header.regions && !err; region++)
-		err = map_buckets(in, t, region, table_home(t, tag), MANGLE_MAX_REACH + 1, e);
+	for (unsigned int copy = 0; copy <= t->cells->header.copies && !err; copy++)
+		err = map_buckets(in, t, copy, table_home(t, tag), MANGLE_MAX_DISTANCE + 1, e);
 	if (err)
 		inner_close(in);
 	return err;

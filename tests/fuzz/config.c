@@ -75,8 +75,8 @@ static void check_runs(struct model *m)
 		for (unsigned int p = 0; p < s->port_count; p++) {
 			uint32_t entry = config.port[s->ports[p]];
 
-			CHECK(entry == i + 1 || (entry & MANGLE_PORT_SHAPES &&
-						 (entry & ~MANGLE_PORT_SHAPES) < count));
+			CHECK(entry == i + 1 || (entry & MANGLE_PORT_TUPLES &&
+						 (entry & ~MANGLE_PORT_TUPLES) < count));
 		}
 	}
 	free(cells);

@@ -344,14 +344,14 @@ static enum mangle_verdict wanted(const struct service *s, const struct entity *
 	}
 }
 
-/* Of all tables one counter of one entity has changed, in this CPU's region; or nothing has. */
+/* Of all tables one counter of one entity has changed, in this CPU's copy; or nothing has. */
 static void check_tables(const struct service *s, const struct entity *en, uint32_t len)
 {
 	for (uint32_t i = 0; i < host.set->model.service_count; i++) {
 		size_t size = (size_t)host.set->tables[i].count * MANGLE_CELL;
 		struct table now = {(union table_cell *)host.set->tables[i].values};
 		struct table before = {(union table_cell *)host.set->before[i].values};
-		uint32_t region = host.cpu < host_cpus.own ? host.cpu : host_cpus.own;
+		uint32_t copy = host.cpu < host_cpus.own ? host.cpu : host_cpus.own;
 		struct table_sums from, to;
 		struct table_range range;
 		struct table_place at;
@@ -365,7 +365,7 @@ static void check_tables(const struct service *s, const struct entity *en, uint3
 		to = table_sum(&now, at);
 		CHECK(to.packets == from.packets + 1 && to.bytes == from.bytes + len);
 		CHECK(to.last_seen == (uint32_t)(JIFFIES >> MANGLE_SEEN_SHIFT));
-		range = table_range(&now, region, at.bucket, 1);
+		range = table_range(&now, copy, at.bucket, 1);
 		for (uint64_t w = 0, changed = 0; w < size / 8; w++) {
 			if (((uint64_t *)now.cells)[w] == ((uint64_t *)before.cells)[w])
 				continue;

@@ -25,7 +25,8 @@
 
 /* clang-format off */
 static const char *const texts[SERVICE_SETS] = {
-	/* The default's shape, every kind of target; the all-zero tag, the shared port itself. */
+	/* A service like the default one, with every kind of target, the all-zero tag and the shared port
+	 * itself. */
 	SERVICE("udp", "udp", "[5000]", "{ offset: 0, length: 4 }", "{ min: 4, max: 1400 }")
 	ENTITIES ROW("ABCD", "6001") ROW("EFGH", "drop") ROW("IJKL", "pass") ROW("MNOP", "5000")
 	ROW("0x00000000", "6002") WINDOW("QRST", "6003", "16", "32"),
@@ -51,7 +52,7 @@ static const char *const texts[SERVICE_SETS] = {
 	"    invalid: drop\n"
 	ENTITIES ROW("ABCDEFGHIJKLMNOP", "6007") ROW("ABCDEFGHIJKLMNOQ", "drop"),
 
-	/* Several on a port: shapes. */
+	/* Several services on a port are told apart by tuples. */
 	SERVICE("plain", "any", "[5000]", "{ offset: 0, length: 4 }", ANY_SIZE)
 	"    tcp: segment\n    unknown: 6990\n"
 	SERVICE("exact", "udp", "[5000]", "{ offset: 0, length: 4 }", ANY_SIZE)

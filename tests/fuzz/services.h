@@ -13,9 +13,9 @@
 #define CHOSEN_SET(byte) (((byte)&7) % SERVICE_SETS)
 #define CHOSEN_CPU(byte) ((byte) >> 3 & 3)
 
-/* Of four CPUs two have a region of their own, the others share one. */
+/* Of four CPUs two have a copy of their own, the others share one. */
 #define HOST_CPUS 4
-static const struct table_cpus host_cpus = {.own = 2, .regions = 3};
+static const struct table_cpus host_cpus = {.own = 2, .copies = 3};
 
 /* A map: an array in memory of just its size. */
 struct host_array {

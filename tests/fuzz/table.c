@@ -13,7 +13,7 @@
 #include "../../ctl/files/table_file.h"
 #include "fuzz.h"
 
-static const struct table_cpus cpus = {.own = 1, .regions = 2};
+static const struct table_cpus cpus = {.own = 1, .copies = 2};
 
 static void like(struct service *s, uint8_t choice)
 {

@@ -120,9 +120,9 @@ def test_memory(table, length, count):
 
     t = table(length)
     t.replace(targets(rows.at_random(length, count, "memory")))
-    regions = cpus("online") + (cpus("possible") > cpus("online"))
-    said = ((128 if count <= 50000 else 64) * (regions + 1) if length <= 4
-            else 128 * (regions + 0.5) / (1.5 if length <= 8 else 1))
+    copies = cpus("online") + (cpus("possible") > cpus("online"))
+    said = ((128 if count <= 50000 else 64) * (copies + 1) if length <= 4
+            else 128 * (copies + 0.5) / (1.5 if length <= 8 else 1))
     bytes_each = t.tell("header")["bytes"] / count
     assert bytes_each <= 1.1 * said, f"{bytes_each:.0f} bytes an entity, {said:.0f} said"
 

@@ -133,7 +133,7 @@ static int choose_cpu(void)
 		return -errno;
 	/* a table that was made before this CPU was there */
 	if (other_ways && cpu)
-		store->cpus = (struct table_cpus){.own = cpu, .regions = cpu + 1};
+		store->cpus = (struct table_cpus){.own = cpu, .copies = cpu + 1};
 	return 0;
 }
 

@@ -82,30 +82,30 @@ static struct mangle_match masked(const struct mangle_match *m, const struct man
 	return out;
 }
 
-/* As schema.h describes it: index + 1 of the service, 0: none. Each key is in a shape once. */
+/* As schema.h describes it: index + 1 of the service, 0: none. Each key is in a tuple once. */
 static uint32_t find(const struct mangle_config *c, const union classifier_cell *cells,
 		     const struct mangle_match *packet)
 {
-	uint32_t at = c->port[5000] & ~MANGLE_PORT_SHAPES;
+	uint32_t at = c->port[5000] & ~MANGLE_PORT_TUPLES;
 
-	ck_assert(c->port[5000] & MANGLE_PORT_SHAPES);
+	ck_assert(c->port[5000] & MANGLE_PORT_TUPLES);
 	for (;; at++) {
-		const struct mangle_shape *shape = &cells[at].shape;
-		uint32_t rules = shape->rules & ~MANGLE_SHAPE_LAST, service = 0;
-		struct mangle_match key = masked(packet, &shape->mask);
+		const struct mangle_tuple *tuple = &cells[at].tuple;
+		uint32_t rules = tuple->rules & ~MANGLE_TUPLE_LAST, service = 0;
+		struct mangle_match key = masked(packet, &tuple->mask);
 
 		for (uint32_t i = 0; i < rules; i++) {
-			const struct mangle_rule *r = &cells[shape->first + i].rule;
+			const struct mangle_rule *r = &cells[tuple->first + i].rule;
 			uint64_t hash = mangle_match_hash(&key);
 
 			if (!r->service || memcmp(&r->key, &key, sizeof(key)) != 0)
 				continue;
-			ck_assert(i == mangle_match_place(hash, 0, rules) ||
-				  i == mangle_match_place(hash, 1, rules));
+			ck_assert(i == mangle_match_cell(hash, 0, rules) ||
+				  i == mangle_match_cell(hash, 1, rules));
 			ck_assert_uint_eq(service, 0);
 			service = r->service;
 		}
-		if (service || shape->rules & MANGLE_SHAPE_LAST)
+		if (service || tuple->rules & MANGLE_TUPLE_LAST)
 			return service;
 	}
 }

@@ -12,7 +12,7 @@
 
 #define SEED UINT64_C(0x0123456789abcdef)
 
-static const struct table_cpus cpus = {.own = 2, .regions = 3};
+static const struct table_cpus cpus = {.own = 2, .copies = 3};
 
 /* ---- making them -------------------------------------------------------------------------- */
 
@@ -68,21 +68,23 @@ static int arranged(const struct service *s, uint32_t buckets)
 	return ret;
 }
 
-/* Lines lie one behind the other, two a cell. */
-static uint64_t look_lines(const struct mangle_line *line, uint32_t tag)
+/* Packed buckets lie one behind the other, two a cell. */
+static uint64_t look_packed(const struct mangle_packed_bucket *packed, uint32_t tag)
 {
-	for (uint32_t far = 0, reach = MANGLE_LINE_REACH(line->value0); far <= reach;
-	     far++, line++) {
-		if (line->key[0] == tag && MANGLE_LINE_VALUE(line->value0))
-			return MANGLE_LINE_VALUE(line->value0);
-		if (line->key[1] == tag && MANGLE_LINE_VALUE(line->value1))
-			return MANGLE_LINE_VALUE(line->value1);
+	const struct mangle_packed_bucket *last = packed + MANGLE_PACKED_DISTANCE(packed->value0);
+
+	for (; packed <= last; packed++) {
+		if (packed->key[0] == tag && MANGLE_PACKED_VALUE(packed->value0))
+			return MANGLE_PACKED_VALUE(packed->value0);
+		if (packed->key[1] == tag && MANGLE_PACKED_VALUE(packed->value1))
+			return MANGLE_PACKED_VALUE(packed->value1);
 	}
 	return 0;
 }
 
-/* As the program looks: in a region of its own, the home bucket, and as far behind as it says. */
-static uint64_t look(const struct table *t, unsigned int region, const uint8_t *tag)
+/* Looks a tag up as the program does: in one copy, from the home bucket to the distance that it
+ * has. */
+static uint64_t look(const struct table *t, unsigned int copy, const uint8_t *tag)
 {
 	const struct mangle_table_header *h = &t->cells->header;
 	bool is_long = h->tag_len > 8;
@@ -92,12 +94,12 @@ static uint64_t look(const struct table *t, unsigned int region, const uint8_t *
 
 	tag_to_key(tag, h->tag_len, &lo, &hi);
 	bucket = mangle_bucket_of(lo, hi, h->seed, h->buckets);
-	if (h->tag_len <= MANGLE_LINE_TAG)
-		return look_lines(&t->cells[1 + (table_stride(t) + 1) / 2 * region].lines[0] +
-					  bucket,
-				  (uint32_t)lo);
-	cell = &t->cells[1 + table_stride(t) * region + bucket].cell;
-	for (uint64_t far = 0, reach = cell->bucket.reach; far <= reach; far++, cell++) {
+	if (h->tag_len <= MANGLE_PACKED_MAX_TAG)
+		return look_packed(&t->cells[1 + (table_stride(t) + 1) / 2 * copy].packed[0] +
+					   bucket,
+				   (uint32_t)lo);
+	cell = &t->cells[1 + table_stride(t) * copy + bucket].cell;
+	for (const struct mangle_cell *last = cell + cell->bucket.distance; cell <= last; cell++) {
 		const uint64_t *word = (const uint64_t *)cell->bucket.word;
 
 		for (int slot = 0; slot < (is_long ? 2 : 3); slot++)
@@ -117,8 +119,8 @@ static size_t missing(const struct table *t, const struct service *s, size_t n)
 		const struct entity *en = &s->entities[i];
 		struct table_place at;
 
-		for (unsigned int region = 0; region < cpus.regions; region++)
-			wrong += look(t, region, en->tag) != entity_value(en);
+		for (unsigned int copy = 0; copy < cpus.copies; copy++)
+			wrong += look(t, copy, en->tag) != entity_value(en);
 		wrong += !table_find(t, en->tag, &at) || table_value(t, at) != entity_value(en);
 	}
 	return wrong;
@@ -143,7 +145,7 @@ static const struct {
 	     {1000, 16, false},	 {1000, 16, true},  {49999, 4, true},  {50000, 4, false},
 	     {100000, 4, false}, {100000, 4, true}, {100000, 16, true}};
 
-/* At the usual size the first arrangement is one, and every CPU finds every row in its region. */
+/* At the usual size the first arrangement is one, and every CPU finds every row in its copy. */
 START_TEST(each_is_found_everywhere)
 {
 	struct service s = make(sizes[_i].n, sizes[_i].tag_len, sizes[_i].random);
@@ -180,10 +182,11 @@ START_TEST(unknown_kind)
 }
 END_TEST
 
-/* So many in one bucket as lie within reach, and not one more. */
+/* A home bucket's tags fill it and the buckets that they can be displaced to, and one more finds no
+ * room. */
 START_TEST(colliding_tags)
 {
-	enum { BUCKETS = 1000, MOST = (MANGLE_MAX_REACH + 1) * MANGLE_LINE_SLOTS };
+	enum { BUCKETS = 1000, MOST = (MANGLE_MAX_DISTANCE + 1) * MANGLE_PACKED_SLOTS };
 	struct service s = make(0, 4, false);
 	struct table t;
 	size_t twice;
@@ -219,7 +222,7 @@ END_TEST
 START_TEST(no_larger_than_a_map)
 {
 	for (unsigned int own = 1; own <= 8192; own *= 2) {
-		struct table_cpus many = {.own = own, .regions = own + 1};
+		struct table_cpus many = {.own = own, .copies = own + 1};
 		uint32_t most = table_buckets(SIZE_MAX / 4, 16, many);
 
 		ck_assert_uint_le(table_cells(most, 16, many), TABLE_MAX_CELLS);
@@ -231,7 +234,7 @@ START_TEST(no_larger_than_a_map)
 }
 END_TEST
 
-/* With the header and a tag's ranges of each region one sees of it what is in the whole table. */
+/* The header and a tag's ranges of all copies have everything that the whole table has of it. */
 START_TEST(ranges_hold_a_row)
 {
 	struct service s = make(500, _i ? 16 : 4, true);
@@ -249,9 +252,9 @@ START_TEST(ranges_hold_a_row)
 		table_carry(&t, at, &sums);
 		memset(part.cells, 0xa5, size);
 		part.cells[0] = t.cells[0];
-		for (unsigned int region = 0; region <= cpus.regions; region++) {
-			struct table_range r = table_range(&t, region, table_home(&t, tag),
-							   MANGLE_MAX_REACH + 1);
+		for (unsigned int copy = 0; copy <= cpus.copies; copy++) {
+			struct table_range r = table_range(&t, copy, table_home(&t, tag),
+							   MANGLE_MAX_DISTANCE + 1);
 
 			ck_assert_uint_le((r.cell + r.count) * MANGLE_CELL, size);
 			memcpy(&part.cells[r.cell], &t.cells[r.cell], r.count * MANGLE_CELL);
