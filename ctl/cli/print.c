@@ -307,7 +307,7 @@ static void config_service_json(const struct service *s)
 void print_config(const struct model *m)
 {
 	if (!as_json) {
-		config_save(m, out_raw()); /* print_finish sees what went wrong */
+		config_save(m, out_raw());
 		return;
 	}
 	fputs("{\"version\":1,", out_raw());

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "config_save.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "model/parse.h"
@@ -122,7 +121,7 @@ static void save_service(const struct service *s, FILE *out)
 		save_entity(&s->entities[i], s->tag_len, out);
 }
 
-int config_save(const struct model *m, FILE *out)
+void config_save(const struct model *m, FILE *out)
 {
 	unsigned int i;
 
@@ -132,5 +131,4 @@ int config_save(const struct model *m, FILE *out)
 	fputs(m->service_count ? "services:\n" : "services: []\n", out);
 	for (i = 0; i < m->service_count; i++)
 		save_service(&m->services[i], out);
-	return fflush(out) || ferror(out) ? -EIO : 0;
 }

@@ -6,7 +6,8 @@
 
 #include "model/model.h"
 
-/* Writes a model as a configuration file: always the same text for the same model. 0 or -EIO. */
-int config_save(const struct model *m, FILE *out);
+/* Writes a model as a configuration file: always the same text for the same model. Whoever flushes
+ * or closes `out` learns there whether all could be written, and why not. */
+void config_save(const struct model *m, FILE *out);
 
 #endif

@@ -48,8 +48,8 @@ static char *saved(const struct model *m)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	ck_assert_int_eq(config_save(m, out), 0);
-	fclose(out);
+	config_save(m, out);
+	ck_assert_int_eq(fclose(out), 0);
 	return text;
 }
 
@@ -1241,8 +1241,10 @@ START_TEST(saving_where_nothing_fits)
 	struct err e;
 
 	ck_assert_int_eq(model_default(&m, &e), 0);
-	ck_assert_int_eq(config_save(&m, full), -EIO);
-	fclose(full);
+	config_save(&m, full);
+	errno = 0;
+	ck_assert_int_eq(fclose(full), EOF);
+	ck_assert_int_eq(errno, ENOSPC);
 	model_free(&m);
 }
 END_TEST
