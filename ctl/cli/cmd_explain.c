@@ -401,7 +401,7 @@ static int say_unexplained(const struct run *r, struct err *e)
 		count > 1 ? "s" : "", text, why, count > 1 ? " of the first" : "");
 }
 
-/* As if received on --iface, or on the one interface that is attached. */
+/* As if received on --interface, or on the one interface that is attached. */
 static int choose_interface(const struct cmd *c, struct store *s, char name[MANGLE_IFNAME_SIZE],
 			    struct err *e)
 {

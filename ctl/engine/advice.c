@@ -208,7 +208,7 @@ static void warn_about_place(struct warnings *w, const char *who, const char *na
 	else if (place == PLACE_MISSING)
 		add_warning(
 			w,
-			"%s: interface %s does not exist here, nor in any network namespace that mangle is attached in: no packet matches (mangle-ctl service set NAME --iface IF)",
+			"%s: interface %s does not exist here, nor in any network namespace that mangle is attached in: no packet matches (mangle-ctl service set NAME --interface IF)",
 			who, name);
 	else if (renamed)
 		add_warning(
