@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 import pytest
-from mangletest import ctl, netns
+from mangletest import ctl, frames, netns
 
 import live
 
@@ -75,6 +75,49 @@ def test_readme(line, mangle):  # pylint: disable=unused-argument
             live.send_udp(line, 4, "local", [b"ABCD 21.5 C"] * 3 + [b"EFGH 19.0 C"] * 2 + [b"WXYZ 7"])
             live.by_port(sockets, 6)
         assert alike(ctl.ok("-n", line.mid.name, *command.split()).out) == alike(shown), command
+
+
+def test_examples_of_the_manual(line, mangle, tmp_path):  # pylint: disable=unused-argument
+    """EXAMPLES of mangle-ctl(8) as they stand, one after the other; interfaces, namespaces and paths have the test's names. eth0 is
+    in the namespace mid, `blue` is snd, --watch ends after a second, and what tcpdump captures is made here."""
+    if os.path.exists(ctl.DEFAULT_CONFIG):
+        pytest.skip(f"{ctl.DEFAULT_CONFIG} is there: the built-in default would not be loaded")
+    page = (ctl.REPO / "deploy/mangle-ctl.8").read_text(encoding="utf-8")
+    examples = re.search(r"^\.Sh EXAMPLES\n(.*?)^\.Sh", page, re.M | re.S)[1]
+    typed = "".join(re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", examples, re.M | re.S)).replace("\\e\n", "\\\n")
+    assert typed.count("mangle-ctl ") == 17 and "\\e" not in typed, typed
+    for word, own in (("-n blue attach veth0", f"-n {line.snd.name} attach s0"), ("/etc/mangle", str(tmp_path)), ("eth0", "m0")):
+        assert word in typed
+        typed = typed.replace(word, own)
+    (tmp_path / "feed.map").write_text("CUSTOMER 6001\n0x0001020304050607 6002 100:200\n", encoding="utf-8")
+    (tmp_path / "some.pcap").write_bytes(frames.pcap([frames.frame("ABCD")]))
+    script = f"""set -eu
+mangle-ctl() {{ case "$*" in *--watch) timeout 1 {ctl.BIN} "$@" || [ $? = 124 ] ;; -n*) {ctl.BIN} "$@" ;;
+*) {ctl.BIN} -n {line.mid.name} "$@" ;; esac; }}
+tcpdump() {{ :; }}
+ss() {{ ip netns exec {line.mid.name} ss "$@"; }}
+{typed}"""
+    if "needs Linux 6.9" in ctl.run("service", "add", "x", "--protocol", "tcp", "--ports", "1", "--tag", "0:4", "--size", "4:9").err:
+        pytest.skip("wants TCP connection mode (Linux 6.9)")
+    ctl.purge()
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 0, done
+    assert "nothing to change" in done.stdout, "what feed.map has is loaded: replacing it changes nothing"
+    assert re.search(r"^packet 1: .*6001|^1 .*6001", done.stdout, re.M), done.stdout
+    assert "orders" in (tmp_path / "mangle.yaml").read_text(encoding="utf-8")
+    assert ctl.js("apply", "--check", str(tmp_path / "mangle.yaml"))["changed"] is False
+
+
+def test_example_of_mangle_yaml(mangle, tmp_path):  # pylint: disable=unused-argument
+    """The file in mangle.yaml(5) is one, and the command behind it is right."""
+    page = (ctl.REPO / "deploy/mangle.yaml.5").read_text(encoding="utf-8")
+    examples = re.search(r"^\.Sh EXAMPLES\n(.*?)^\.Sh", page, re.M | re.S)[1]
+    text, command = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", examples, re.M | re.S)
+    (tmp_path / "mangle.yaml").write_text(text.replace("\\e", "\\"), encoding="utf-8")
+    (tmp_path / "telemetry.map").write_text("GHIJ 6003\n", encoding="utf-8")
+    words = command.replace("/etc/mangle", str(tmp_path)).split()
+    assert words[0] == "mangle-ctl"
+    assert ctl.js(*words[1:])["added"] == 3 + 5, "services, and entities with those of the file"
 
 
 @pytest.mark.parametrize("mode", live.MODES)
