@@ -18,11 +18,11 @@
  */
 #define MANGLE_OPTIONS_BEFORE(X) \
 	X(JSON, 'j', "json", NULL, "print JSON") \
-	X(QUIET, 'q', "quiet", NULL, "say nothing about changes, and do not warn") \
+	X(QUIET, 'q', "quiet", NULL, "print neither changes nor warnings") \
 	X(NETNS, 'n', "netns", "NAME", "look interfaces up in this network namespace") \
-	X(WAIT, 0, "wait", "SECONDS", "wait so long for the lock") \
+	X(WAIT, 0, "wait", "SECONDS", "wait this long for the lock") \
 	X(COLOR, 0, "color", "auto|always|never", "colors; auto: on a terminal") \
-	X(NO_PAGER, 0, "no-pager", NULL, "not through a pager, on a terminal either") \
+	X(NO_PAGER, 0, "no-pager", NULL, "use no pager, on a terminal either") \
 	X(HELP, 'h', "help", NULL, "print help") \
 	X(VERSION, 'V', "version", NULL, "print the version") \
 	X(MODE, 0, "mode", "auto|native|generic", \
@@ -30,29 +30,29 @@
 	X(CONFIG, 0, "config", "FILE", \
 	  "configuration to load where nothing is loaded yet, see mangle.yaml(5)") \
 	X(ALL, 0, "all", NULL, "all of them") \
-	X(GONE, 0, "gone", NULL, "records of what is gone") \
+	X(GONE, 0, "gone", NULL, "only records of interfaces that are gone") \
 	X(PURGE, 0, "purge", NULL, "remove tables and pins too")
 #define MANGLE_OPTIONS_BEHIND(X) \
 	X(ENTITIES_FILE, 0, "entities-file", "FILE", "its entities: TAG TARGET [MIN:MAX] a line") \
-	X(SERVICE, 0, "service", "NAME", "the service meant; may be left out while there is one") \
-	X(IF_EXISTS, 0, "if-exists", NULL, "tags that are not there are no error") \
+	X(SERVICE, 0, "service", "NAME", "the service; may be left out while there is only one") \
+	X(IF_EXISTS, 0, "if-exists", NULL, "a tag that is not in the table is no error") \
 	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
 	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
 	X(SORT, 0, "sort", sort_words, "order; counters begin with the greatest") \
 	X(REVERSE, 0, "reverse", NULL, "the other way round") \
 	X(LIMIT, 0, "limit", "N", "only the first N") \
-	X(IDLE, 0, "idle", "SECONDS", "only those not seen for so long, or never") \
+	X(IDLE, 0, "idle", "SECONDS", "only entities not seen for this long, or never") \
 	X(COLUMNS, 'o', "columns", "COLUMN[,COLUMN...]", "only these") \
-	X(NO_HEADER, 0, "no-header", NULL, "without the line of headings") \
+	X(NO_HEADER, 0, "no-header", NULL, "leave out the line of headings") \
 	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
-	X(CHECK, 0, "check", NULL, "say what would change, change nothing") \
+	X(CHECK, 0, "check", NULL, "show what would change, and change nothing") \
 	X(EXIT_CODE, 0, "exit-code", NULL, "with --check: exit 3 if something would change") \
-	X(IF_NEEDED, 0, "if-needed", NULL, "only where a program is of another build") \
+	X(IF_NEEDED, 0, "if-needed", NULL, "only where an attached program is of another build") \
 	X(FORCE, 0, "force", NULL, "even where TCP connections would be cut off") \
 	X(VERBOSE, 'v', "verbose", NULL, "reasons too") \
-	X(WATCH, 0, "watch", NULL, "what comes in a second, every second, until interrupted") \
+	X(WATCH, 0, "watch", NULL, "print rates every second, until interrupted") \
 	X(HEX, 0, "hex", "BYTES", "one frame from the Ethernet header on, as hex digits") \
-	X(OUT, 0, "out", "OUT.pcap", "write there the frames that would go on")
+	X(OUT, 0, "out", "OUT.pcap", "write the frames that would go on to this file")
 
 enum option_id {
 #define MANGLE_OPTION_ENUM(id, letter, name, value, help) OPT_##id,

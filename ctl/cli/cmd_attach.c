@@ -325,7 +325,7 @@ static int no_such_device(const char *name, const struct attachment *elsewhere, 
 	netns_option(elsewhere, option);
 	return fail(
 		e, -ENODEV, name,
-		"looking for the interface: there is none of that name here, one is attached in %s (mangle-ctl %sdetach %s)",
+		"looking for the interface: no such interface here; one of that name is attached in %s (mangle-ctl %sdetach %s)",
 		text, *option ? option : "-n NAME ", name);
 }
 
@@ -351,7 +351,7 @@ static int choose_gone(const struct cmd *c, const struct attachment *a, size_t c
 			continue;
 		if (gone == GONE_UNKNOWN)
 			return fail(e, -EPERM, a[i].iface.name,
-				    "looking whether it is gone: %s cannot be entered (see doctor)",
+				    "checking whether it is gone: %s cannot be entered (see doctor)",
 				    netns_text(&a[i], text));
 		chosen[i] = gone == GONE_DEVICE || gone == GONE_NETNS;
 	}
@@ -407,7 +407,7 @@ static void say_not_attached(const struct cmd *c, const struct attachment *a, si
 		if (!c->quiet)
 			print_not_attached(c->argv[i]);
 		if (elsewhere)
-			add_warning(&w, "%s: it is attached in %s, and was not meant (use -n NAME)",
+			add_warning(&w, "%s: it is attached in %s too, and stays so (use -n NAME)",
 				    c->argv[i], netns_text(elsewhere, text));
 	}
 	print_warnings(&w);
@@ -423,7 +423,7 @@ static int check_purge(const struct cmd *c, const struct attachment *a, size_t c
 		if (!chosen[i] && a[i].attached)
 			return fail(
 				e, -EBUSY, a[i].iface.name,
-				"removing the tables: it is attached still, in %s (use detach --all --purge)",
+				"removing the tables: it is still attached, in %s (use detach --all --purge)",
 				netns_text(&a[i], text));
 	return 0;
 }

@@ -94,7 +94,7 @@ int no_such_service(const char *name, struct err *e)
 {
 	return fail(
 		e, -ENOENT, *name ? name : "''",
-		"looking for the service: there is none of that name (see mangle-ctl service list)");
+		"looking for the service: no such service (see mangle-ctl service list)");
 }
 
 /* As many names as fit into buf, which has room for a dozen. */

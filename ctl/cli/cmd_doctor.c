@@ -102,7 +102,7 @@ static bool check_permissions(struct doctor *d)
 	};
 
 	if (geteuid() != 0)
-		say(d, "permissions", CHECK_BAD, "the tables are for root alone (run as root)");
+		say(d, "permissions", CHECK_BAD, "only root can open the tables (run as root)");
 	for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++) {
 		const char *missing = caps_missing(features[i].caps);
 
@@ -293,7 +293,7 @@ static void check_attachments(struct doctor *d, const struct model *m, struct at
 	free_warnings(&twice);
 	if (!any)
 		say(d, "interfaces", CHECK_WARN,
-		    "nothing is attached: packets go to the shared ports as if mangle was not there (mangle-ctl attach IFACE)");
+		    "nothing is attached: packets reach the shared ports unchanged (mangle-ctl attach IFACE)");
 }
 
 /* What the next boot loads, and whether it is what runs. s: NULL where nothing does, or nobody can

@@ -49,12 +49,12 @@ static void warn_about_drift(struct warnings *w, const struct drift *d, bool loa
 	else if (d->state == DRIFT_BROKEN)
 		add_warning(w, "the configuration file can no longer be loaded: %s", d->why.line);
 	else if (d->state == DRIFT_MISSING && *d->file)
-		add_warning(w, "the configuration file that runs is not there any more: %s",
+		add_warning(w, "the configuration file that was applied no longer exists: %s",
 			    d->file);
 	else if (d->state == DRIFT_MISSING)
 		add_warning(
 			w,
-			"what runs is in no configuration file: a reboot takes it away (mangle-ctl save prints it)");
+			"what runs is in no configuration file: a reboot discards it (mangle-ctl save prints it)");
 	else if (d->state == DRIFT_DIFFERS)
 		add_warning(
 			w,

@@ -323,7 +323,7 @@ static void offer_tags(const struct typed *t)
 	if (s && !name && !store_read(s, &m, false, &ignored) && m.service_count == 1)
 		name = m.services[0].name;
 	if (s && !name && m.service_count)
-		offer("", t->word, "--service", "the service meant");
+		offer("", t->word, "--service", "the service");
 	if (s && name && !store_table_sizes(s, name, &sizes, &ignored) &&
 	    sizes.entities <= TAGS_READ && !store_read_service(s, name, &full, &ignored)) {
 		offer_tags_of(t, &full);

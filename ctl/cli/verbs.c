@@ -37,7 +37,7 @@ static const struct option_text detach_texts[] = {
 	{0}};
 static const struct option_text status_texts[] = {
 	{OPT_EXIT_CODE, NULL,
-	 "exit 3 where something is to be looked at, 1 where something does not work", NULL},
+	 "exit 3 if something needs attention, 1 if something does not work", NULL},
 	{0}};
 static const struct option_text set_texts[] = {
 	{OPT_SIZE, "MIN:MAX|none",
@@ -80,7 +80,7 @@ const struct verb verbs[] = {
 		     "mangle-ctl detach --all --purge"},
 	{.name = "status",
 	 .arguments = "[IFACE]",
-	 .help = "print interfaces, services, and what should be known about them",
+	 .help = "print interfaces, services and warnings",
 	 .options = OPT(EXIT_CODE),
 	 .max = 1,
 	 .run = cmd_status,
@@ -230,7 +230,7 @@ const struct verb verbs[] = {
 		     "mangle-ctl stats --service feed --watch"},
 	{.name = "explain",
 	 .arguments = "FILE.pcap|--hex BYTES",
-	 .help = "say what would become of packets, without touching network or counters",
+	 .help = "show what would happen to packets, without touching network or counters",
 	 .options = OPT(HEX) | OPT(OUT) | OPT(INTERFACE),
 	 .shown = OPT(HEX),
 	 .max = 1,
@@ -240,7 +240,7 @@ const struct verb verbs[] = {
 	 .examples = "mangle-ctl explain some.pcap\n"
 		     "mangle-ctl explain some.pcap --interface eth0 --out rewritten.pcap"},
 	{.name = "upgrade",
-	 .help = "put this mangle-ctl's programs in place of those attached, tables and counters stay",
+	 .help = "replace the attached programs by those of this mangle-ctl; tables and counters stay",
 	 .options = OPT(IF_NEEDED),
 	 .run = cmd_upgrade,
 	 .examples = "mangle-ctl upgrade\n"

@@ -40,13 +40,13 @@ static void warn_about_gone(struct warnings *w, const struct attachment *a)
 	case GONE_PROGRAM:
 		add_fault(
 			w,
-			"%s: the interface is there in %s, and mangle's program is no longer on it (mangle-ctl %sattach %s)",
+			"%s: the interface exists in %s, and mangle's program is no longer attached to it (mangle-ctl %sattach %s)",
 			name, text, option, name);
 		return;
 	case GONE_UNKNOWN:
 		add_warning(
 			w,
-			"%s: %s cannot be entered: whether it is attached there cannot be told (see doctor)",
+			"%s: cannot tell whether it is attached: %s cannot be entered (see doctor)",
 			name, text);
 	}
 }
@@ -96,7 +96,7 @@ void warn_about_nothing_attached(struct warnings *w, const struct attachment *a,
 		return;
 	add_fault(
 		w,
-		"nothing is attached: packets go to the shared ports as if mangle was not there (mangle-ctl attach IFACE)");
+		"nothing is attached: packets reach the shared ports unchanged (mangle-ctl attach IFACE)");
 }
 
 /* ---- services ---- */
@@ -203,7 +203,7 @@ static void warn_about_place(struct warnings *w, const char *who, const char *na
 			     enum service_place place, const struct attachment *renamed)
 {
 	if (place == PLACE_UNKNOWN)
-		add_warning(w, "%s: whether interface %s is there cannot be told (see doctor)", who,
+		add_warning(w, "%s: cannot tell whether interface %s exists (see doctor)", who,
 			    name);
 	else if (place == PLACE_MISSING)
 		add_warning(
@@ -213,7 +213,7 @@ static void warn_about_place(struct warnings *w, const char *who, const char *na
 	else if (renamed)
 		add_warning(
 			w,
-			"%s: interface %s was attached as %s, and is that to services until it is attached anew: no packet matches (mangle-ctl detach %s, then attach)",
+			"%s: interface %s was attached under the name %s, by which services match it until it is attached again: no packet matches (mangle-ctl detach %s, then attach)",
 			who, name, renamed->attached_as, name);
 	else
 		add_warning(
@@ -313,11 +313,11 @@ void warn_about_flows(struct warnings *w, uint64_t used, uint32_t size)
 	if (used < size)
 		add_warning(
 			w,
-			"flows: %llu of %u: nearly full; once it is, idle connections are put out, and reset when they send again (raise flows in the configuration file)",
+			"flows: %llu of %u: nearly full; once it is full, idle connections are evicted, and reset when they send again (raise flows in the configuration file)",
 			(unsigned long long)used, size);
 	else
 		add_warning(
 			w,
-			"flows: %u of %u: full: idle connections are put out, and reset when they send again (raise flows in the configuration file)",
+			"flows: %u of %u: full: idle connections are evicted, and reset when they send again (raise flows in the configuration file)",
 			size, size);
 }

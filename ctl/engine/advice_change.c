@@ -47,7 +47,7 @@ static void warn_about_windows(struct warnings *w, const struct service *s)
 	if (o.count)
 		add_warning(
 			w,
-			"service %s: size %u:%u of %s is partly outside of %u:%u, the service's, where packets are invalid all the same%s",
+			"service %s: size %u:%u of %s is partly outside the service's %u:%u: packets outside that are invalid%s",
 			s->name, o.first->size.min, o.first->size.max,
 			format_tag(o.first->tag, s->tag_len, tag), s->size.min, s->size.max,
 			more_text(o.count, more));
@@ -106,7 +106,7 @@ static void say_shared(struct warnings *w, const struct service *s, const struct
 	else
 		add_warning(
 			w,
-			"service %s: target %u of %s is the shared port of service %s, which does not look at these packets%s%s",
+			"service %s: target %u of %s is the shared port of service %s, which does not match these packets%s%s",
 			s->name, port, whose, by->name,
 			s->reply && by->protocols & MANGLE_PROTO_UDP
 				? "; what is sent from it gets another shared port"

@@ -58,12 +58,12 @@ static void check_settings(const struct host_check *h, const char *who)
 	if (!read_setting(h->warn, who, "ipv4/tcp_syncookies", 1))
 		add_fault(
 			h->warn,
-			"%s: net.ipv4.tcp_syncookies is 0: the kernel takes no TCP connection from mangle (sysctl net.ipv4.tcp_syncookies=1)",
+			"%s: net.ipv4.tcp_syncookies is 0: the kernel accepts no TCP connection from mangle (sysctl net.ipv4.tcp_syncookies=1)",
 			who);
 	if (!read_setting(h->warn, who, "netfilter/nf_conntrack_tcp_loose", 1))
 		add_warning(
 			h->warn,
-			"%s: net.netfilter.nf_conntrack_tcp_loose is 0: where conntrack is in use it calls TCP connections invalid whose SYN mangle answered (sysctl net.netfilter.nf_conntrack_tcp_loose=1)",
+			"%s: net.netfilter.nf_conntrack_tcp_loose is 0: where conntrack is in use, it marks TCP connections as invalid whose SYN mangle answered (sysctl net.netfilter.nf_conntrack_tcp_loose=1)",
 			who);
 	if (read_setting(h->warn, who, "ipv4/tcp_rfc1337", 0) > 0)
 		add_warning(
@@ -91,7 +91,7 @@ static void check_mptcp(struct host_check *h, const char *who)
 	if (f.count)
 		add_warning(
 			h->warn,
-			"%s: MPTCP listens on port %u%s: the kernel gives such a listener no connection of mangle's (let it listen by TCP; in Go: GODEBUG=multipathtcp=0)",
+			"%s: MPTCP listens on port %u%s: the kernel gives such a listener no connection of mangle's (let it listen on TCP; in Go: GODEBUG=multipathtcp=0)",
 			who, f.first, and_more(&f, more));
 }
 
@@ -105,7 +105,7 @@ static void check_local_ports(struct host_check *h, const char *who)
 	if (err) {
 		add_warning(
 			h->warn,
-			"%s: cannot tell which ports the host gives to its own sockets: %s (see doctor)",
+			"%s: cannot tell the host's ephemeral ports: %s (see doctor)",
 			who, strerror(-err));
 		return;
 	}
@@ -116,7 +116,7 @@ static void check_local_ports(struct host_check *h, const char *who)
 	if (f.count)
 		add_warning(
 			h->warn,
-			"%s: replies come from target %u%s among the host's own ports %u-%u: what another socket sends from there carries the shared port too (choose other targets, or reserve these: sysctl net.ipv4.ip_local_reserved_ports)",
+			"%s: target %u%s, from which replies come, is among the host's ephemeral ports %u-%u: what another socket sends from it gets the shared port too (choose other targets, or reserve these: sysctl net.ipv4.ip_local_reserved_ports)",
 			who, f.first, and_more(&f, more), h->local.first, h->local.last);
 }
 

@@ -158,7 +158,7 @@ static void note_vrf(const struct scene *s)
 	if (is_port_of(s, "vrf"))
 		add_warning(
 			s->w,
-			"%s: it is in the VRF %s: TCP connections to listeners that are bound to that are refused (%slet the listeners not be bound to it)",
+			"%s: it is in the VRF %s: TCP connections to listeners that are bound to that are refused (%sdo not bind the listeners to it)",
 			s->d->name, s->master->name,
 			read_setting(s->w, s->d->name, "ipv4/tcp_l3mdev_accept", 0) > 0
 				? ""
@@ -334,7 +334,7 @@ void warn_about_interface(struct warnings *w, const struct attachment *a, const 
 	if (*a->unseen || err) {
 		add_warning(
 			w,
-			"%s: cannot tell where it is and what is there: %s (see doctor; taken for attached)",
+			"%s: cannot tell whether it is still attached: %s (see doctor; it is treated as attached)",
 			a->iface.name, *a->unseen ? a->unseen : netns_why(err));
 		return;
 	}

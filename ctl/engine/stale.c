@@ -60,7 +60,7 @@ static int prune_here(struct prune *p, const char *who, uint64_t netns, struct e
 		return 0;
 	return cannot_tell(
 		who, err,
-		"looking for connections that are over: cannot tell which of those known are",
+		"looking for connections that are over: cannot tell which ones are",
 		p->sockets.why.line, e);
 }
 

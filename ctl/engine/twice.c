@@ -70,7 +70,7 @@ static int read_places(struct places *p, const struct attachment *a, size_t coun
 	p->all = calloc(count + 1, sizeof(*p->all));
 	if (!p->all)
 		return fail(e, -ENOMEM, "interfaces",
-			    "finding those above each other: out of memory");
+			    "finding stacked ones: out of memory");
 	read_place(&p->all[p->count++], netns_inode());
 	for (size_t i = 0; i < count; i++)
 		if (a[i].attached && !find_place(p, a[i].key.netns))
@@ -174,7 +174,7 @@ static int check_pair(struct spot d, struct spot other, const char *name, const 
 	if (err)
 		return fail(
 			e, err, d.device->name,
-			"attaching: cannot tell how it is placed to %s, which is %s: %s (see doctor)",
+			"attaching: cannot tell whether packets pass both it and %s, which is %s: %s (see doctor)",
 			name, other_is, netns_why(err));
 	if (!how)
 		return 0;

@@ -272,7 +272,7 @@ static void judge(struct capture *in, struct packet *p, int dlt)
 	else if (p->len > CAPTURE_MAX_FRAME - sizeof(struct ethhdr))
 		snprintf(p->why_not, sizeof(p->why_not), "it is longer than any frame");
 	else if (!to_ethernet(in, p, read_link))
-		snprintf(p->why_not, sizeof(p->why_not), "its %s header is not whole",
+		snprintf(p->why_not, sizeof(p->why_not), "its %s header is cut off",
 			 link_name(dlt));
 }
 

@@ -319,7 +319,7 @@ static int read_table_name(struct reader *r, const char *what, void *to)
 	one->table_line = yaml_line(r);
 	one->table = beside(r->file, s);
 	if (!one->table)
-		return fail(r->e, -ENOMEM, r->file, READING "not enough memory");
+		return fail(r->e, -ENOMEM, r->file, READING "out of memory");
 	return 0;
 }
 
@@ -439,7 +439,7 @@ static int read_version(struct reader *r, const char *what, void *to)
 	if (read_number(r, what, 0, UINT32_MAX, &version))
 		return -EINVAL;
 	if (version != 1)
-		return BAD(r, "version: %" PRIu64 " is not known to this mangle (write 1)",
+		return BAD(r, "version: %" PRIu64 " is unknown to this version of mangle (write 1)",
 			   version);
 	return 0;
 }
@@ -477,7 +477,7 @@ static int read_document(struct reader *r)
 	    yaml_next(r))
 		return -EINVAL;
 	if (r->event.type != YAML_STREAM_END_EVENT)
-		return BAD(r, "document: a second one begins here (one is taken)");
+		return BAD(r, "document: a second document begins here (only one is allowed)");
 	return 0;
 }
 

@@ -218,7 +218,7 @@ static int read_options(const struct pcapng *r, uint32_t at, struct interface *i
 		read_option(r, i, code, r->body + at, len);
 		at += (len + 3U) & ~3U;
 	}
-	return i->ticks ? 1 : broken(why, "an interface whose clock is too fine");
+	return i->ticks ? 1 : broken(why, "an interface whose time resolution is too fine");
 }
 
 static int add_interface(struct pcapng *r, const char **why)
@@ -227,7 +227,7 @@ static int add_interface(struct pcapng *r, const char **why)
 	int got;
 
 	if (r->len < 8)
-		return broken(why, "an interface that is too short");
+		return broken(why, "an interface block that is too short");
 	if (r->count == MAX_INTERFACES)
 		return broken(why, "too many interfaces");
 	i.link_type = u16_at(r, r->body);
@@ -263,7 +263,7 @@ static int take_packet(const struct pcapng *r, struct pcapng_packet *p, uint32_t
 		       uint32_t at, const char **why)
 {
 	if (interface >= r->count)
-		return broken(why, "a packet of an interface that was not described");
+		return broken(why, "a packet of an unknown interface");
 	if (p->captured > r->len - at)
 		return broken(why, "a packet that is longer than its block");
 	p->link_type = r->interfaces[interface].link_type;

@@ -94,7 +94,7 @@ static int bad_input(struct reader *r)
 	if (r->has_nul)
 		return BAD_AT(r, r->line, "text: there is a NUL byte (this is not a text file)");
 	if (r->parser.error == YAML_MEMORY_ERROR)
-		return fail(r->e, -ENOMEM, file_name(r->file), READING "not enough memory");
+		return fail(r->e, -ENOMEM, file_name(r->file), READING "out of memory");
 	if (r->parser.error == YAML_READER_ERROR)
 		return BAD_AT(r, r->line, "this is not UTF-8 text: %s", r->parser.problem);
 	return bad_syntax(r);
@@ -132,13 +132,13 @@ int yaml_next(struct reader *r)
 	if (!yaml_parser_parse(&r->parser, &r->event))
 		return bad_input(r);
 	if (r->event.type == YAML_ALIAS_EVENT)
-		return BAD(r, "alias: '*" ECHO "' is not taken (write out what it stands for)",
+		return BAD(r, "alias: '*" ECHO "' is not supported (write out what it stands for)",
 			   (const char *)r->event.data.alias.anchor);
 	if (anchor_of(&r->event))
-		return BAD(r, "anchor: '&" ECHO "' is not taken (leave it out, aliases too)",
+		return BAD(r, "anchor: '&" ECHO "' is not supported (leave it out, aliases too)",
 			   anchor_of(&r->event));
 	if (type_tag_of(&r->event))
-		return BAD(r, "YAML type: '" ECHO "' is not taken (leave it out)",
+		return BAD(r, "YAML type: '" ECHO "' is not supported (leave it out)",
 			   type_tag_of(&r->event));
 	if (yaml_is_plain(r) && r->event.end_mark.line > r->event.start_mark.line)
 		return BAD_AT(r, yaml_line(r) + 1,
@@ -403,7 +403,7 @@ int read_list_or_one(struct reader *r, const char *what,
 int yaml_begin(struct reader *r)
 {
 	if (!yaml_parser_initialize(&r->parser))
-		return fail(r->e, -ENOMEM, r->file, READING "not enough memory");
+		return fail(r->e, -ENOMEM, r->file, READING "out of memory");
 	yaml_parser_set_input(&r->parser, give, r);
 	return 0;
 }

@@ -100,7 +100,7 @@ int devices_read(struct devices *out, struct err *e)
 		return 0;
 	devices_free(out);
 	return fail(e, err == -NLE_NOMEM ? -ENOMEM : -EIO, "interfaces",
-		    "asking the kernel about them: %s (see doctor)", nl_geterror(err));
+		    "listing them: %s (see doctor)", nl_geterror(err));
 }
 
 const struct device *devices_find(const struct devices *d, int ifindex)

@@ -36,7 +36,7 @@ static int check_pin(const struct store *s, struct err *e)
 		return err;
 	close(fd);
 	if (bpf_obj_get_info_by_fd(s->map[MAP_CONFIG], &own, &size))
-		return fail(e, -errno, path, "asking what is open: %s (try again)",
+		return fail(e, -errno, path, "reading the map's id: %s (try again)",
 			    strerror(errno));
 	return own.id == pinned.id ? 0 : -ENOENT;
 }

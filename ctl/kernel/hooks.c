@@ -92,7 +92,7 @@ int clsact_make(const struct mangle_iface_key *k, struct mangle_iface *i, struct
 	if (netdev_tc((int)k->ifindex, 0, find_ingress, NULL) == 1)
 		return fail(
 			e, -EBUSY, i->name,
-			"attaching the tc programs: it has an ingress qdisc where they want clsact (tc qdisc del dev %s ingress, then tc qdisc add dev %s clsact)",
+			"attaching the tc programs: it has an ingress qdisc, and they need a clsact qdisc (tc qdisc del dev %s ingress, then tc qdisc add dev %s clsact)",
 			i->name, i->name);
 	err = bpf_tc_hook_create(&hook);
 	if (err && err != -EEXIST)

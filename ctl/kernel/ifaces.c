@@ -68,7 +68,7 @@ int store_iface_del(struct store *s, const struct mangle_iface_key *k, const str
 	    !store_iface_same(i, &recorded))
 		return 0;
 	if (bpf_map_delete_elem(s->map[MAP_IFACES], k) && errno != ENOENT)
-		return fail(e, -errno, "interfaces", "forgetting the attachment: %s",
+		return fail(e, -errno, "interfaces", "deleting the record of the attachment: %s",
 			    strerror(errno));
 	return 0;
 }

@@ -50,7 +50,7 @@ int link_unpin(const char *path)
 		return errno == ENOENT ? 0 : -errno;
 	if (!is_link(fd)) {
 		close(fd);
-		liblog_set("%s is no link of mangle's", path);
+		liblog_set("%s is not a link of mangle's", path);
 		return -EBADF;
 	}
 	err = link_detach(fd);

@@ -95,7 +95,7 @@ int lock_open(bool create, bool write, double wait, int *dir, struct err *e)
 	/* What others make is theirs, and then refused. */
 	if (write && geteuid() != 0)
 		return fail(e, -EPERM, STORE_DIR,
-			    "changing what is in it: that is for root alone (root is needed)");
+			    "changing its content: permission denied (root is needed)");
 	for (;;) {
 		if (create && mkdir(STORE_DIR, 0700) && errno != EEXIST)
 			return fail(e, -errno, STORE_DIR, "creating it: %s", strerror(errno));

@@ -173,7 +173,7 @@ int map_open_pin(const struct store *s, const char *dir, enum map_id id, int *fd
 	*fd = -1;
 	return fail(
 		e, -EBADF, path,
-		"opening the pin: it is not mangle's, or of another version, or damaged (remove it if nobody needs it)");
+		"opening the pin: it is not mangle's, or of another version, or damaged (remove it if it is not needed)");
 }
 
 int map_open_or_create(const struct store *s, const char *dir, enum map_id id, int *fd,

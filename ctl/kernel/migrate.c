@@ -50,7 +50,7 @@ static int get_theirs(enum map_id id, struct bpf_map_info *info, int *fd, struct
 	*fd = -1;
 	return fail(
 		e, -EBADF, path,
-		"opening the pin: it is not mangle's, or damaged (remove it if nobody needs it)");
+		"opening the pin: it is not mangle's, or damaged (remove it if it is not needed)");
 }
 
 /* Maps an array for reading, all of it. */
@@ -307,7 +307,7 @@ int migrate_resume(struct err *e)
 		if (!m->shared &&
 		    rename(pin_path(from, DONE_DIR, m->name), pin_path(to, STORE_DIR, m->name)) &&
 		    errno != ENOENT)
-			return fail(e, -errno, from, "putting it into its place: %s",
+			return fail(e, -errno, from, "moving it into place: %s",
 				    strerror(errno));
 	}
 	rmdir(DONE_DIR);

@@ -26,7 +26,7 @@ int prog_can(const struct model *m, struct err *e)
 		if (prog_probe()->types_unread)
 			return fail(
 				e, -EIO, m->services[i].name,
-				"tcp connection mode: cannot tell whether the kernel can: its types cannot be read (see /sys/kernel/btf/vmlinux)");
+				"tcp connection mode: cannot tell whether the kernel supports it: its types cannot be read (see /sys/kernel/btf/vmlinux)");
 		return fail(
 			e, -EOPNOTSUPP, m->services[i].name,
 			"tcp connection mode: the kernel has no bpf_sk_assign_tcp_reqsk (needs Linux 6.9 or later; for Debian 12 from bookworm-backports)");

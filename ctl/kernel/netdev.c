@@ -20,7 +20,7 @@
 
 static int no_netlink(const char *name, int err, struct err *e)
 {
-	return fail(e, -EIO, name, "asking the kernel about it: %s (see doctor)", nl_geterror(err));
+	return fail(e, -EIO, name, "reading its state: %s (see doctor)", nl_geterror(err));
 }
 
 static int on_link(struct nl_msg *msg, void *arg)
@@ -87,7 +87,7 @@ int netdev_get(const char *name, struct netdev *out, struct err *e)
 	if (err == -NLE_NODEV || err == -NLE_OBJ_NOTFOUND)
 		return fail(
 			e, -ENODEV, *name ? name : "''",
-			"looking for the interface: there is none of that name here (see ip link; for another network namespace use -n NAME)");
+			"looking for the interface: no such interface here (see ip link; for another network namespace use -n NAME)");
 	if (err)
 		return no_netlink(name, err, e);
 	memset(out, 0, sizeof(*out));

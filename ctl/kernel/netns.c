@@ -43,7 +43,7 @@ int netns_init(netns_lost_fn *lost, struct err *e)
 
 	on_lost = lost;
 	return err ? fail(e, err, OWN_NETNS,
-			  "asking which network namespace this is: %s (see doctor)", strerror(-err))
+			  "finding out the network namespace: %s (see doctor)", strerror(-err))
 		   : 0;
 }
 
@@ -93,7 +93,7 @@ int netns_enter(const char *name, struct err *e)
 		return 0;
 	return fail(e, ret ? ret : -ENOENT, *name ? name : "''",
 		    "entering the network namespace: %s (see %s)",
-		    ret ? caps_why(ret, CAPS(SYS_ADMIN)) : "there is none of that name",
+		    ret ? caps_why(ret, CAPS(SYS_ADMIN)) : "no such network namespace",
 		    ret == -EPERM ? "doctor" : "ip netns");
 }
 
@@ -214,7 +214,7 @@ static void return_to(int back, uint64_t inode)
 		struct err e;
 
 		fail(&e, -errno, OWN_NETNS,
-		     "returning to the network namespace that the run began in: %s (what was done before stands, see status; run it again)",
+		     "returning to the first network namespace: %s (changes made so far are in force, see status; run the command again)",
 		     strerror(errno));
 		if (on_lost)
 			on_lost(&e);

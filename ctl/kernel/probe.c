@@ -141,6 +141,6 @@ int prog_probe_told(struct err *e)
 	prog_probe();
 	if (!probed.untold)
 		return 0;
-	return fail(e, probed.untold, "kernel", "finding out what it can do: %s (see doctor)",
+	return fail(e, probed.untold, "kernel", "probing its features: %s (see doctor)",
 		    caps_why(probed.untold, CAPS_PROGRAM));
 }

@@ -57,14 +57,14 @@ static int say_busy(const char *ifname, unsigned int ifindex, int err, struct er
 	if (id)
 		return fail(
 			e, -EBUSY, ifname,
-			"attaching: another XDP program is on it (id %u, name %s), which cannot be shared with on this kernel or in this mode (detach it first, for instance: ip link set dev %s xdp off)",
+			"attaching: another XDP program is attached (id %u, name %s), and this kernel or mode does not let programs share an interface (detach it first, for instance: ip link set dev %s xdp off)",
 			id, name, ifname);
 	if (devices_read(&all, e))
 		return -EBUSY;
 	upper = find_upper(&all, ifindex, &id, name);
 	if (upper)
 		fail(e, -EBUSY, ifname,
-		     "attaching: %s, which is above it, has an XDP program (id %u, name %s), and the kernel takes none below that (detach it, attach to %s, then attach it again)",
+		     "attaching: %s, which is above it, has an XDP program (id %u, name %s), and the kernel allows none on an interface below it (detach it, attach to %s, then attach it again)",
 		     upper->name, id, name, ifname);
 	else
 		fail(e, -EBUSY, ifname, "attaching: %s (see ip link)", liblog_why(err));

@@ -95,7 +95,7 @@ int explainer_run(struct explainer *x, const void *frame, size_t len, void *out,
 	if (err < 0)
 		return err;
 	if (bpf_map_lookup_elem(x->explained, &zero, said))
-		return fail(e, -errno, "explain", "reading what the program said: %s",
+		return fail(e, -errno, "explain", "reading the program's result: %s",
 			    strerror(errno));
 	return 0;
 }

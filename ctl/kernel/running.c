@@ -48,7 +48,7 @@ int running_open(struct store *s, struct err *e)
 		return err;
 	if (!id)
 		return fail(e, -EBADF, STORE_DIR "/config",
-			    "reading it: there is no configuration in it (detach --all --purge)");
+			    "reading it: it has no configuration (detach --all --purge)");
 	if (!s->private && !lstat(INNER_DIR, &st))
 		err = pin_check_owner(INNER_DIR, &st, e);
 	else if (!s->private && errno != ENOENT) /* else there is no pin either, which is said */
@@ -104,7 +104,7 @@ int running_index(const struct store *s, const char *name)
 int running_no_service(const char *name, struct err *e)
 {
 	return fail(e, -ENOENT, name,
-		    "looking for the service: there is none of that name (see service list)");
+		    "looking for the service: no such service (see service list)");
 }
 
 /* ---- services from and to the configuration ---- */

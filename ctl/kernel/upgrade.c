@@ -133,7 +133,7 @@ static int finish_takeover(struct store *s, const struct mangle_iface_key *k,
 		return 0;
 	err = prog_undispatch(k->ifindex, i->next_id);
 	if (err)
-		return fail(e, err, i->name, "taking off the program that was replaced: %s",
+		return fail(e, err, i->name, "detaching the program that was replaced: %s",
 			    liblog_why(err));
 	i->next_id = 0;
 	return store_iface_put(s, k, i, e);

@@ -210,8 +210,8 @@ static int validate_reply(const struct service *s, struct parse_error *why)
 				   "reply off)");
 	if (s->port_count > 1)
 		return reject(why,
-			      "has reply and %u ports: which of them replies are to carry cannot "
-			      "be told (give each a service of its own, or leave reply off)",
+			      "has reply and %u ports: mangle cannot tell which of them replies are "
+			      "to carry (give each a service of its own, or leave reply off)",
 			      s->port_count);
 	return 0;
 }
@@ -535,10 +535,10 @@ int model_validate(struct model *m, const struct service **at, struct parse_erro
 	for (i = 0; i < m->service_count; i++) {
 		*at = &m->services[i];
 		if (i >= MANGLE_MAX_SERVICES)
-			return reject(why, "is one more than the %d services there may be",
+			return reject(why, "is one more than the %d services that are allowed",
 				      MANGLE_MAX_SERVICES);
 		if (i && !strcmp(m->services[i - 1].name, m->services[i].name))
-			return reject(why, "is there twice (give one of them another name)");
+			return reject(why, "is given twice (give one of them another name)");
 		if (validate_service(&m->services[i], why))
 			return -EINVAL;
 	}
@@ -550,7 +550,7 @@ int model_validate(struct model *m, const struct service **at, struct parse_erro
 	if (!ret)
 		ret = validate_targets(m, at, why);
 	if (ret == -ENOMEM)
-		snprintf(why->text, sizeof(why->text), "not enough memory");
+		snprintf(why->text, sizeof(why->text), "out of memory");
 	return ret;
 }
 

@@ -10,7 +10,7 @@
 
 static int no_memory(struct err *e, const char *object)
 {
-	return fail(e, -ENOMEM, object, "holding it: not enough memory");
+	return fail(e, -ENOMEM, object, "storing it: out of memory");
 }
 
 void model_init(struct model *m)

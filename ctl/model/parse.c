@@ -490,7 +490,7 @@ static int refuse_mapped(const struct prefix *p, struct parse_error *why)
 	char buf[PREFIX_TEXT_SIZE];
 
 	memcpy(v4.addr, p->addr + MAPPED_BITS / 8, 4);
-	return reject(why, "matches no packet: IPv4 is written as such (write %s)",
+	return reject(why, "matches no packet: an IPv4 prefix is written as IPv4 (write %s)",
 		      format_prefix(&v4, buf));
 }
 

@@ -24,7 +24,7 @@ int service_copy(struct service *to, const struct service *from, struct err *e)
 		return 0;
 	to->entities = malloc(from->entity_count * sizeof(*to->entities));
 	if (!to->entities)
-		return fail(e, -ENOMEM, from->name, "holding it: not enough memory");
+		return fail(e, -ENOMEM, from->name, "storing it: out of memory");
 	memcpy(to->entities, from->entities, from->entity_count * sizeof(*to->entities));
 	return 0;
 }
@@ -47,7 +47,7 @@ int service_add_entity(struct service *s, const struct entity *en, struct err *e
 	if (s->entity_count == s->entity_room) {
 		entities = realloc(s->entities, room * sizeof(*entities));
 		if (!entities)
-			return fail(e, -ENOMEM, s->name, "holding it: not enough memory");
+			return fail(e, -ENOMEM, s->name, "storing it: out of memory");
 		s->entities = entities;
 		s->entity_room = room;
 	}

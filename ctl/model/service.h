@@ -9,7 +9,7 @@
 struct service {
 	char name[MANGLE_NAME_SIZE];
 	char description[MANGLE_TEXT_SIZE]; /* for people; "": none */
-	bool disabled;			    /* it is as if it was not there */
+	bool disabled;			    /* packets are handled as if it did not exist */
 	char ifname[MANGLE_IFNAME_SIZE];    /* "": any */
 	uint8_t protocols;		    /* MANGLE_PROTO_*, or-ed */
 	uint16_t ports[MANGLE_MAX_PORTS];   /* ascending */

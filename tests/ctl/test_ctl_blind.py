@@ -243,7 +243,7 @@ def test_entries_that_stay(bound, world):
     known = flow_ports(number)
     assert known
     blind = injected("openat", "ENOMEM", *LISTS)
-    assert_error(["-n", world.a, "attach", "veth0"], 1, "cannot tell which of those known are: .*--force", prefix=blind)
+    assert_error(["-n", world.a, "attach", "veth0"], 1, "cannot tell which ones are: .*--force", prefix=blind)
     assert flow_ports(number) == known
     put_flows(flow_lines(number, (HOME[0], 9), bound.ends[1], LIVE, netns=bound.inode))
     known = flow_ports(number)
@@ -280,7 +280,7 @@ def test_a_probe_that_fails_is_no_answer_of_the_kernel(fresh, tmp_path):
     for n in probes:
         for error, why in (("ENOMEM", "Cannot allocate memory"), ("EMFILE", "Too many open files"),
                            ("EPERM", "Operation not permitted")):
-            assert_error(attach, 1, f"kernel: finding out what it can do: {why}",
+            assert_error(attach, 1, f"kernel: probing its features: {why}",
                          prefix=injected("bpf", error, when=f":when={n}"))
     for n in (n for n, call in enumerate(calls, 1) if 'prog_name="mangle_clock"' in call):
         assert_error(attach, 1, "clock: measuring the kernel's ticks: Too many open files", unchanged=False,
@@ -290,7 +290,7 @@ def test_a_probe_that_fails_is_no_answer_of_the_kernel(fresh, tmp_path):
     if "kernel has no bpf_sk_assign_tcp_reqsk" in run(*attach).err:
         pytest.skip("wants TCP connection mode (Linux 6.9)")
     ctl.purge()
-    assert_error(attach, 1, "cannot tell whether the kernel can: its types cannot be read", prefix=types)
+    assert_error(attach, 1, "cannot tell whether the kernel supports it: its types cannot be read", prefix=types)
     assert [c for c in run("-j", "doctor", prefix=types).json()["checks"]
             if c["name"] == "TCP connection mode" and c["state"] == "bad" and "cannot tell" in c["text"]]
 

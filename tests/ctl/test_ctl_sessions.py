@@ -135,12 +135,12 @@ def test_rows_of_a_service_with_reply(load):
     assert [e["text"] for e in js("map", "list")] == ["ABCD"]
 
 
-def test_reply_from_the_hosts_own_ports(load, world):
+def test_reply_from_ephemeral_ports(load, world):
     def said():
         warnings = js("status")["warnings"]
         checks = js("-n", world.a, "doctor")["checks"]
         texts = [c["text"] for c in checks if c["name"] == "connections" and c["state"] == "warn"]
-        assert [w for w in warnings if "own ports" in w] == texts, (warnings, texts)
+        assert [w for w in warnings if "ephemeral ports" in w] == texts, (warnings, texts)
         return texts
 
     world.ns_a.sysctl("ipv4/ip_local_port_range", "40000 41000")
@@ -148,16 +148,16 @@ def test_reply_from_the_hosts_own_ports(load, world):
         load(service(reply=True, entities=entities(("ABCD", 39999), ("EFGH", 41001))))
         assert said() == []
         ok("map", "set", "ABCD", "40000")
-        assert len(said()) == 1 and "target 40000 among" in said()[0] and "veth0" in said()[0], said()
+        assert len(said()) == 1 and "target 40000, from" in said()[0] and "veth0" in said()[0], said()
         ok("map", "set", "EFGH", "41000")
         assert "target 40000 and 1 more" in said()[0]
         world.ns_a.sysctl("ipv4/ip_local_reserved_ports", "9,39990-40000,40500")
-        assert "target 41000 among" in said()[0]
+        assert "target 41000, from" in said()[0]
         world.ns_a.sysctl("ipv4/ip_local_reserved_ports", "39990-40000,41000")
         assert said() == []
         world.ns_a.sysctl("ipv4/ip_local_reserved_ports", "\n")
-        assert "own ports" in world.attach().err
-        assert "own ports" not in run("-n", world.a, "-q", "attach", "veth0").err
+        assert "ephemeral ports" in world.attach().err
+        assert "ephemeral ports" not in run("-n", world.a, "-q", "attach", "veth0").err
         ok("service", "set", "telemetry", "--reply", "off")
         assert said() == []
     finally:

@@ -104,7 +104,7 @@ def test_nothing_loaded(fresh, etc, text, state, line):
     assert config["file"] == (DEFAULT if text else None)
     out = run("status", prefix=prefix).out
     assert f"\nconfiguration: {line}\n" in out
-    assert any("as if mangle was not there (mangle-ctl attach IFACE)" in w for w in answer["warnings"])
+    assert any("packets reach the shared ports unchanged (mangle-ctl attach IFACE)" in w for w in answer["warnings"])
     assert any(f"{DEFAULT}:{len((text or '').splitlines())}: " in w for w in answer["warnings"]) == (state == "broken")
     assert (state == "broken") == bool(config["error"])
     assert ok("status", prefix=prefix) and well(prefix=prefix) == 1
@@ -163,7 +163,7 @@ def test_no_file(fresh, etc):
     ok("map", "set", "ABCD", "6001")
     config = js("status", prefix=nothing)["config"]
     assert (config["file"], config["state"], config["differs"]) == (None, "missing", True)
-    assert any("a reboot takes it away (mangle-ctl save prints it)" in w for w in said(prefix=nothing))
+    assert any("a reboot discards it (mangle-ctl save prints it)" in w for w in said(prefix=nothing))
     assert well(prefix=nothing) == 3
 
 
@@ -172,7 +172,7 @@ def test_no_file(fresh, etc):
 def test_loaded_and_not_attached(one, world):
     assert well() == 0
     ok("-n", world.a, "detach", "veth0")
-    assert any("as if mangle was not there" in w for w in said()) and well() == 1
+    assert any("packets reach the shared ports unchanged" in w for w in said()) and well() == 1
     assert run("-n", world.a, "status", "veth0").status == 3
     assert run("-n", world.a, "status", "veth0", "--exit-code").status == 1
 
@@ -305,13 +305,13 @@ def test_detach_of_one_in_another_namespace(one, world):
         line = ctl.assert_error(["-n", world.a, "detach", "same0"], 1, f"attached in network namespace {c}")
         assert line.endswith(f"(mangle-ctl -n {c} detach same0)")
         ctl.assert_error(["-n", world.a, "detach", "veth0", "--purge"], 1,
-                         f"same0: removing the tables: it is attached still, in network namespace {c}")
+                         f"same0: removing the tables: it is still attached, in network namespace {c}")
         # one of that name is here too
         other = world.lab.ns("d")
         ctl.ip("-n", other.name, "link", "add", "same0", "type", "veth", "peer", "name", "same1")
         r = ok("-n", other.name, "detach", "same0")
         assert r.out == "same0: not attached\nnothing to change\n"
-        assert r.err == f"mangle-ctl: warning: same0: it is attached in network namespace {c}, and was not meant (use -n NAME)\n"
+        assert r.err == f"mangle-ctl: warning: same0: it is attached in network namespace {c} too, and stays so (use -n NAME)\n"
         assert run("-q", "-n", other.name, "detach", "same0").out == ""
         r = run("-n", other.name, "status", "same0")
         assert r.status == 3 and r.out == f"same0: not attached (one of that name is, in network namespace {c})\n", r
@@ -352,7 +352,7 @@ def test_doctor_of_what_runs(load, world, etc):
     with other_end(world, "down"):
         assert "no carrier" in checks(prefix=same)["veth0", "warn"]
     ok("-n", world.a, "detach", "--all")
-    assert "as if mangle was not there" in checks(prefix=same)["interfaces", "warn"]
+    assert "packets reach the shared ports unchanged" in checks(prefix=same)["interfaces", "warn"]
 
 
 def test_doctor_of_a_well_machine_has_nothing_to_say(load, world, etc):

@@ -294,7 +294,7 @@ START_TEST(too_many_services)
 	add_many(&m, MANGLE_MAX_SERVICES + 1);
 	ck_assert_int_eq(model_check(&m, &e), -EINVAL);
 	ck_assert_str_eq(e.line, "s1024: checking the service: is one more than the 1024 services "
-				 "there may be");
+				 "that are allowed");
 	model_free(&m);
 }
 END_TEST
@@ -884,7 +884,7 @@ START_TEST(names_twice)
 	add(&m, &a);
 	add(&m, &b);
 	ck_assert_int_eq(model_check(&m, &e), -EINVAL);
-	ck_assert_ptr_nonnull(strstr(e.line, "web: checking the service: is there twice"));
+	ck_assert_ptr_nonnull(strstr(e.line, "web: checking the service: is given twice"));
 	model_free(&m);
 }
 END_TEST

@@ -318,7 +318,7 @@ static const struct {
 	{prefix, "2001:db8::1/127", "(write 2001:db8::/127)"},
 	{prefix, "2001:db8:8000::/32", "(write 2001:db8::/32)"},
 	{prefix, "::ffff:192.0.2.1",
-	 "matches no packet: IPv4 is written as such (write 192.0.2.1/32)"},
+	 "matches no packet: an IPv4 prefix is written as IPv4 (write 192.0.2.1/32)"},
 	{prefix, "::ffff:192.0.2.0/120", "(write 192.0.2.0/24)"},
 	{prefix, "::ffff:0:0/96", "(write 0.0.0.0/0)"},
 	{prefix, "::ffff:192.0.2.1/120", "bits set behind the prefix"},
