@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the host would do with a packet, and how it is set up. */
+/* What the kernel knows of a packet, and what this host would do with it. */
 #ifndef XDP_HOST_H
 #define XDP_HOST_H
 
@@ -12,7 +12,8 @@
 #include "pkt.h"
 #include "sum.h"
 
-/* Of the kernel's own structures what is read, found by name when the program is loaded. */
+/* The fields of the kernel's structures that are read here; libbpf finds them by name (CO-RE) when
+ * the program is loaded. */
 #define KERNEL __attribute__((preserve_access_index))
 
 struct netns_ipv4 {
@@ -83,7 +84,7 @@ struct tcp_timewait_sock {
 
 extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
 
-/* The same structure for bpf_probe_read_kernel(), which every kernel has. */
+/* The context as struct sk_buff, to be read by bpf_probe_read_kernel(), which every kernel has. */
 #ifndef KERNEL_SKB
 #define KERNEL_SKB(ctx) ((struct sk_buff *)(void *)(ctx))
 #endif
@@ -96,7 +97,7 @@ extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
 #define AF_INET 2
 #define AF_INET6 10
 
-/* Is the checksum left to whoever sends the packet on? */
+/* Returns whether the checksum is left to the device that sends the packet. */
 static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -105,22 +106,22 @@ static __always_inline bool checksum_is_partial(struct __sk_buff *ctx)
 }
 
 /*
- * Is the packet a list of whole datagrams (GRO of the fraglist kind)? The kernel cuts it without
- * summing up: each datagram keeps the checksum that it came with.
+ * Returns whether the packet is a list of whole datagrams (GRO fraglist). The kernel splits it
+ * without computing checksums: each datagram keeps the one that it came with.
  */
 static __always_inline bool is_fraglist(struct __sk_buff *ctx)
 {
 	struct sk_buff *skb = KERNEL_SKB(ctx);
-	/* Its skb_shared_info lies at the end of its linear part. */
+	/* skb_shared_info lies at the end of the linear part. */
 	struct skb_shared_info *info = (void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
 
 	return BPF_CORE_READ(info, gso_type) & SKB_GSO_FRAGLIST;
 }
 
 /*
- * Did this host make the packet? The kernel gives what a socket sends that socket, and what it
- * answers itself a control socket of its own; what is forwarded or bridged has none, or one that is
- * not of IP (packet sockets, TUN).
+ * Returns whether this host made the packet. A packet that a socket sends has that socket, one by
+ * which the kernel itself answers has a control socket; a packet that is forwarded or bridged has
+ * none, or one of another family (packet sockets, TUN).
  */
 static __always_inline bool has_ip_socket(struct __sk_buff *ctx)
 {
@@ -130,8 +131,8 @@ static __always_inline bool has_ip_socket(struct __sk_buff *ctx)
 	return sk && (sk->family == AF_INET || sk->family == AF_INET6);
 }
 
-/* Is that socket in the interface's network namespace? One in a container behind a bridge is not.
- */
+/* Returns whether that socket is in the interface's network namespace. The socket of a container
+ * behind a bridge is not. */
 static __always_inline bool is_socket_here(struct __sk_buff *ctx)
 {
 	struct sk_buff *skb = KERNEL_SKB(ctx);
@@ -140,7 +141,8 @@ static __always_inline bool is_socket_here(struct __sk_buff *ctx)
 	       BPF_CORE_READ(skb, dev, nd_net.net);
 }
 
-/* The kernel has not looked yet, or only at the bytes. */
+/* Returns whether the kernel has not verified the checksum yet: it has no sum, or the hardware's
+ * sum of the bytes. */
 static __always_inline bool checksum_is_open(struct __sk_buff *ctx)
 {
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -149,6 +151,7 @@ static __always_inline bool checksum_is_open(struct __sk_buff *ctx)
 	return summed == CHECKSUM_NONE || summed == CHECKSUM_COMPLETE;
 }
 
+/* Returns the unfolded sum of len bytes from off on. */
 PKT_FUNCTION __u64 sum_of(struct __sk_buff *skb, __u32 off, __u32 len)
 {
 	struct mangle_scratch *scratch = pkt_scratch();
@@ -156,7 +159,7 @@ PKT_FUNCTION __u64 sum_of(struct __sk_buff *skb, __u32 off, __u32 len)
 	return scratch ? sum_copied(skb, scratch, off, len) : 0;
 }
 
-/* A segment that was damaged on its way decides nothing: it comes again. */
+/* Returns whether the checksum is right. A damaged segment decides nothing: it is sent again. */
 static __always_inline bool checksum_is_good(const struct pkt *p)
 {
 	if (likely(!checksum_is_open(p->ctx)))
@@ -165,9 +168,9 @@ static __always_inline bool checksum_is_good(const struct pkt *p)
 }
 
 /*
- * Generic XDP may give a packet another sk_buff, which does not know how long its link header is
- * (6.9 and later): at tc's hook it then begins with the IP header. Gives it its Ethernet header
- * back, which still lies before it. False: no.
+ * Gives a packet its Ethernet header back. Generic XDP may copy a packet to another sk_buff, which
+ * lacks the length of the link header (6.9 and later): at tc's hook it then begins with the IP
+ * header, and the Ethernet header still lies before it. Returns false where that fails.
  */
 static __always_inline bool restore_ethernet(struct __sk_buff *ctx)
 {
@@ -181,7 +184,7 @@ static __always_inline bool restore_ethernet(struct __sk_buff *ctx)
 	       !bpf_skb_store_bytes(ctx, 0, header, sizeof(header), 0);
 }
 
-/* Would the kernel drop one more connection of this listener? */
+/* Returns whether the kernel would drop one more connection of this listener. */
 static __always_inline bool backlog_is_full(struct tcp_sock *tcp)
 {
 	struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
@@ -189,7 +192,7 @@ static __always_inline bool backlog_is_full(struct tcp_sock *tcp)
 	return sk->sk_ack_backlog > sk->sk_max_ack_backlog;
 }
 
-/* How TCP is set up in the packet's network namespace. */
+/* The TCP settings (sysctl) of the packet's network namespace. */
 struct tcp_settings {
 	bool timestamps, sack, wscale, ecn;
 	__u32 rmem, rmem_max; /* bytes */
@@ -208,7 +211,8 @@ static __always_inline void tcp_settings(struct __sk_buff *ctx, struct tcp_setti
 	t->rmem_max = net->ipv4.sysctl_tcp_rmem[2];
 }
 
-/* Of which no TCP segment from outside has one: this network, loopback, multicast, broadcast. */
+/* Returns whether no TCP segment from outside can have this address: this network, loopback,
+ * multicast, broadcast. */
 static __always_inline bool is_odd_ipv4(__be32 addr)
 {
 	__u32 first = bpf_ntohl(addr) >> 24;
@@ -216,7 +220,7 @@ static __always_inline bool is_odd_ipv4(__be32 addr)
 	return first == 0 || first == 127 || first >= 224;
 }
 
-/* The same: multicast, unspecified, loopback, IPv4-mapped. */
+/* Returns the same for IPv6: multicast, unspecified, loopback, IPv4-mapped. */
 static __always_inline bool is_odd_ipv6(const __be32 addr[4])
 {
 	return (addr[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||
@@ -224,8 +228,8 @@ static __always_inline bool is_odd_ipv6(const __be32 addr[4])
 }
 
 /*
- * Is a TCP segment, which has our link address, for this host? Where forwarding is off, the kernel
- * does not look; then nothing would be forwarded either.
+ * Returns whether a TCP segment that came to this host's MAC address is for this host itself. Where
+ * forwarding is off, the kernel does no lookup, and would forward nothing either.
  */
 PKT_FUNCTION bool routes_here(struct __sk_buff *skb, __u32 addr_off, __u32 family)
 {

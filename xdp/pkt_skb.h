@@ -31,7 +31,8 @@ static __always_inline __u32 pkt_length(struct __sk_buff *skb, __u32 linear)
 	return skb->len;
 }
 
-/* Segments merged to more than an IP length can say leave it 0 (BIG TCP): bytes from off on. */
+/* Returns the bytes from off on, for a super-packet that is larger than an IP length can say and
+ * leaves it 0 (BIG TCP). */
 static __always_inline __u32 pkt_big(struct __sk_buff *skb, __u32 off)
 {
 	return skb->gso_size ? skb->len - off : 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What leaves the host: replies get the shared port back as their source. TCP by the flow table,
- * UDP without any state, by the port alone, the service that the datagram would have come by, and
- * who sends it. ICMP errors quote a packet: those that leave quote what the client had sent, those
- * that come quote what the socket had sent.
+ * Packets that leave the host: replies get the shared port back as their source. TCP segments are
+ * found in the flow table. UDP needs no state: a datagram is a reply by its source port, the
+ * service that a datagram in the other direction would match, and its sender. ICMP errors quote a
+ * packet: those that leave quote what the client had sent, those that arrive quote what the socket
+ * had sent.
  */
 #ifndef XDP_REPLY_H
 #define XDP_REPLY_H
@@ -20,6 +21,7 @@
 #include "service.h"
 #include "tcp_socket.h"
 
+/* Returns config.target of a port (see MANGLE_TARGET), and sets p->config. */
 static __always_inline __u32 target_entry(struct pkt *p, __u16 target)
 {
 	const __u32 zero = 0;
@@ -33,7 +35,7 @@ static __always_inline __u32 target_entry(struct pkt *p, __u16 target)
 	return p->config->target[at];
 }
 
-/* Returns the connection's own socket; NULL: the kernel answers without one. */
+/* Returns the connection's own socket, or NULL where the kernel answers without one. */
 static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
 {
 	struct bpf_sock *sk = p->ctx->sk;
@@ -44,9 +46,9 @@ static __always_inline struct bpf_sock *own_socket(const struct pkt *p)
 	return sk;
 }
 
-#define RESTORE_MS 50 /* the table is looked at so often, since that costs more than all else */
+#define RESTORE_MS 50 /* between two looks at the table, which cost more than all else here */
 
-/* What the LRU table has evicted comes back: whose socket sends is alive. */
+/* Puts back what LRU has evicted: a connection whose socket sends is alive. */
 static __always_inline void restore(struct flow_scratch *scratch, __u16 shared, __u16 target)
 {
 	struct mangle_flow flow = {.state = FLOW_LIVE, .port = target};
@@ -59,10 +61,11 @@ static __always_inline void restore(struct flow_scratch *scratch, __u16 shared, 
 		flow_put(&scratch->key, &back);
 }
 
-/* Said of a RST while the first data is on its way to the socket: see is_behind_first(). */
+/* Set beside the shared port while the first data is on its way to the socket, when a RST is not to
+ * be sent: see is_behind_first(). */
 #define TOO_EARLY (1U << 16)
 
-/* The shared port of the connection that a segment to the client belongs to; 0: of none. */
+/* Returns the shared port of the connection that a segment to the client belongs to, or 0. */
 PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 family,
 				   __u16 source, __u16 dest)
 {
@@ -105,10 +108,10 @@ PKT_FUNCTION __u32 tcp_shared_port(struct __sk_buff *skb, __u32 addr_off, __u32 
 }
 
 /*
- * The shared port of the service that a datagram belongs to; 0: of none. p: from the client, or
- * reversed. target: the port at this end. own: this host made what leaves. What it forwards for
- * others is no reply, even from a target's port, unless the service names the address behind this
- * host (daddr).
+ * Returns the shared port of the service that a datagram belongs to, or 0. p: the datagram from the
+ * client, or p->reversed. target: config.target of the port at this end. own: this host made what
+ * leaves. A datagram that it forwards for others is no reply, even from a target's port, unless the
+ * service names the address behind this host (daddr).
  */
 static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target, bool own)
 {
@@ -134,7 +137,7 @@ static __always_inline __u16 udp_shared_port(struct pkt *p, __u32 target, bool o
 	return s->reply && s->protocols & MANGLE_PROTO_UDP && !s->observe ? shared : 0;
 }
 
-/* TC_ACT_SHOT: not to be sent. */
+/* Returns TC_ACT_SHOT where the packet is not to be sent. */
 static __always_inline int reply(struct pkt *p)
 {
 	__u32 target = target_entry(p, p->src_port);
@@ -159,7 +162,8 @@ static __always_inline int reply(struct pkt *p)
 	return TC_ACT_UNSPEC;
 }
 
-/* Is over, but its way back is still known? */
+/* Forgets the reverse entry of an older connection with the same addresses and ports, which is
+ * over. */
 PKT_FUNCTION int forget_old(struct __sk_buff *skb, __u32 addr_off, __u32 family, __u16 source,
 			    __u16 target)
 {
@@ -176,7 +180,8 @@ PKT_FUNCTION int forget_old(struct __sk_buff *skb, __u32 addr_off, __u32 family,
 	return 0;
 }
 
-/* A connection straight to a target: no reply of it is one of an older, bound one. */
+/* A SYN straight to a target begins a connection whose replies keep their port, so an older, bound
+ * connection with the same addresses and ports is forgotten. */
 static __always_inline void direct_in(struct pkt *p)
 {
 	struct segment s;
@@ -192,8 +197,8 @@ static __always_inline void direct_in(struct pkt *p)
 #define ICMP_HEADER 8	/* of either version; the quoted packet follows */
 #define ICMP_CHECKSUM 2 /* offset in it, of either version */
 
-/* RFC 792. <linux/icmp.h> has them too, but drags in libc's headers, which are there for the build
- * machine's word sizes and not for BPF's. */
+/* RFC 792. <linux/icmp.h> has them too, but includes headers of libc, which exist for the word
+ * sizes of the build machine and not for those of BPF. */
 enum {
 	ICMP_DEST_UNREACH = 3,
 	ICMP_SOURCE_QUENCH = 4,
@@ -201,18 +206,18 @@ enum {
 	ICMP_PARAMETERPROB = 12,
 };
 
-/* What is known of the packet that has the quote; its other fields are not to be used. */
-static __always_inline void quoting(struct pkt *p, struct __sk_buff *skb, __u64 place)
+/* Sets what is known of the packet that quotes; its other fields are not used. */
+static __always_inline void quoting(struct pkt *p, struct __sk_buff *skb, __u64 position)
 {
 	pkt_init_data(p, skb);
 	p->opaque = PKT_OPAQUE(skb);
-	p->l4_off = (__u16)place;
-	p->ip_end = (__u32)(place >> 16);
-	p->family = (__u8)(place >> 48);
-	p->ip_proto = place >> 56;
+	p->l4_off = (__u16)position;
+	p->ip_end = (__u32)(position >> 16);
+	p->family = (__u8)(position >> 48);
+	p->ip_proto = position >> 56;
 }
 
-#define QUOTE_PLACE(p) \
+#define QUOTE_POSITION(p) \
 	((__u64)(__u16)(p)->l4_off | (__u64)(p)->ip_end << 16 | (__u64)(p)->family << 48 | \
 	 (__u64)(p)->ip_proto << 56)
 
@@ -229,7 +234,7 @@ static __always_inline bool is_icmp_error(const struct pkt *p)
 	       *type <= ICMPV6_PARAMPROB;
 }
 
-/* The quoted packet, of which the end is cut off. */
+/* Parses the quoted packet, whose end is cut off. */
 static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 {
 	__u32 at = p->l4_off + ICMP_HEADER;
@@ -255,7 +260,7 @@ static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 
 		if (!ip || ip->version != 6)
 			return false;
-		/* Extension headers are not walked here. */
+		/* Extension headers of a quoted packet are not walked over. */
 		q->ip_proto = ip->nexthdr;
 		q->addr_off = at + __builtin_offsetof(struct ipv6hdr, saddr);
 		q->l4_off = at + sizeof(*ip);
@@ -273,8 +278,8 @@ static __always_inline bool parse_quote(const struct pkt *p, struct pkt *q)
 	return true;
 }
 
-/* One word of the quoted packet, and the ICMP checksum over it. What lies behind the packet's end
- * is padding, and not quoted. */
+/* Writes one word of the quoted packet, and updates the ICMP checksum. Behind the packet's end
+ * there is padding, which is not part of the quote. */
 static __always_inline void set_quoted(struct pkt *p, __u32 off, __u16 from_be, __u16 to_be)
 {
 	if (off + sizeof(to_be) <= p->ip_end &&
@@ -282,7 +287,7 @@ static __always_inline void set_quoted(struct pkt *p, __u32 off, __u16 from_be, 
 		bpf_skb_store_bytes(p->ctx, off, &to_be, sizeof(to_be), 0);
 }
 
-/* A port of the quoted packet, and its own checksum where that is quoted too. */
+/* Writes a port of the quoted packet, and its own checksum where the quote has it. */
 static __always_inline void set_quoted_port(struct pkt *p, struct pkt *q, __u32 off, __u16 from,
 					    __u16 to)
 {
@@ -296,17 +301,18 @@ static __always_inline void set_quoted_port(struct pkt *p, struct pkt *q, __u32 
 	set_quoted(p, q->l4_off + off, from_be, to_be);
 }
 
-/* Quotes what this host had sent: by the shared port, where a target's socket is meant. */
-PKT_FUNCTION int quote_from_client(struct __sk_buff *skb, __u64 place)
+/* An ICMP error that arrives quotes what this host had sent, from the shared port: gives it the
+ * port of the target's socket. */
+PKT_FUNCTION int quote_from_client(struct __sk_buff *skb, __u64 position)
 {
 	struct flow_scratch *scratch = flow_scratch();
 	struct mangle_flow *flow;
 	struct pkt p = {}, q;
 
-	quoting(&p, skb, place);
+	quoting(&p, skb, position);
 	if (!scratch || !is_icmp_error(&p) || !parse_quote(&p, &q) || q.proto != MANGLE_PROTO_TCP)
 		return 0;
-	/* As flow_key_out(), but by the port that the packet had on the wire. */
+	/* The key is that of flow_key_out(), but with the port that the packet had on the wire. */
 	if (!flow_key_out(&q, &scratch->key))
 		return 0;
 	scratch->key.netns ^= MANGLE_FLOW_REVERSE;
@@ -318,8 +324,9 @@ PKT_FUNCTION int quote_from_client(struct __sk_buff *skb, __u64 place)
 	return 0;
 }
 
-/* Quotes what the client had sent: to a target by now, where it knows the shared port. */
-PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 place)
+/* An ICMP error that leaves quotes what the client had sent, with the target as its port by now:
+ * gives it the shared port, which the client knows. */
+PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 position)
 {
 	struct flow_scratch *scratch = flow_scratch();
 	struct pkt p = {}, q;
@@ -327,14 +334,14 @@ PKT_FUNCTION int quote_to_client(struct __sk_buff *skb, __u64 place)
 	__u16 shared = 0;
 	__u32 target;
 
-	quoting(&p, skb, place);
+	quoting(&p, skb, position);
 	if (!scratch || !is_icmp_error(&p) || !parse_quote(&p, &q))
 		return 0;
 	target = target_entry(&q, q.old_port);
 	if (likely(!target))
 		return 0;
 	if (q.proto == MANGLE_PROTO_UDP) {
-		/* The kernel's control socket is of no lasting namespace. */
+		/* The kernel's control socket keeps no network namespace of its own. */
 		shared = udp_shared_port(&q, target, has_ip_socket(skb));
 	} else if (target & MANGLE_TARGET_TCP && flow_key_in(&q, &scratch->key)) {
 		flow_key_other(&scratch->other, &scratch->key, q.old_port);

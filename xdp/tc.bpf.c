@@ -30,7 +30,7 @@ int tc_in(struct __sk_buff *skb)
 	pkt_init(&p, skb);
 	reason = parse(&p);
 	if (reason == REASON_NOT_UDP_TCP && !p.fragment)
-		quote_from_client(skb, QUOTE_PLACE(&p));
+		quote_from_client(skb, QUOTE_POSITION(&p));
 	if (reason != REASON_NONE || p.proto != MANGLE_PROTO_TCP)
 		return TC_ACT_UNSPEC;
 	reason = find_service(&p);
@@ -68,7 +68,7 @@ int tc_out(struct __sk_buff *skb)
 	pkt_init(&p, skb);
 	reason = parse(&p);
 	if (reason == REASON_NOT_UDP_TCP && !p.fragment)
-		quote_to_client(skb, QUOTE_PLACE(&p));
+		quote_to_client(skb, QUOTE_POSITION(&p));
 	else if (reason == REASON_NONE)
 		return reply(&p);
 	return TC_ACT_UNSPEC;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * SYN cookies: what was agreed on, in the numbers that the client sends back (RFC 4987 3.6).
+ * SYN cookies keep what was negotiated in the numbers that the client sends back (RFC 4987 3.6).
  *
- * The kernel's own cookies tell a program that they are valid, but not which MSS is in them; so
- * these are made here. Bit 0: parity of the time slot; bits 1-2: MSS; bits 3-16: SipHash-2-4
+ * A program can ask the kernel whether one of its own cookies is valid, but not which MSS it has,
+ * so mangle makes its own. Bit 0: parity of the time slot; bits 1-2: MSS; bits 3-16: SipHash-2-4
  * (Aumasson, Bernstein 2012) of both ends, the slot and the timestamp that goes with it; bits
  * 17-31: the same of that hash and the client's initial sequence number. So a segment that has
- * overtaken the first one is known for one of ours, though not by how much it is too early.
- * A client with timestamps also gets window scaling, SACK and ECN, which our timestamp has, with
- * the MSS to the byte.
+ * overtaken the first one is recognised, though not how far it is ahead. A client with timestamps
+ * also gets window scaling, SACK and ECN: the timestamp cookie has them, with the MSS to the byte.
  */
 #ifndef XDP_TCP_COOKIE_H
 #define XDP_TCP_COOKIE_H
@@ -17,13 +16,14 @@
 #include "tcp_segment.h"
 
 #define COOKIE_SLOT_SHIFT 36 /* ns >> 36: 69 s; a cookie lives for one slot to two */
-#define COOKIE_ENDS_SHIFT 3  /* the part that has no sequence number */
+#define COOKIE_ENDS_SHIFT 3  /* of the hash that does not cover the sequence number */
 #define COOKIE_ISN_SHIFT 17
 #define COOKIE_ENDS_MASK ((1U << COOKIE_ISN_SHIFT) - 1)
 
 /*
- * Our timestamp: bits 0-15 MSS, 16-19 the client's window scale (TCP_NO_WSCALE: none), 20-23 ours,
- * 24 SACK, 25 ECN, 26 always. The kernel's clock for the connection goes on from it.
+ * The timestamp cookie, which is the timestamp of the SYN-ACK: bits 0-15 MSS, 16-19 the client's
+ * window scale (TCP_NO_WSCALE: none), 20-23 the server's, 24 SACK, 25 ECN, 26 always set. The
+ * kernel's clock for the connection goes on from it.
  */
 #define TS_COOKIE(mss, wscale, own_wscale, sack, ecn) \
 	((__u32)(mss) | (__u32)(wscale) << 16 | (__u32)(own_wscale) << 20 | (__u32)(sack) << 24 | \
@@ -34,7 +34,7 @@
 #define TS_COOKIE_SACK(ts_cookie) ((ts_cookie) >> 24 & 1)
 #define TS_COOKIE_ECN(ts_cookie) ((ts_cookie) >> 25 & 1)
 
-/* The kernel's own tables: tcp_cookie's are 536, 1300, 1440, 1460 and less the IPv6 headers. */
+/* Returns the MSS of an index, from the kernel's tables for its own SYN cookies. */
 static __always_inline __u16 cookie_mss_of(__u8 family, __u32 index)
 {
 	if (family == 4)
@@ -42,6 +42,7 @@ static __always_inline __u16 cookie_mss_of(__u8 family, __u32 index)
 	return index == 3 ? 8940 : index == 2 ? 1440 : index == 1 ? 1420 : 1220;
 }
 
+/* Returns the index of the largest MSS of the table that is not above mss. */
 static __always_inline __u32 cookie_mss_index(__u8 family, __u16 mss)
 {
 	for (__u32 i = 3; i; i--)
@@ -50,7 +51,7 @@ static __always_inline __u32 cookie_mss_index(__u8 family, __u16 mss)
 	return 0;
 }
 
-/* The least that the kernel takes. */
+/* Returns the smallest MSS that the kernel accepts. */
 static __always_inline __u16 least_mss(__u8 family)
 {
 	return family == 4 ? 536 : 1220;
@@ -77,7 +78,7 @@ static __always_inline __u64 rotate(__u64 x, __u32 by)
 
 #define COOKIE_WORDS 7
 
-/* SipHash-2-4 of so many words. */
+/* Returns SipHash-2-4 of `count` words. */
 static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words, __u32 count)
 {
 	__u64 v0 = key[0] ^ 0x736f6d6570736575ULL, v1 = key[1] ^ 0x646f72616e646f6dULL;
@@ -100,8 +101,8 @@ static __always_inline __u64 siphash(const __u64 key[2], const __u64 *words, __u
 }
 
 /*
- * Of the connection that key names; low: the cookie's low 3 bits, of which parity chose the slot.
- * isn: the client's.
+ * Returns the cookie of a connection. slot_low: the time slot, and in its low 3 bits those of the
+ * cookie. isn: the client's initial sequence number.
  */
 PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, __u32 ts_cookie,
 			     __u32 isn)
@@ -123,7 +124,8 @@ PKT_FUNCTION __u32 cookie_of(const struct mangle_flow_key *key, __u64 slot_low, 
 	       ((__u32)ends << COOKIE_ENDS_SHIFT & COOKIE_ENDS_MASK) | (slot_low & 7);
 }
 
-/* ts_cookie: our timestamp, 0 where there are none, and then the MSS counts. */
+/* Returns a new cookie. ts_cookie: the timestamp cookie; 0: the client has no timestamps, and the
+ * cookie has the MSS. */
 static __always_inline __u32 cookie_make(const struct mangle_flow_key *key, __u8 family, __u32 isn,
 					 __u32 ts_cookie, __u16 mss)
 {
@@ -135,7 +137,7 @@ static __always_inline __u32 cookie_make(const struct mangle_flow_key *key, __u8
 
 enum cookie_is {
 	COOKIE_FOREIGN,
-	COOKIE_EARLY, /* ours, but of another segment than the first */
+	COOKIE_EARLY, /* a cookie of mangle's, in a later segment than the first */
 	COOKIE_FIRST,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Segments that were merged, or not cut yet (GRO, TSO), count as what they are on the wire; the
- * first of them decides for all.
+ * Super-packets: segments that GRO has merged, or that TSO has not split yet, count as the segments
+ * that they are on the wire. The first of them decides for all.
  */
 #ifndef XDP_TCP_GSO_H
 #define XDP_TCP_GSO_H
@@ -9,7 +9,7 @@
 #include "tcp_states.h"
 #include "report.h"
 
-#define VLAN_TAG_BYTES 4 /* taken off the frame, where there was one */
+#define VLAN_TAG_BYTES 4 /* of a tag that was taken off the frame */
 
 static __always_inline void use_first_segment(struct pkt *p)
 {
@@ -17,7 +17,8 @@ static __always_inline void use_first_segment(struct pkt *p)
 		p->payload_len = p->ctx->gso_size;
 }
 
-/* What comes from a virtual machine says how large segments are, but not how many. */
+/* Returns the number of segments. A super-packet from a virtual machine has their size, but not
+ * their number. */
 static __always_inline __u32 frames_of(const struct pkt *p)
 {
 	__u32 size = p->ctx->gso_size;
@@ -27,7 +28,7 @@ static __always_inline __u32 frames_of(const struct pkt *p)
 	return size ? (p->ip_end - p->payload_off + size - 1) / size : 1;
 }
 
-/* Notes what the segments are on the wire, before an answer takes their place. */
+/* Records frames and bytes on the wire, before an answer replaces the packet. */
 static __always_inline void measure_segments(const struct pkt *p, struct tcp_context *c)
 {
 	__u32 headers = p->payload_off + (p->ctx->vlan_present ? VLAN_TAG_BYTES : 0);
@@ -39,7 +40,8 @@ static __always_inline void measure_segments(const struct pkt *p, struct tcp_con
 				  : payload + (__u64)c->frames * headers;
 }
 
-/* Is the first of the segments the first data, and what is behind it the connection's? */
+/* Returns whether the first of the segments is the first data, and those behind it later segments.
+ */
 static __always_inline bool begins_connection(const struct tcp_context *c,
 					      enum mangle_reason reason)
 {

@@ -15,7 +15,7 @@ enum {
 
 enum socket_state {
 	SOCKET_NONE,
-	SOCKET_LISTENING, /* nobody is connected, but somebody listens */
+	SOCKET_LISTENING, /* no connection, but a listener */
 	SOCKET_TIME_WAIT,
 	SOCKET_ALIVE, /* this very connection */
 };

@@ -35,7 +35,7 @@ struct tcp_context {
 	enum mangle_verdict verdict; /* what happens without observe */
 	__u16 port;
 	__u32 kill_seq;
-	__u32 frames;  /* on the wire, more than one where they came merged */
+	__u32 frames;  /* on the wire; a super-packet is more than one */
 	__u32 headers; /* bytes of each frame before the payload */
 	__u64 bytes;   /* of all frames */
 };
