@@ -221,11 +221,11 @@ run-proof: build-tests
 	$(Q)BUILD=$(B) tests/proof/run $(PROOFS)
 
 # Coverage-guided fuzzing: a target is a file of tests/fuzz/ that has LLVMFuzzerTestOneInput.
-FUZZ_TARGETS := parse table config capture packet session
+FUZZ_TARGETS := parse table config capture packet tc
 FUZZ := $(FUZZ_TARGETS:%=$(B)/tests/fuzz-%)
 FUZZ_OBJ := $(addprefix $(B)/fuzz/,$(UNIT_LIB:%.c=%.o) ctl/files/capture.o ctl/files/pcapng.o tests/fuzz/files.o tests/fuzz/services.o)
 # The programs read packets where words lie across their boundaries, as BPF may.
-$(addprefix $(B)/fuzz/tests/fuzz/,packet.o session.o): FUZZ_CFLAGS = -Itests/fuzz/host \
+$(addprefix $(B)/fuzz/tests/fuzz/,packet.o tc.o): FUZZ_CFLAGS = -Itests/fuzz/host \
 	-fno-sanitize=alignment -Wno-unknown-attributes
 
 $(B)/fuzz/%.o: %.c
@@ -238,12 +238,12 @@ $(FUZZ): $(B)/tests/fuzz-%: $(B)/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer -Wl,--wrap=fopen -o $@ $^ -lyaml -lpcap
 
-REPLAY := $(B)/tests/replay-packet $(B)/tests/replay-session
+REPLAY := $(B)/tests/replay-packet $(B)/tests/replay-tc
 build-tests: $(FUZZ) $(REPLAY)
 
 # The programs again without a fuzzer: known inputs, and what was recorded of them.
 REPLAY_OBJ := $(addprefix $(B)/replay/,$(UNIT_LIB:%.c=%.o) $(addprefix tests/fuzz/,replay.o services.o files.o))
-$(addprefix $(B)/replay/tests/fuzz/,packet.o session.o): REPLAY_CFLAGS = -Itests/fuzz/host \
+$(addprefix $(B)/replay/tests/fuzz/,packet.o tc.o): REPLAY_CFLAGS = -Itests/fuzz/host \
 	-Wno-unknown-attributes
 
 $(B)/replay/%.o: %.c
@@ -259,7 +259,7 @@ $(REPLAY): $(B)/tests/replay-%: $(B)/replay/tests/fuzz/%.o $(REPLAY_OBJ)
 # After a change of what the programs do: git diff says what has become different.
 .PHONY: record
 record: $(REPLAY)
-	$(Q)for target in packet session; do \
+	$(Q)for target in packet tc; do \
 		$(B)/tests/replay-$$target tests/fuzz/corpus/$$target > tests/fuzz/$$target.transcript || exit; \
 	done
 
@@ -272,7 +272,7 @@ fuzz:
 run-fuzz: $(FUZZ)
 	$(Q)BUILD=$(B) tests/fuzz/run $(or $(TARGET),$(FUZZ_TARGETS))
 
-#: make mutate      *  do tests notice a wrong check in the programs? SUITE=session, LIVE=1, SAMPLE=40, JOBS=1, ONLY="xdp/tag.h"
+#: make mutate      *  do tests notice a wrong check in the programs? SUITE=tc, LIVE=1, SAMPLE=40, JOBS=1, ONLY="xdp/tag.h"
 .PHONY: mutate run-mutate
 mutate:
 	$(call deps,build run test)

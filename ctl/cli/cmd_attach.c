@@ -350,9 +350,10 @@ static int choose_gone(const struct cmd *c, const struct attachment *a, size_t c
 		    (c->netns && strcmp(c->netns, a[i].iface.netns_name)))
 			continue;
 		if (gone == GONE_UNKNOWN)
-			return fail(e, -EPERM, a[i].iface.name,
-				    "checking whether it is gone: %s cannot be entered (see doctor)",
-				    netns_text(&a[i], text));
+			return fail(
+				e, -EPERM, a[i].iface.name,
+				"checking whether it is gone: %s cannot be entered (see doctor)",
+				netns_text(&a[i], text));
 		chosen[i] = gone == GONE_DEVICE || gone == GONE_NETNS;
 	}
 	return 0;

@@ -92,9 +92,8 @@ int close_created(struct store *s, int ret)
 
 int no_such_service(const char *name, struct err *e)
 {
-	return fail(
-		e, -ENOENT, *name ? name : "''",
-		"looking for the service: no such service (see mangle-ctl service list)");
+	return fail(e, -ENOENT, *name ? name : "''",
+		    "looking for the service: no such service (see mangle-ctl service list)");
 }
 
 /* As many names as fit into buf, which has room for a dozen. */

@@ -449,7 +449,7 @@ static int explain(const struct cmd *c, struct capture *in, struct err *e)
 	if (!err)
 		err = explain_all(&r, e);
 	explainer_close(r.explainer);
-	store_close(r.store); /* nobody waits for the lock while we write */
+	store_close(r.store); /* no other run waits for the lock during the output */
 	err = close_sink(&r.to, err, e);
 	/* Those before one that ended it are printed as well. */
 	for (size_t i = 0; i < r.all.count; i++)

@@ -255,7 +255,7 @@ int cmd_service_list(const struct cmd *c, struct err *e)
 		ret = store_table_sizes(s, m.services[i].name, &sizes, e);
 		entities[i] = sizes.entities;
 	}
-	store_close(s); /* nobody waits for the lock while we write */
+	store_close(s); /* no other run waits for the lock during the output */
 	if (!ret)
 		print_services(&m, entities);
 	model_free(&m);

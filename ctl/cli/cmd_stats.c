@@ -157,7 +157,7 @@ static int watch(const struct cmd *c, struct err *e)
 
 	while (!err && !interrupted) {
 		err = take_snapshot(c, s, &now, e);
-		store_pause(s); /* nobody waits for the lock while we write or sleep */
+		store_pause(s); /* no other run waits for the lock during output and sleep */
 		if (!err && before.by)
 			print_stats_again();
 		if (!err)
@@ -192,7 +192,7 @@ int cmd_stats(const struct cmd *c, struct err *e)
 	if (err)
 		return err;
 	err = take_snapshot(c, s, &now, e);
-	store_close(s); /* nobody waits for the lock while we write */
+	store_close(s); /* no other run waits for the lock during the output */
 	if (!err)
 		report(c, &none, &now);
 	free(now.by);

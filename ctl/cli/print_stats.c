@@ -319,8 +319,7 @@ static void text_time(struct table *t)
 		return;
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	out_line("%s  %s", text,
-		 t->report->seconds > 0 ? "packets a second"
-					: "packets so far, then per second");
+		 t->report->seconds > 0 ? "packets a second" : "packets so far, then per second");
 }
 
 static void text_report(const struct stats_report *r)

@@ -111,7 +111,7 @@ void terminal_page(void)
 		run_pager(ends[0]);
 	if (pager > 0) {
 		dup2(ends[1], STDOUT_FILENO);
-		/* The pager decides what becomes of these. */
+		/* The pager handles these signals. */
 		signal(SIGINT, SIG_IGN);
 		signal(SIGQUIT, SIG_IGN);
 		signal(SIGPIPE, SIG_IGN);

@@ -36,8 +36,8 @@ static const struct option_text detach_texts[] = {
 	{OPT_PURGE, NULL, "remove tables, counters and pins too", NULL},
 	{0}};
 static const struct option_text status_texts[] = {
-	{OPT_EXIT_CODE, NULL,
-	 "exit 3 if something needs attention, 1 if something does not work", NULL},
+	{OPT_EXIT_CODE, NULL, "exit 3 if something needs attention, 1 if something does not work",
+	 NULL},
 	{0}};
 static const struct option_text set_texts[] = {
 	{OPT_SIZE, "MIN:MAX|none",

@@ -103,10 +103,8 @@ static void check_local_ports(struct host_check *h, const char *who)
 	int err = host_local_ports(&h->local);
 
 	if (err) {
-		add_warning(
-			h->warn,
-			"%s: cannot tell the host's ephemeral ports: %s (see doctor)",
-			who, strerror(-err));
+		add_warning(h->warn, "%s: cannot tell the host's ephemeral ports: %s (see doctor)",
+			    who, strerror(-err));
 		return;
 	}
 	for (unsigned int port = 1; port < 65536; port++)

@@ -41,7 +41,8 @@ const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
  */
 const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
 					    const char *name);
-/* Why it is not attached any more. With a program that somebody took off the interface is there. */
+/* Why it is not attached any more. Where another process detached the program, the interface still
+ * exists. */
 enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
 enum gone attachment_gone(const struct attachment *a);
 

@@ -14,7 +14,7 @@
 #include "kernel/rows.h"
 #include "kernel/running.h"
 #include "kernel/services.h"
-#include "kernel/sessions.h"
+#include "kernel/tc_programs.h"
 #include "advice_change.h"
 #include "connections.h"
 #include "stale.h"
@@ -95,14 +95,14 @@ static int publish(struct store *s, const struct model *from, const struct model
 	/* The tc programs that old or new services need are there before the change, and those that
 	 * only old ones needed go after it. */
 	if (!err)
-		err = prog_sessions(s, (struct prog_needs){were.in || are.in, were.out || are.out},
-				    e);
+		err = tc_programs_set(
+			s, (struct prog_needs){were.in || are.in, were.out || are.out}, e);
 	if (err)
 		return err;
 	describe(s, o);
 	err = store_publish(s, to, c, e);
 	/* A program that stays on finds nothing to do, and the next change takes it off. */
-	prog_sessions(s, err ? were : are, &ignored);
+	tc_programs_set(s, err ? were : are, &ignored);
 	return err;
 }
 

@@ -23,7 +23,7 @@ int cannot_tell(const char *object, int err, const char *what, const char *why, 
 /* Established connections to ports that a service is about to take: those of the first such port.
  */
 struct established {
-	const struct service *taker[65536]; /* NULL: nobody takes it */
+	const struct service *taker[65536]; /* NULL: no service takes it */
 	unsigned int port, count;
 };
 

@@ -10,7 +10,7 @@
 #include "kernel/device.h"
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
-#include "kernel/sessions.h"
+#include "kernel/tc_programs.h"
 #include "elsewhere.h"
 #include "advice_host.h"
 
@@ -286,10 +286,10 @@ static void warn_about_program(struct warnings *w, const struct attachment *a)
 		warn_about_build(w, a);
 }
 
-static void warn_about_sessions(struct warnings *w, const struct attachment *a)
+static void warn_about_tc_programs(struct warnings *w, const struct attachment *a)
 {
 	const char *name = a->iface.name;
-	int there = prog_sessions_ok(&a->key, &a->iface);
+	int there = tc_programs_attached(&a->key, &a->iface);
 	char option[NETNS_TEXT_SIZE];
 
 	if (!there)
@@ -338,7 +338,7 @@ void warn_about_interface(struct warnings *w, const struct attachment *a, const 
 			a->iface.name, *a->unseen ? a->unseen : netns_why(err));
 		return;
 	}
-	warn_about_sessions(w, a);
+	warn_about_tc_programs(w, a);
 	warn_about_offloads(w, a->iface.name);
 	warn_about_device(w, (int)a->key.ifindex, a->attached_as, a->iface.mode == MODE_GENERIC, m);
 	netns_return(back);

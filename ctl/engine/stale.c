@@ -11,7 +11,7 @@
 #include "kernel/netdev.h"
 #include "kernel/netns.h"
 #include "kernel/services.h"
-#include "kernel/sessions.h"
+#include "kernel/tc_programs.h"
 #include "attachments.h"
 #include "connections.h"
 #include "sockets.h"
@@ -20,7 +20,7 @@
 enum stale {
 	STALE_NONE,
 	STALE_TAKEN, /* those whose client is connected to the shared port itself */
-	STALE_DEAD,  /* those too that no socket belongs to; while nobody makes new ones */
+	STALE_DEAD,  /* those too that no socket belongs to, while no new ones are made */
 };
 
 struct prune {
@@ -58,10 +58,9 @@ static int prune_here(struct prune *p, const char *who, uint64_t netns, struct e
 	/* None was removed: the list is read before the first is judged. */
 	if (p->forced)
 		return 0;
-	return cannot_tell(
-		who, err,
-		"looking for connections that are over: cannot tell which ones are",
-		p->sockets.why.line, e);
+	return cannot_tell(who, err,
+			   "looking for connections that are over: cannot tell which ones are",
+			   p->sockets.why.line, e);
 }
 
 static int prune_there(void *arg, const struct attachment *a, struct err *e)
@@ -121,21 +120,21 @@ int prune_for_change(struct store *s, const struct model *from, const struct mod
 }
 
 /* 1, 0, or negative errno. */
-static int has_sessions(const struct attachment *a)
+static int has_tc_programs(const struct attachment *a)
 {
-	return a->attached && a->iface.tc_in ? prog_sessions_ok(&a->key, &a->iface) : 0;
+	return a->attached && a->iface.tc_in ? tc_programs_attached(&a->key, &a->iface) : 0;
 }
 
 /* Is an interface of this namespace about to get the program that acts on flows; is it not the
  * first? 1, 0, or negative errno with e set. */
-static int needs_sessions(const struct attachment *a, size_t count, const struct netdev *dev,
-			  int devs, bool *first, struct err *e)
+static int needs_tc_programs(const struct attachment *a, size_t count, const struct netdev *dev,
+			     int devs, bool *first, struct err *e)
 {
 	int have = 0;
 
 	*first = true;
 	for (size_t i = 0; i < count; i++) {
-		int has = a[i].key.netns == netns_inode() ? has_sessions(&a[i]) : 0;
+		int has = a[i].key.netns == netns_inode() ? has_tc_programs(&a[i]) : 0;
 
 		if (has < 0)
 			return fail(e, has, a[i].iface.name,
@@ -168,7 +167,7 @@ int prune_for_attach(struct store *s, const struct netdev *dev, int devs, bool f
 	if (!err)
 		err = read_attachments(s, &a, &count, e);
 	if (!err)
-		err = needs_sessions(a, count, dev, devs, &first, e);
+		err = needs_tc_programs(a, count, dev, devs, &first, e);
 	if (err > 0) {
 		err = 0;
 		for (unsigned int i = 0; i < m.service_count; i++)

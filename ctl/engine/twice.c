@@ -69,8 +69,7 @@ static int read_places(struct places *p, const struct attachment *a, size_t coun
 	p->count = 0;
 	p->all = calloc(count + 1, sizeof(*p->all));
 	if (!p->all)
-		return fail(e, -ENOMEM, "interfaces",
-			    "finding stacked ones: out of memory");
+		return fail(e, -ENOMEM, "interfaces", "finding stacked ones: out of memory");
 	read_place(&p->all[p->count++], netns_inode());
 	for (size_t i = 0; i < count; i++)
 		if (a[i].attached && !find_place(p, a[i].key.netns))
@@ -82,7 +81,7 @@ static int read_places(struct places *p, const struct attachment *a, size_t coun
 
 struct spot {
 	const struct place *place;
-	const struct device *device; /* NULL: nobody can tell, or it is gone */
+	const struct device *device; /* NULL: it cannot be told, or it is gone */
 };
 
 static struct spot find_spot(const struct places *p, uint64_t netns, int ifindex)

@@ -28,7 +28,7 @@ void unit_name(const char *iface, char *out, size_t size)
 #define SYSTEMCTL_INACTIVE 3
 #define SYSTEMCTL_NO_UNIT 4
 
-/* Its exit status, -1 where it has none. What it prints is for nobody. */
+/* Returns its exit status, -1 where it has none. Its output is discarded. */
 static int run(const char *const argv[])
 {
 	posix_spawn_file_actions_t files;

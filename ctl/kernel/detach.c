@@ -48,7 +48,7 @@ int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface 
 	err = netns_enter_inode(k->netns, &back);
 	if (!err)
 		netns_return(back);
-	/* Where nobody is in it any more, and no link says otherwise, it has gone. */
+	/* A namespace that has no process, and that no link shows to exist, is gone. */
 	if (!err || (forced && i->dispatcher) || (err == -ENOENT && device == PIN_NONE))
 		return 0;
 	return fail(e, err, i->name, "detaching: entering its network namespace: %s (see doctor%s)",

@@ -58,7 +58,7 @@ static bool read_command(int pid, char *out, size_t size)
 	return len;
 }
 
-/* Who logged in, whoever it became since; NULL: nobody did. */
+/* Returns the name of the user who logged in, whatever user the process runs as by now, or NULL. */
 static const char *login_name(int pid)
 {
 	const struct passwd *user;

@@ -16,7 +16,7 @@
 /* Linux 6.6; not in every linux/bpf.h. */
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
-#define LINK_FIRST (1U << 3) /* BPF_F_BEFORE, and before nobody in particular: before all */
+#define LINK_FIRST (1U << 3) /* BPF_F_BEFORE without a program that it names: before all others */
 
 static const enum bpf_attach_type tcx_hook[HOOKS] = {TCX_INGRESS, TCX_EGRESS};
 static const enum bpf_tc_attach_point clsact_hook[HOOKS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
@@ -102,7 +102,7 @@ int clsact_make(const struct mangle_iface_key *k, struct mangle_iface *i, struct
 	return 0;
 }
 
-/* Only while nobody else uses it. */
+/* Removes the qdisc only while no other filter is on it. */
 void clsact_remove(const struct mangle_iface_key *k)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)k->ifindex,

@@ -34,7 +34,7 @@ int clsact_list(const struct mangle_iface_key *k, enum hook h, struct filter_sou
 		struct filters *out);
 /* Makes the qdisc that both hooks hang on, and says in i->tc_kind whether it is mangle's own. */
 int clsact_make(const struct mangle_iface_key *k, struct mangle_iface *i, struct err *e);
-/* Removes it, unless somebody uses it. */
+/* Removes it, unless other filters are on it. */
 void clsact_remove(const struct mangle_iface_key *k);
 int clsact_attach(const struct mangle_iface_key *k, enum hook h, int prog);
 /* -ENOENT where the filter is not there. */

@@ -110,8 +110,8 @@ int outer_fill(int outer, const uint32_t *places, const int *fds, uint32_t n, st
 		return 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (bpf_map_update_elem(outer, &places[i], &fds[i], BPF_ANY))
-			return fail(e, -errno, "tables", "storing a map in slot %u: %s",
-				    places[i], strerror(errno));
+			return fail(e, -errno, "tables", "storing a map in slot %u: %s", places[i],
+				    strerror(errno));
 	return 0;
 }
 
@@ -138,7 +138,6 @@ int outer_get(int outer, uint32_t place, uint32_t *id, struct err *e)
 {
 	*id = 0;
 	if (bpf_map_lookup_elem(outer, &place, id) && errno != ENOENT)
-		return fail(e, -errno, "tables", "reading slot %u: %s", place,
-			    strerror(errno));
+		return fail(e, -errno, "tables", "reading slot %u: %s", place, strerror(errno));
 	return 0;
 }

@@ -58,7 +58,7 @@ void locate_acting(const struct store *s, struct mangle_iface *i)
 		return;
 	i->next_id = i->prog_id;
 	i->prog_id = other;
-	i->next_epoch = 0; /* nobody's */
+	i->next_epoch = 0; /* no program's */
 }
 
 struct sought {

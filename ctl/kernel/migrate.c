@@ -307,8 +307,7 @@ int migrate_resume(struct err *e)
 		if (!m->shared &&
 		    rename(pin_path(from, DONE_DIR, m->name), pin_path(to, STORE_DIR, m->name)) &&
 		    errno != ENOENT)
-			return fail(e, -errno, from, "moving it into place: %s",
-				    strerror(errno));
+			return fail(e, -errno, from, "moving it into place: %s", strerror(errno));
 	}
 	rmdir(DONE_DIR);
 	return 0;

@@ -19,7 +19,7 @@
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define NAMED_NETNS "/run/netns"
 
-/* A namespace is a thread's own. present: where the thread is, 0 as long as nobody has asked.
+/* A namespace is a thread's own. present: where the thread is, 0 until it is asked for.
  * home: where it comes back to. */
 static _Thread_local uint64_t present, home;
 /* The device that all namespaces are on: in /run/netns may also lie ordinary files. */
@@ -42,8 +42,8 @@ int netns_init(netns_lost_fn *lost, struct err *e)
 	int err = ask_present();
 
 	on_lost = lost;
-	return err ? fail(e, err, OWN_NETNS,
-			  "finding out the network namespace: %s (see doctor)", strerror(-err))
+	return err ? fail(e, err, OWN_NETNS, "finding out the network namespace: %s (see doctor)",
+			  strerror(-err))
 		   : 0;
 }
 
@@ -262,7 +262,7 @@ static int visit(void *arg, const char *path, uint64_t inode, const char *name)
 	for (size_t i = 0; i < s->count; i++)
 		if (s->visited[i] == inode)
 			return 0;
-	/* Where one is already nobody's leave is needed. */
+	/* Where the thread is there already, no permission is needed. */
 	ret = inode == present ? 1 : enter_path(path, inode);
 	if (ret <= 0)
 		return ret;

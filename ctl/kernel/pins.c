@@ -31,9 +31,10 @@ int pin_check_owner(const char *path, const struct stat *st, struct err *e)
 {
 	if (st->st_uid == 0)
 		return 0;
-	return fail(e, -EPERM, path,
-		    "opening it: it belongs to user %u, not to root (remove it if it is not needed)",
-		    st->st_uid);
+	return fail(
+		e, -EPERM, path,
+		"opening it: it belongs to user %u, not to root (remove it if it is not needed)",
+		st->st_uid);
 }
 
 void pins_remove(const char *dir)

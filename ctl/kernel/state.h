@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The open store, which the files of the store share; nobody else looks into it. Every function of
- * theirs returns 0 or negative errno with e set, unless it says otherwise.
+ * The open store, which the files of the store share; no other file reads its fields. Every
+ * function of theirs returns 0 or negative errno with e set, unless it says otherwise.
  */
 #ifndef KERNEL_STATE_H
 #define KERNEL_STATE_H

@@ -354,7 +354,7 @@ int tc_commit(struct store *s, const struct mangle_iface_key *k, struct mangle_i
 			     liblog_why(err));
 			break;
 		}
-		if (!f.found.handle) /* somebody has removed it: status says so */
+		if (!f.found.handle) /* another process has removed it: status says so */
 			continue;
 		err = record_new(skel, k, i, h, true, e);
 		if (!err)

@@ -209,10 +209,11 @@ static int validate_reply(const struct service *s, struct parse_error *why)
 		return reject(why, "has reply, and covers TCP alone: reply is for UDP (leave "
 				   "reply off)");
 	if (s->port_count > 1)
-		return reject(why,
-			      "has reply and %u ports: mangle cannot tell which of them replies are "
-			      "to carry (give each a service of its own, or leave reply off)",
-			      s->port_count);
+		return reject(
+			why,
+			"has reply and %u ports: mangle cannot tell which of them replies are "
+			"to carry (give each a service of its own, or leave reply off)",
+			s->port_count);
 	return 0;
 }
 

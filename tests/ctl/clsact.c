@@ -7,7 +7,7 @@
 
 #include "../../ctl/kernel/open.h"
 #include "../../ctl/kernel/probe.h"
-#include "../../ctl/kernel/sessions.h"
+#include "../../ctl/kernel/tc_programs.h"
 
 int main(int argc, char **argv)
 {
@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 		return fputs("nothing is loaded\n", stderr), 1;
 	((struct prog_features *)prog_probe())->tcx = false;
 	if (!err) {
-		err = prog_sessions(s, needs, &e);
+		err = tc_programs_set(s, needs, &e);
 		store_close(s);
 	}
 	if (err)

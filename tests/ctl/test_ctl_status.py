@@ -1,5 +1,5 @@
 """What status and doctor say: what is wrong as a warning or an error, what needs nothing done as a note, and nothing that is
-not so. What services and hosts ask for beside that is in test_ctl_sessions.py."""
+not so. What services and hosts ask for beside that is in test_ctl_connections_replies.py."""
 
 import contextlib
 import os

@@ -66,7 +66,7 @@ static struct bpf_object *open_gateway(void)
 	return skel->obj;
 }
 
-static struct bpf_object *open_session(void)
+static struct bpf_object *open_tc(void)
 {
 	struct tc_bpf *skel = tc_bpf__open();
 
@@ -98,8 +98,8 @@ static const struct program {
 	{"XDP, behind a gate", "mangle", open_gated, always},
 	{"XDP, explaining", "mangle", open_explaining, always},
 	{"XDP, on a gateway", "mangle", open_gateway, has_conntrack},
-	{"tc ingress", "tc_in", open_session, has_connection},
-	{"tc egress", "tc_out", open_session, always},
+	{"tc ingress", "tc_in", open_tc, has_connection},
+	{"tc egress", "tc_out", open_tc, always},
 };
 
 _Static_assert(sizeof(programs) / sizeof(*programs) == INSNS_PROGRAMS, "all of them");

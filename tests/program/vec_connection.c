@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Segments of services in TCP connection mode: the session programs deal with them, and `explain`
- * says what that would be, as if the handshake were done. Somebody listens on the shared port 5000
- * and on 6001, nobody on 5001 and 6009. From TAKEN a connection to 6001 is there already.
+ * Segments of services in TCP connection mode: the programs at tc's hooks handle them, and
+ * `explain` says what that would be, as if the handshake were done. Somebody listens on the shared
+ * port 5000 and on 6001, nobody on 5001 and 6009. From TAKEN a connection to 6001 is there already.
  */
 #include <arpa/inet.h>
 #include <errno.h>

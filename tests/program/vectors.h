@@ -33,7 +33,8 @@ struct vector {
 	const char *unknown_kind; /* the same, whose row gets a word of an unknown kind first */
 	int set_order;		  /* the runner's */
 	uint8_t port_only;	  /* rewritten, and the checksum field stays as it is */
-	uint8_t connection; /* of a TCP connection: explained so, left to the session programs */
+	uint8_t connection; /* of a TCP connection: explained so, left to the programs at tc's hooks
+			     */
 };
 
 /* What is expected. Rows 1 to 5 and 7: no service, always passed. */

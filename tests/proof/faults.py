@@ -207,7 +207,7 @@ NEW = document(service("s", 5000, {"AAAA": 6003, "BBBB": 6002, "CCCC": 6004}, un
 TABLE = "AAAA 6003\nCCCC 6004\n"
 EMPTY = "version: 1\nservices: []\n"
 PLAIN = document(service("s", 5000, {"AAAA": 6001}))
-SESSION = document(service("s", 5000, {"AAAA": 6002}, reply=True),
+TCP_AND_REPLIES = document(service("s", 5000, {"AAAA": 6002}, reply=True),
                    service("c", 5002, {"AAAA": 6011, "BBBB": 6012}, protocol="tcp"))
 
 
@@ -215,7 +215,7 @@ def udp_state(aaaa, bbbb, cccc, zzzz, other):
     return {"udp": {"5000 AAAA": aaaa, "5000 BBBB": bbbb, "5000 CCCC": cccc, "5000 ZZZZ": zzzz, "5001 AAAA": other}}
 
 
-def session_state(udp, aaaa, bbbb):
+def tc_state(udp, aaaa, bbbb):
     return {"udp": {"5000 AAAA": udp}, "tcp": {"5002 AAAA": aaaa, "5002 BBBB": bbbb}, "answered": True}
 
 
@@ -223,8 +223,8 @@ NOTHING = udp_state(5000, 5000, 5000, 5000, 5001)
 IN_OLD = udp_state(6001, 6002, 5000, 5000, 5001)
 IN_NEW = udp_state(6003, 6002, 6004, 6009, 6005)
 IN_TABLE = udp_state(6003, 5000, 6004, 5000, 5001)
-NO_SESSION = session_state(5000, 5002, 5002)
-IN_SESSION = session_state(6002, 6011, 6012)
+NO_TC = tc_state(5000, 5002, 5002)
+WITH_TC = tc_state(6002, 6011, 6012)
 
 
 def attach(way, text):
@@ -269,14 +269,14 @@ COMMANDS = [
             NOTHING, IN_NEW, dear=1),
     Command("upgrade", attached(OLD), lambda way: ["upgrade"], IN_OLD, IN_OLD, dear=1, kept=(5000, "AAAA", "s")),
     Command("apply, TCP and replies", attached(PLAIN, fresh=True), lambda way: ["apply", "-"],
-            session_state("6001, answered from 6001", 5002, 5002),
-            IN_SESSION, stdin=SESSION, dear=2),
-    Command("detach, TCP and replies", attached(SESSION), lambda way: ["-n", way.a.name, "detach", "veth0"],
-            IN_SESSION, NO_SESSION, apart=True, dear=2),
+            tc_state("6001, answered from 6001", 5002, 5002),
+            WITH_TC, stdin=TCP_AND_REPLIES, dear=2),
+    Command("detach, TCP and replies", attached(TCP_AND_REPLIES), lambda way: ["-n", way.a.name, "detach", "veth0"],
+            WITH_TC, NO_TC, apart=True, dear=2),
     Command("attach, TCP and replies", nothing,
-            lambda way: ["-n", way.a.name, "attach", "veth0", "--config", way.file(SESSION)],
-            NO_SESSION, IN_SESSION, apart=True, dear=2),
-    Command("upgrade, TCP and replies", attached(SESSION), lambda way: ["upgrade"], IN_SESSION, IN_SESSION, dear=2),
+            lambda way: ["-n", way.a.name, "attach", "veth0", "--config", way.file(TCP_AND_REPLIES)],
+            NO_TC, WITH_TC, apart=True, dear=2),
+    Command("upgrade, TCP and replies", attached(TCP_AND_REPLIES), lambda way: ["upgrade"], WITH_TC, WITH_TC, dear=2),
 ]
 
 # --- system calls -----------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ class Trial:
         """"new", "old", or what it is instead. An interface's programs may still be on their way off
         for a moment, after the last process that held them has ended."""
         c = self.command
-        moving = c.old in (NOTHING, NO_SESSION) or c.new in (NOTHING, NO_SESSION)
+        moving = c.old in (NOTHING, NO_TC) or c.new in (NOTHING, NO_TC)
         for _ in range(4 if moving else 1):
             seen = self.way.look(c.new)
             for name, state in (("new", c.new), ("old", c.old)):
@@ -563,7 +563,7 @@ class Guard:
         for connection in self.held:
             connection.close()
         ctl.run("detach", "--all", "--purge", "--force")
-        attach(self.way, SESSION)
+        attach(self.way, TCP_AND_REPLIES)
         self.held = [Connection(self.way, 5002, b"AAAA", self.way.listeners[6011]),
                      Connection(self.way, GUARDED_PORT, b"AAAA", self.own)]
         self.generation = ctl.generation()

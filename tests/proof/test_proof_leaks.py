@@ -72,7 +72,7 @@ def cycle(place, number):
     place.ok(f"attach v0 --mode {mode} --config @{kind}")
     place.ok(f"apply @{kind}2")
     place.ok("map set EFGH 6003")
-    if number % 3 == 1:  # the session programs come, and go
+    if number % 3 == 1:  # the tc programs come, and go
         place.ok("apply @reply")
         place.ok("apply @udp")
     if number % 2:

@@ -15,22 +15,22 @@ ENTITY = "    entities:\n      - { tag: ABCD, target: %d }\n"
 SERVICE = ("  - name: %s\n    protocol: %s\n    ports: [%d]\n    tag: { offset: 0, length: 4 }\n"
            "    size: { min: 4, max: 1400 }\n" + ENTITY)
 CONFIG = {"plain": "version: 1\nservices:\n" + SERVICE % ("one", "udp", 5000, 6001)}
-CONFIG["sessions"] = (CONFIG["plain"] + "    reply: true\n").replace("services:\n", "services:\n" + SERVICE % (
+CONFIG["tc"] = (CONFIG["plain"] + "    reply: true\n").replace("services:\n", "services:\n" + SERVICE % (
     "two", "tcp", 7000, 7001))
 
 
 class Interface:
     """m0, which mangle is attached to, wherever and whatever it is called; s0 in snd sends to it."""
 
-    def __init__(self, lab, tmp_path, mode, sessions):
-        self.lab, self.mode, self.sessions = lab, mode, sessions
+    def __init__(self, lab, tmp_path, mode, tc):
+        self.lab, self.mode, self.tc = lab, mode, tc
         self.snd, self.mid, self.other = (lab.ns(n) for n in ("snd", "mid", "other"))
         self.here, self.dev, self.steps, self.usual = self.mid, "m0", 0, None
         words = re.search(r"^ExecStart=\S+/mangle-ctl (.*) %I$", UNIT.read_text(encoding="utf-8"), re.M)[1].split()
         self.attach_words = [w for w in words if not w.startswith("$")]
         self.make()
         config = tmp_path / "config"
-        config.write_text(CONFIG["sessions" if sessions else "plain"], encoding="utf-8")
+        config.write_text(CONFIG["tc" if tc else "plain"], encoding="utf-8")
         ctl.ok("-n", self.mid.name, "attach", "m0", "--mode", mode, "--config", config)
         self.pins = self.links()
         self.check("attached")
@@ -133,7 +133,7 @@ class Interface:
         if self.usual is None:
             self.usual = [w.replace(self.dev, "DEV") for w in said]
         new = [w for w in said if w.replace(self.dev, "DEV") not in self.usual]
-        told = state == "gone" or state == "moved" and self.sessions
+        told = state == "gone" or state == "moved" and self.tc
         assert len(new) == told, (state, status)
         assert all(f"mangle-ctl -n {self.here.name} attach {self.dev}" in w for w in new), (state, status)
         broken = not on or told
@@ -153,7 +153,7 @@ class Interface:
         if not exists:
             return
         assert self.mangled() == on, f"{state}, and packets say otherwise: {status}"
-        if self.sessions and state != "moved":
+        if self.tc and state != "moved":
             assert self.connects() == (7001 if on else 7000)
             if on:
                 assert self.answers() == 5000
@@ -174,11 +174,11 @@ def can(kind):
 
 @pytest.mark.parametrize("mode, kind, rounds", [
     ("native", "plain", proof.size(3, 50)), ("generic", "plain", proof.size(1, 50)),
-    ("native", "sessions", proof.size(1, 50))])
+    ("native", "tc", proof.size(1, 50))])
 def test_life(lab, clean, tmp_path, mode, kind, rounds):  # pylint: disable=unused-argument
     if not can(kind):
         pytest.skip("wants TCP connection mode (Linux 6.9)")
-    i = Interface(lab, tmp_path, mode, kind == "sessions")
+    i = Interface(lab, tmp_path, mode, kind == "tc")
     for number in range(rounds):
         # down and up
         i.here.ip(f"link set {i.dev} down")

@@ -11,7 +11,7 @@ from mangletest import ctl, proof
 FUZZ = ctl.REPO / "tests" / "fuzz"
 
 
-@pytest.mark.parametrize("target", ["packet", "session"])
+@pytest.mark.parametrize("target", ["packet", "tc"])
 def test_recorded(program, target):
     inputs, transcript = FUZZ / "corpus" / target, FUZZ / f"{target}.transcript"
     done = subprocess.run([program(f"replay-{target}"), inputs], stdout=subprocess.PIPE, text=True, check=False)

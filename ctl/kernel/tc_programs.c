@@ -7,7 +7,7 @@
 #include "needs.h"
 #include "netns.h"
 #include "orphans.h"
-#include "sessions.h"
+#include "tc_programs.h"
 #include "tc.h"
 #include "liblog.h"
 
@@ -31,7 +31,7 @@ static int set_there(struct store *s, struct mangle_iface_key *k, struct mangle_
 	return err;
 }
 
-int prog_sessions(struct store *s, struct prog_needs needs, struct err *e)
+int tc_programs_set(struct store *s, struct prog_needs needs, struct err *e)
 {
 	struct mangle_iface_key *keys;
 	struct mangle_iface *ifaces;
@@ -58,7 +58,7 @@ int prog_sessions(struct store *s, struct prog_needs needs, struct err *e)
 	return err;
 }
 
-int prog_sessions_ok(const struct mangle_iface_key *k, const struct mangle_iface *i)
+int tc_programs_attached(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	int back = -1, err = 0, ok;
 
