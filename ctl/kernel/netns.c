@@ -214,7 +214,7 @@ static void return_to(int back, uint64_t inode)
 		struct err e;
 
 		fail(&e, -errno, OWN_NETNS,
-		     "returning to the first network namespace: %s (changes made so far are in force, see status; run the command again)",
+		     "returning to the network namespace that it started in: %s (changes made so far are in force, see status; run the command again)",
 		     strerror(errno));
 		if (on_lost)
 			on_lost(&e);

@@ -122,7 +122,7 @@ def test_nobody_to_be_cut_off(load):
 def test_status_says_what_it_cannot_see(bound):  # pylint: disable=unused-argument
     said = js("status", prefix=with_caps("bpf"))
     assert [i["state"] for i in said["interfaces"]] == ["attached"]
-    assert [w for w in said["warnings"] if re.search("veth0: cannot tell where .*CAP_SYS_ADMIN is missing", w)], said
+    assert [w for w in said["warnings"] if re.search("veth0: cannot tell whether it is still attached: .*CAP_SYS_ADMIN is missing", w)], said
     assert [w for w in said["warnings"] if re.search("veth0: cannot tell what the host allows", w)], said
     assert not [w for w in js("status")["warnings"] if "cannot tell" in w]
 
@@ -183,7 +183,7 @@ def test_a_namespace_that_nothing_leads_to(fresh):  # pylint: disable=unused-arg
             refused(NOWHERE)
             said = js("status")
             assert [i["state"] for i in said["interfaces"]] == ["attached"]
-            assert [w for w in said["warnings"] if "veth0: cannot tell where" in w], said
+            assert [w for w in said["warnings"] if "veth0: cannot tell whether it is still attached" in w], said
         ns.ip("link del veth0")
         assert [i["state"] for i in js("status")["interfaces"]] == ["gone"]
         with nameless(ns):

@@ -242,7 +242,7 @@ def test_a_renamed_interface_is_what_it_was_to_services(load, world):
     try:
         places = {s["name"]: s["interface_state"] for s in js("status")["services"]}
         assert places == {"old": "attached", "new": "not_attached"}
-        assert any("interface renamed0 was attached as veth0" in w for w in said())
+        assert any("interface renamed0 was attached under the name veth0" in w for w in said())
     finally:
         ctl.ip("-n", world.a, "link", "set", "renamed0", "name", "veth0")
 

@@ -238,7 +238,7 @@ def test_alternative_names(line, mangle, name):
 
 def test_no_such_alternative_name(line, mangle):
     for name in (LONG, "x" * 127, "x" * 128, "x" * 300):
-        ctl.assert_error(["-n", line.mid.name, "attach", name, "--config", mangle.file(TEXT)], 1, "such name|of that name")
+        ctl.assert_error(["-n", line.mid.name, "attach", name, "--config", mangle.file(TEXT)], 1, "such name|no such interface")
         ctl.assert_error(["-n", line.mid.name, "service", "add", "a", "--proto", "udp", "--port", "5", "--tag", "0:4", "--size",
                           "4:9", "--interface", name], 2, "--interface")
 

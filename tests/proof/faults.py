@@ -208,7 +208,7 @@ TABLE = "AAAA 6003\nCCCC 6004\n"
 EMPTY = "version: 1\nservices: []\n"
 PLAIN = document(service("s", 5000, {"AAAA": 6001}))
 TCP_AND_REPLIES = document(service("s", 5000, {"AAAA": 6002}, reply=True),
-                   service("c", 5002, {"AAAA": 6011, "BBBB": 6012}, protocol="tcp"))
+                           service("c", 5002, {"AAAA": 6011, "BBBB": 6012}, protocol="tcp"))
 
 
 def udp_state(aaaa, bbbb, cccc, zzzz, other):
