@@ -45,7 +45,7 @@ static int in_initial_mount_ns(void)
 
 bool bpffs_may_mount(void)
 {
-	return in_initial_mount_ns();
+	return in_initial_mount_ns() > 0;
 }
 
 int bpffs_need(bool mount_it, struct err *e)

@@ -8,7 +8,7 @@
 #include "model/err.h"
 
 /* Is this a mount namespace in which bpffs is mounted where it is not? What is mounted in another
- * one goes with it. In doubt it is. */
+ * one goes with it. In doubt it is not: bpffs_need says why. */
 bool bpffs_may_mount(void);
 /* Returns 0 where bpffs is there, or was mounted; -ENOENT without e set where it is not there and
  * mount_it is false; or negative errno with e set. */

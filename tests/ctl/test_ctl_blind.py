@@ -295,6 +295,14 @@ def test_a_probe_that_fails_is_no_answer_of_the_kernel(fresh, tmp_path):
             if c["name"] == "TCP connection mode" and c["state"] == "bad" and "cannot tell" in c["text"]]
 
 
+def test_a_mount_namespace_that_cannot_be_told(fresh):  # pylint: disable=unused-argument
+    """doctor does not say that bpffs would be mounted where mangle-ctl would refuse it."""
+    blind = injected("newfstatat", "EIO", "/proc/self/ns/mnt")
+    prefix = ["unshare", "-m", "sh", "-c", f'while umount -l {ctl.BPFFS} 2>/dev/null; do :; done; exec "$@"', "sh", *blind]
+    found = [c for c in run("-j", "doctor", prefix=prefix).json()["checks"] if c["name"] in ("bpffs", "tables")]
+    assert [c["state"] for c in found] == ["bad"] and "Input/output error" in found[0]["text"], found
+
+
 # --- units ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("status, said", [(0, "stopping it failed: it is active"), (1, "cannot tell whether it is active"),
