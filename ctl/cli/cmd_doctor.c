@@ -217,7 +217,9 @@ static void check_jit(struct doctor *d)
 
 	if (err)
 		say(d, "JIT", CHECK_INFO,
-		    "cannot tell what /proc/sys/net/core/bpf_jit_enable is: %s", strerror(-err));
+		    "cannot tell what /proc/sys/net/core/bpf_jit_enable is: %s",
+		    err == -ENOENT ? "it is in the initial network namespace alone"
+				   : strerror(-err));
 	else if (on)
 		say(d, "JIT", CHECK_OK, "programs are compiled");
 	else
