@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * On a gateway that masquerades, what comes back for a client behind it has the gateway's own
+ * On a gateway that masquerades, a reply to a client behind it has the gateway's own
  * address, and the port that the client's datagram left from. Where that is a service's port, only
  * conntrack can tell. This stage is in gateway.bpf.o alone: older kernels refuse a program that
  * calls conntrack, and it costs a lookup.
@@ -15,12 +15,13 @@
 #include <linux/in.h>
 #include <bpf/bpf_core_read.h>
 
-/* The kernel's, which no header for programs has. Later ones are longer, and take this too. */
+/* The kernel's structure, which no header for programs has. Later kernels have a longer one, and
+ * accept this one too. */
 struct bpf_ct_opts {
 	__s32 netns_id;
 	__s32 error;
 	__u8 l4proto;
-	__u8 dir; /* the packet's in its connection, which the kernel fills in */
+	__u8 dir; /* direction of the packet in its connection; the kernel fills it in */
 	__u8 reserved[2];
 };
 #define CT_DIR_REPLY 1
@@ -40,7 +41,7 @@ struct ct_scratch {
 	struct bpf_ct_opts opts;
 };
 
-/* The connection that the packet belongs to, to be released; NULL: of none. */
+/* Returns the packet's connection, which the caller releases, or NULL. */
 static __always_inline struct nf_conn *find_conntrack(const struct pkt *p,
 						      struct ct_scratch *scratch)
 {
@@ -59,8 +60,9 @@ static __always_inline struct nf_conn *find_conntrack(const struct pkt *p,
 }
 
 /*
- * Does the packet answer one whose source this host has translated? A socket of this host that
- * speaks from the service's port itself has no translation: its answers stay the service's.
+ * Returns whether the packet answers one whose source this host has translated. A socket of this
+ * host that speaks from the service's port itself has no translation: its answers stay the
+ * service's.
  */
 static __always_inline bool is_for_client(const struct pkt *p)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* While one build takes over from another under libxdp's dispatcher: does this one act? */
+/* Decides which build acts, while one takes over from another under libxdp's dispatcher. */
 #ifndef XDP_GATE_H
 #define XDP_GATE_H
 
@@ -11,9 +11,9 @@ const volatile bool gated = false;
 const volatile __u64 own_epoch = 0;
 
 /*
- * The program before has left its epoch on this CPU if it has acted on this very frame, else 0:
- * between the two nothing else runs here. Not so where it dropped its last frame; mangle-ctl
- * clears that before the old one goes.
+ * Returns whether this program acts. The old program, which runs directly before it on this CPU,
+ * leaves its epoch if it has acted on this frame, else 0. Where it dropped its last frame its epoch
+ * stays; mangle-ctl clears that before it detaches the old program.
  */
 static __always_inline bool gate_lets(const struct pkt *p)
 {

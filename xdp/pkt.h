@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one packet context, and the cursor that owns every bounds check. How a packet's bytes are had
- * is told before by pkt_xdp.h or pkt_skb.h, by the kind of program.
+ * The one packet context, and the cursor that owns every bounds check. pkt_xdp.h or pkt_skb.h,
+ * which a program includes before, has the helpers that read a packet's bytes.
  */
 #ifndef XDP_PKT_H
 #define XDP_PKT_H
@@ -21,7 +21,7 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* What is fixed when the program is loaded. */
+/* Constants that are set when the program is loaded. */
 const volatile bool explaining = false;	 /* say why instead of counting */
 const volatile __u64 own_ifname[2] = {}; /* name of the interface, struct mangle_match */
 
@@ -35,7 +35,7 @@ struct pkt {
 	__u32 l4_len; /* UDP: by its length field; TCP: by the IP length */
 	__u32 ip_end; /* one behind the IP packet's last byte */
 	__u32 payload_off;
-	__u32 payload_len; /* a first fragment's may be more than is here */
+	__u32 payload_len; /* bytes; of a first fragment, fewer may be here */
 	__u8 family;	   /* 4 or 6 */
 	__u8 ip_proto;	   /* IPPROTO_* */
 	__u8 proto;	   /* MANGLE_PROTO_* */
@@ -43,7 +43,7 @@ struct pkt {
 	bool malformed_l4;
 	bool has_ports;
 	bool has_tag;
-	bool reversed; /* to be matched as if it went the other way */
+	bool reversed; /* services are matched as if it went the other way */
 	__u16 src_port;
 	__u16 old_port; /* destination */
 	__u16 new_port;
@@ -62,7 +62,7 @@ struct pkt {
 };
 
 /*
- * Packet pointers, read anew on purpose: how far a pointer has been checked is a part of the
+ * Reads the packet pointers anew on purpose: how far a pointer has been checked is a part of the
  * verifier's state too.
  */
 static __always_inline void pkt_init_data(struct pkt *p, struct pkt_ctx *ctx)
@@ -89,8 +89,8 @@ static __always_inline bool pkt_direct(const struct pkt *p, __u64 off, __u32 len
 }
 
 /*
- * len bytes (a constant) at off: where they lie, or copied to scratch where they do not lie in the
- * first part, or NULL where the frame ends before. Read only.
+ * Returns len bytes (a constant) at off, to be read only: in the packet, or copied to scratch where
+ * they do not lie in the first part; NULL where the frame ends before.
  */
 static __always_inline void *pkt_at(const struct pkt *p, __u32 off, __u32 len, void *scratch)
 {
@@ -108,7 +108,7 @@ static __always_inline struct mangle_scratch *pkt_scratch(void)
 	return bpf_map_lookup_elem(&scratch_of_cpu, &zero);
 }
 
-/* Do the frame's bytes reach up to `end`? */
+/* Returns whether the frame has its bytes up to `end`. */
 static __always_inline bool pkt_reaches(struct pkt *p, __u32 end)
 {
 	if (unlikely(end > p->frame_len))

@@ -9,7 +9,7 @@
 #include "pkt.h"
 #include "sum.h"
 
-/* Returns 0, or that the word could not be written. */
+/* Returns 0, or other than 0 where the word could not be written. */
 static __always_inline long pkt_write16(struct pkt *p, __u32 off, __u16 word)
 {
 	__u8 *at;
@@ -20,7 +20,7 @@ static __always_inline long pkt_write16(struct pkt *p, __u32 off, __u16 word)
 	return 0;
 }
 
-/* In place, where frames have one part and there is no helper that copies. */
+/* Sums the bytes in place, where frames have one part and there is no helper that copies. */
 static __always_inline __u64 sum_in_place(const struct pkt *p, __u64 off, __u64 len)
 {
 	__u64 sum = 0;
@@ -56,8 +56,8 @@ static __always_inline __u64 sum_in_place(const struct pkt *p, __u64 off, __u64 
 }
 
 /*
- * Sum of the 16-bit words of [off, off + len), the last one padded with 0; words as they lie in
- * memory. 0 where the frame ends before.
+ * Returns the sum of the 16-bit words of [off, off + len), the last one padded with 0; words as
+ * they lie in memory. Returns 0 where the frame ends before.
  */
 static __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 off, __u32 len)
 {
@@ -74,9 +74,9 @@ static __noinline __u64 sum_bytes(struct xdp_md *ctx, __u32 off, __u32 len)
 }
 
 /*
- * Has the sender left the checksum to hardware? Then the field holds the pseudo-header's sum, in
- * which ports have no part, and whoever completes it does so from the bytes he finds. A complete
- * checksum is equal to that sum once in 65,536; only then the whole is worth summing up.
+ * Returns whether the sender has left the checksum to hardware. Then the field holds the sum of the
+ * pseudo-header, in which ports have no part, and the device completes it from the bytes that it
+ * finds. A complete checksum equals that sum once in 65,536, so only then the packet is summed up.
  */
 static __always_inline bool csum_is_partial(struct pkt *p)
 {
@@ -111,7 +111,8 @@ static __always_inline bool csum_is_partial(struct pkt *p)
 	return csum_fold(pseudo + sum_bytes(p->ctx, p->l4_off, p->l4_len)) != 0xffff;
 }
 
-/* Returns 0, or that the kernel refused the write: then the packet goes on as it came. */
+/* Returns 0, or other than 0 where the kernel refused the write: then the packet goes on as it
+ * came. */
 static __always_inline long rewrite(struct pkt *p)
 {
 	__be16 old_be = bpf_htons(p->old_port), new_be = bpf_htons(p->new_port);

@@ -29,7 +29,7 @@ static __always_inline struct flow_scratch *flow_scratch(void)
 	return bpf_map_lookup_elem(&flow_scratches, &zero);
 }
 
-/* NULL where no service in connection mode was ever there. */
+/* Returns the flow table, or NULL where there has never been a service in connection mode. */
 static __always_inline void *flow_table(void)
 {
 	const __u32 zero = 0;
@@ -47,7 +47,7 @@ static __always_inline bool flow_addresses(const struct pkt *p, __be32 from[4], 
 	return true;
 }
 
-/* Of a packet from the client. */
+/* Makes the key of a packet from the client. */
 static __always_inline bool flow_key_in(const struct pkt *p, struct mangle_flow_key *key)
 {
 	key->client_port_be = bpf_htons(p->src_port);
@@ -56,7 +56,7 @@ static __always_inline bool flow_key_in(const struct pkt *p, struct mangle_flow_
 	return flow_addresses(p, key->client_be, key->server_be);
 }
 
-/* Of a packet to the client, whose source port is a target. */
+/* Makes the key of a packet to the client, whose source port is a target. */
 static __always_inline bool flow_key_out(const struct pkt *p, struct mangle_flow_key *key)
 {
 	key->client_port_be = bpf_htons(p->old_port);
@@ -65,7 +65,7 @@ static __always_inline bool flow_key_out(const struct pkt *p, struct mangle_flow
 	return flow_addresses(p, key->server_be, key->client_be);
 }
 
-/* The other entry of the same connection. */
+/* Makes the key of the other entry of the same connection. */
 static __always_inline void flow_key_other(struct mangle_flow_key *to,
 					   const struct mangle_flow_key *from, __u16 port)
 {
@@ -98,7 +98,7 @@ static __always_inline void flow_forget(const struct mangle_flow_key *key)
 		bpf_map_delete_elem(table, key);
 }
 
-/* The way back, of a connection that came by the shared port and is bound to target. */
+/* Adds the reverse entry of a connection that came by the shared port and is bound to target. */
 static __always_inline void flow_put_reverse(const struct mangle_flow_key *key, __u16 target)
 {
 	struct mangle_flow back = {.state = FLOW_REVERSE, .port = bpf_ntohs(key->server_port_be)};
@@ -110,14 +110,14 @@ static __always_inline void flow_put_reverse(const struct mangle_flow_key *key, 
 	flow_put(&scratch->other, &back);
 }
 
-#define BATCH_MS 10 /* the kernel is done with a batch of segments in so long */
+#define BATCH_MS 10 /* the kernel has handled a batch of segments by then */
 
 static __always_inline __u32 now_ms(void)
 {
 	return bpf_ktime_get_ns() / 1000000;
 }
 
-/* May the first data of a connection that is bound still be on its way to the socket? */
+/* Returns whether the first data of a bound connection may still be on its way to the socket. */
 static __always_inline bool is_fresh(const struct mangle_flow *flow)
 {
 	return now_ms() - flow->bound_at <= BATCH_MS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a SYN is answered with, and what comes back of it. */
+/* Answers to SYNs (SYN-ACK with a cookie), and what the client's numbers say afterwards. */
 #ifndef XDP_TCP_HANDSHAKE_H
 #define XDP_TCP_HANDSHAKE_H
 
@@ -31,7 +31,8 @@ static __always_inline struct option_scratch *option_scratch(void)
 	return bpf_map_lookup_elem(&option_scratches, &zero);
 }
 
-/* Finds the segment's options, in the CPU's scratch. Returns 0, or that they cannot be read. */
+/* Finds the segment's options, in the CPU's scratch. Returns 0, or other than 0 where they cannot
+ * be read. */
 PKT_FUNCTION int find_options(struct __sk_buff *skb, __u32 l4_off, __u32 header)
 {
 	struct option_scratch *scratch = option_scratch();
@@ -48,7 +49,7 @@ PKT_FUNCTION int find_options(struct __sk_buff *skb, __u32 l4_off, __u32 header)
 	return 0;
 }
 
-/* NULL where they cannot be read. */
+/* Returns the segment's options, or NULL where they cannot be read. */
 static __always_inline struct segment_options *read_options(const struct pkt *p)
 {
 	struct option_scratch *scratch = option_scratch();
@@ -69,7 +70,8 @@ static __always_inline __u32 own_wscale(__u32 space)
 	return scale;
 }
 
-/* What is agreed on with the sender of this SYN, as our timestamp; 0: it has none. */
+/* Returns the timestamp cookie: what is negotiated with the sender of this SYN; 0: without
+ * timestamps. */
 static __always_inline __u32 ts_cookie_of(const struct tcp_settings *t,
 					  const struct segment_options *o, __u16 mss, __u8 flags)
 {
@@ -82,7 +84,7 @@ static __always_inline __u32 ts_cookie_of(const struct tcp_settings *t,
 			 wscale ? own_wscale(t->rmem_max) : 0, t->sack && o->sack, ecn);
 }
 
-/* The client's MSS as it counts; RFC 9293 3.7.1: 536 where it says none. */
+/* Returns the client's MSS; RFC 9293 3.7.1: 536 where it names none. */
 static __always_inline __u16 counted_mss(__u8 family, __u16 mss)
 {
 	__u16 least = least_mss(family);
@@ -98,7 +100,7 @@ static __always_inline void put_be32(__u8 *to, __u32 value)
 	to[3] = value;
 }
 
-/* What we can take in one segment: all that the interface carries. */
+/* Returns the MSS that is offered to the client: what one packet of the interface can carry. */
 static __always_inline __u16 own_mss(const struct pkt *p)
 {
 	__u32 headers = (p->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
@@ -113,7 +115,7 @@ static __always_inline __u16 own_mss(const struct pkt *p)
 	return mtu - headers;
 }
 
-/* A SYN-ACK with a cookie. False: the SYN cannot be read. */
+/* Makes a SYN-ACK with a cookie. Returns false where the SYN cannot be read. */
 static __always_inline bool make_syn_ack(const struct pkt *p, const struct segment *s,
 					 const struct mangle_flow_key *key, struct answer *a)
 {
@@ -157,7 +159,7 @@ static __always_inline bool make_syn_ack(const struct pkt *p, const struct segme
 	return true;
 }
 
-/* RFC 9293 3.10.7.1: a RST to a segment that nothing is known of. */
+/* Makes a RST to a segment of no known connection (RFC 9293 3.10.7.1). */
 static __always_inline void make_reset(const struct segment *s, struct answer *a)
 {
 	if (s->flags & TCP_ACK) {
@@ -169,7 +171,7 @@ static __always_inline void make_reset(const struct segment *s, struct answer *a
 	}
 }
 
-/* What the kernel is to know of the connection (bpf_sk_assign_tcp_reqsk, Linux 6.9). */
+/* What bpf_sk_assign_tcp_reqsk (Linux 6.9) tells the kernel of the connection. */
 struct bpf_tcp_req_attrs {
 	__u32 rcv_tsval;
 	__u32 rcv_tsecr;
@@ -187,7 +189,7 @@ struct bpf_tcp_req_attrs {
 extern int bpf_sk_assign_tcp_reqsk(struct __sk_buff *skb, struct sock *sk,
 				   struct bpf_tcp_req_attrs *attrs, int size) __weak __ksym;
 
-/* ts_cookie, cookie: what we had sent; tsval: of the client's segment. */
+/* ts_cookie, cookie: as mangle had sent them; tsval: of the client's segment. */
 static __always_inline void make_request(__u8 family, __u32 ts_cookie, __u32 cookie, __u32 tsval,
 					 struct bpf_tcp_req_attrs *r)
 {

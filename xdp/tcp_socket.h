@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Is there a socket for a TCP segment? In the namespace that the packet is in. */
+/* Looks up the socket for a TCP segment, in the network namespace that the packet is in. */
 #ifndef XDP_TCP_SOCKET_H
 #define XDP_TCP_SOCKET_H
 
 #include "inet.h"
 #include "pkt.h"
 
-/* The kernel's, which no header for programs has. */
+/* The kernel's values, which no header for programs has. */
 enum {
 	SK_TIME_WAIT = 6,
 	SK_LISTEN = 10,
@@ -20,7 +20,7 @@ enum socket_state {
 	SOCKET_ALIVE, /* this very connection */
 };
 
-/* NULL, or to be released. */
+/* Returns the socket, which the caller releases, or NULL. */
 static __always_inline struct bpf_sock *find_socket(const struct pkt *p, __u16 port)
 {
 	struct bpf_sock_tuple t;
