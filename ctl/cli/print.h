@@ -7,11 +7,11 @@
 #define CLI_PRINT_H
 
 #include "kernel/rows.h"
-#include "kernel/stats.h"
 #include "model/diff.h"
 #include "engine/notes.h"
 #include "engine/attachments.h"
 #include "engine/advice.h"
+#include "engine/counters.h"
 #include "cmd.h"
 #include "engine/drift.h"
 
@@ -88,15 +88,8 @@ void print_table_line(const struct service *s, const struct entity *en);
 /* The running state as a configuration file. */
 void print_config(const struct model *m);
 
-struct service_stats {
-	char name[MANGLE_NAME_SIZE];
-	bool takes_unknown; /* unknown tags are given a port, not refused */
-	struct stats stats;
-};
 struct stats_report {
-	struct stats all;
-	const struct service_stats *services;
-	size_t count;
+	const struct counters *counters;
 	bool show_all; /* the text too is of all packets, not of the services only */
 	bool reasons, exact;
 	bool watch;	/* one of many */

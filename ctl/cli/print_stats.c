@@ -6,53 +6,50 @@
 #include <string.h>
 #include <time.h>
 
-#include "kernel/stats.h"
+#include "engine/counters.h"
 #include "out.h"
 #include "print_internal.h"
 #include "terminal.h"
 
-static uint64_t seen(const uint64_t verdict[MANGLE_VERDICT_COUNT])
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++)
-		sum += verdict[i];
-	return sum;
-}
-
 /* ---- JSON ---- */
 
-static json_t *json_verdicts(const uint64_t verdict[MANGLE_VERDICT_COUNT])
+/* The columns of the line; would: verdicts alone. */
+static json_t *json_line(const struct stats_line *l)
 {
 	json_t *j = json_object();
 
-	for (int i = 0; i < MANGLE_VERDICT_COUNT; i++)
-		json_object_set_new(j, verdict_name((enum mangle_verdict)i),
-				    json_integer((json_int_t)verdict[i]));
+	for (int i = 0; i < STATS_COLUMN_COUNT; i++) {
+		const struct stats_column *c = &stats_columns[i];
+
+		if (c->json && !(l->is_would && c->kind == STATS_SUM))
+			json_object_set_new(
+				j, c->json,
+				json_integer((json_int_t)stats_column_value(c, l).count));
+	}
 	return j;
 }
 
 static json_t *json_stats(const struct stats *st)
 {
-	json_t *packets = json_pack("{s:I}", "seen", (json_int_t)seen(st->verdict));
+	const struct stats_line is = {.stats = st}, would = {.stats = st, .is_would = true};
 	json_t *all = json_object();
 
-	json_object_update_new(packets, json_verdicts(st->verdict));
 	for (int i = 0; i < MANGLE_REASON_COUNT; i++)
 		json_object_set_new(all, reason_name((enum mangle_reason)i),
 				    json_pack("{s:I,s:I}", "packets", (json_int_t)st->packets[i],
 					      "bytes", (json_int_t)st->bytes[i]));
-	return json_pack("{s:o,s:o,s:o}", "packets", packets, "reasons", all, "would",
-			 json_verdicts(st->would));
+	return json_pack("{s:o,s:o,s:o}", "packets", json_line(&is), "reasons", all, "would",
+			 json_line(&would));
 }
 
 static void json_report(const struct stats_report *r)
 {
-	json_t *j = json_stats(&r->all), *by_name = json_object();
+	const struct counters *c = r->counters;
+	json_t *j = json_stats(&c->all), *by_name = json_object();
 
-	for (size_t i = 0; i < r->count; i++)
-		json_object_set_new(by_name, r->services[i].name,
-				    json_stats(&r->services[i].stats));
+	for (size_t i = 0; i < c->count; i++)
+		json_object_set_new(by_name, c->services[i].name,
+				    json_stats(&c->services[i].stats));
 	json_object_set_new(j, "services", by_name);
 	if (r->watch)
 		json_object_set_new(j, "time", json_real(r->time));
@@ -61,7 +58,6 @@ static void json_report(const struct stats_report *r)
 
 /* ---- text ---- */
 
-enum { SEEN, FIRST_VERDICT, REFUSED = FIRST_VERDICT + MANGLE_VERDICT_COUNT, CELLS };
 #define NUMBER_SIZE 24
 
 struct table {
@@ -69,7 +65,7 @@ struct table {
 	bool brief;
 	unsigned int lines; /* that there is still room for */
 	size_t left_out;
-	int name_width, width[CELLS];
+	int name_width, width[STATS_COLUMN_COUNT];
 };
 
 /* False, and counted, where the terminal is full. */
@@ -95,18 +91,6 @@ static const char *format_number(const struct table *t, uint64_t n, char text[NU
 	return text;
 }
 
-/* Packets that a service takes for invalid, or has no port for. */
-static uint64_t refused(const struct service_stats *s)
-{
-	static const enum mangle_reason all[] = {REASON_MALFORMED_L4, REASON_TOO_SHORT,
-						 REASON_TOO_LONG, REASON_NO_TAG, REASON_TCP_RESET};
-	uint64_t sum = s->takes_unknown ? 0 : s->stats.packets[REASON_UNKNOWN_TAG];
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		sum += s->stats.packets[all[i]];
-	return sum;
-}
-
 static void format_share(uint64_t part, uint64_t whole, char text[NUMBER_SIZE])
 {
 	uint64_t percent = whole ? part * 100 / whole : 0;
@@ -119,52 +103,43 @@ static void format_share(uint64_t part, uint64_t whole, char text[NUMBER_SIZE])
 		snprintf(text, NUMBER_SIZE, "%" PRIu64 "%%", percent);
 }
 
-/* One line of numbers: of the service, or of all packets where that is NULL. */
-struct numbers {
-	const uint64_t *verdict;
-	const struct service_stats *service;
-	bool is_would;
-};
-
-static const char *cell(const struct table *t, int i, const struct numbers *n,
-			char text[NUMBER_SIZE])
+/* "" where the line has none. */
+static const char *cell(const struct table *t, const struct stats_column *c,
+			const struct stats_line *l, char text[NUMBER_SIZE])
 {
-	if (i == SEEN)
-		return format_number(t, seen(n->verdict), text);
-	if (i != REFUSED)
-		return format_number(t, n->verdict[i - FIRST_VERDICT], text);
-	/* Most of all packets are nobody's here, and what would be is not told by reason. */
+	const struct stats_value v = stats_column_value(c, l);
+
 	*text = '\0';
-	if (n->service && !n->is_would)
-		format_share(refused(n->service), seen(n->verdict), text);
-	return text;
-}
-
-static const char *head(int i, char text[NUMBER_SIZE])
-{
-	static const char *const heads[] = {"REWRITTEN", "PASSED", "DROPPED", "ANSWERED"};
-
-	_Static_assert(sizeof(heads) / sizeof(*heads) == MANGLE_VERDICT_COUNT, "one for each");
-	snprintf(text, NUMBER_SIZE, "%s",
-		 i == SEEN	? "SEEN"
-		 : i == REFUSED ? "REFUSED"
-				: heads[i - FIRST_VERDICT]);
+	if (v.is_none)
+		return text;
+	if (c->kind == STATS_SHARE)
+		format_share(v.count, v.whole, text);
+	else
+		format_number(t, v.count, text);
 	return text;
 }
 
 static void text_head(struct table *t)
 {
-	char text[NUMBER_SIZE];
-
 	if (!next_line(t))
 		return;
 	out_text("%-*s", t->name_width, "SERVICE");
-	for (int i = 0; i < CELLS; i++)
-		out_text(" %*s", t->width[i], head(i, text));
+	for (int i = 0; i < STATS_COLUMN_COUNT; i++)
+		out_text(" %*s", t->width[i], stats_columns[i].title);
 	out_end_line();
 }
 
-static void text_line(struct table *t, const char *name, const struct numbers *n)
+static void text_cell(const char *text, int width, bool is_loss)
+{
+	out_text(" ");
+	if (is_loss)
+		out_color(OUT_RED);
+	out_text("%*s", width, text);
+	if (is_loss)
+		out_color(OUT_PLAIN);
+}
+
+static void text_line(struct table *t, const char *name, const struct stats_line *l)
 {
 	char text[NUMBER_SIZE];
 
@@ -174,18 +149,11 @@ static void text_line(struct table *t, const char *name, const struct numbers *n
 		out_text("%.*s+", t->name_width - 1, name);
 	else
 		out_text("%-*s", t->name_width, name);
-	for (int i = 0; i < CELLS; i++) {
-		bool lost = i == FIRST_VERDICT + VERDICT_DROPPED && n->verdict[VERDICT_DROPPED];
+	for (int i = 0; i < STATS_COLUMN_COUNT; i++) {
+		const struct stats_column *c = &stats_columns[i];
 
-		cell(t, i, n, text);
-		if (!*text)
-			break;
-		out_text(" ");
-		if (lost)
-			out_color(OUT_RED);
-		out_text("%*s", t->width[i], text);
-		if (lost)
-			out_color(OUT_PLAIN);
+		if (*cell(t, c, l, text))
+			text_cell(text, t->width[i], c->is_loss && stats_column_value(c, l).count);
 	}
 	out_end_line();
 }
@@ -215,7 +183,7 @@ static void text_reasons(struct table *t, const struct stats *st)
 	char packets[NUMBER_SIZE], bytes[NUMBER_SIZE];
 	int wide = t->brief ? 6 : 12, wider = t->brief ? 6 : 15;
 
-	if (!seen(st->verdict) || !next_line(t))
+	if (stats_line_is_empty(&(struct stats_line){.stats = st}) || !next_line(t))
 		return;
 	out_line("  %-15s %*s %*s  MEANING", "REASON", wide, "PACKETS", wider, "BYTES");
 	for (int i = 0; i < MANGLE_REASON_COUNT; i++) {
@@ -229,29 +197,32 @@ static void text_reasons(struct table *t, const struct stats *st)
 	}
 }
 
-static struct numbers of_service(const struct service_stats *s, bool would)
+static struct stats_line of_all(const struct stats *all)
 {
-	return (struct numbers){.verdict = would ? s->stats.would : s->stats.verdict,
-				.service = s,
-				.is_would = would};
+	return (struct stats_line){.stats = all};
+}
+
+static struct stats_line of_service(const struct service_stats *s, bool would)
+{
+	return (struct stats_line){.stats = &s->stats, .service = s, .is_would = would};
 }
 
 static void text_all(struct table *t)
 {
-	const struct stats *all = &t->report->all;
-	const struct numbers n = {.verdict = all->verdict};
+	const struct stats *all = &t->report->counters->all;
+	const struct stats_line l = of_all(all);
 
-	text_line(t, "all packets", &n);
+	text_line(t, "all packets", &l);
 	if (t->report->reasons)
 		text_reasons(t, all);
 }
 
 static void text_service(struct table *t, const struct service_stats *s)
 {
-	const struct numbers is = of_service(s, false), would = of_service(s, true);
+	const struct stats_line is = of_service(s, false), would = of_service(s, true);
 
 	text_line(t, s->name, &is);
-	if (seen(would.verdict))
+	if (!stats_line_is_empty(&would))
 		text_line(t, "  if enforced", &would);
 	if (t->report->reasons)
 		text_reasons(t, &s->stats);
@@ -259,12 +230,12 @@ static void text_service(struct table *t, const struct service_stats *s)
 
 /* ---- widths ---- */
 
-static void widen(struct table *t, struct numbers n)
+static void widen(struct table *t, struct stats_line l)
 {
 	char text[NUMBER_SIZE];
 
-	for (int i = 0; i < CELLS; i++) {
-		int len = (int)strlen(cell(t, i, &n, text));
+	for (int i = 0; i < STATS_COLUMN_COUNT; i++) {
+		int len = (int)strlen(cell(t, &stats_columns[i], &l, text));
 
 		t->width[i] = len > t->width[i] ? len : t->width[i];
 	}
@@ -282,7 +253,7 @@ static void fit_name(struct table *t)
 {
 	int sum = t->name_width, least = (int)strlen("  if enforced");
 
-	for (int i = 0; i < CELLS; i++)
+	for (int i = 0; i < STATS_COLUMN_COUNT; i++)
 		sum += 1 + t->width[i];
 	if (terminal_is() && sum > (int)terminal_width())
 		t->name_width -= sum - (int)terminal_width();
@@ -292,17 +263,16 @@ static void fit_name(struct table *t)
 
 static void measure(struct table *t)
 {
-	const struct stats_report *r = t->report;
-	char text[NUMBER_SIZE];
+	const struct counters *c = t->report->counters;
 
-	for (int i = 0; i < CELLS; i++)
-		t->width[i] = (int)strlen(head(i, text));
+	for (int i = 0; i < STATS_COLUMN_COUNT; i++)
+		t->width[i] = (int)strlen(stats_columns[i].title);
 	widen_name(t, "  if enforced");
-	widen(t, (struct numbers){.verdict = r->all.verdict});
-	for (size_t i = 0; i < r->count; i++) {
-		widen_name(t, r->services[i].name);
-		widen(t, of_service(&r->services[i], false));
-		widen(t, of_service(&r->services[i], true));
+	widen(t, of_all(&c->all));
+	for (size_t i = 0; i < c->count; i++) {
+		widen_name(t, c->services[i].name);
+		widen(t, of_service(&c->services[i], false));
+		widen(t, of_service(&c->services[i], true));
 	}
 	fit_name(t);
 }
@@ -335,8 +305,8 @@ static void text_report(const struct stats_report *r)
 	text_head(&t);
 	if (r->show_all)
 		text_all(&t);
-	for (size_t i = 0; i < r->count; i++)
-		text_service(&t, &r->services[i]);
+	for (size_t i = 0; i < r->counters->count; i++)
+		text_service(&t, &r->counters->services[i]);
 	if (t.left_out)
 		out_line("... and %zu more lines (--service NAME)", t.left_out);
 }
