@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "suggest.h"
+#include "out.h"
 #include "verbs.h"
 
 #define WAIT_DEFAULT 5
@@ -337,7 +338,7 @@ static int check_words(const struct cmd *c, struct err *e)
 /* Only a noun, or nothing: help answers best. Programs that read JSON get their one line. */
 static int incomplete(const struct cmd *c, struct err *e)
 {
-	if (!c->json)
+	if (!c->out->json)
 		return 0;
 	return usage_error(e, "command line", "%s: no command is named (see mangle-ctl %s%s--help)",
 			   *c->name ? c->name : "arguments", c->name, *c->name ? " " : "");
@@ -350,8 +351,7 @@ int argv_parse(int argc, char **argv, struct cmd *c, struct err *e)
 	struct err verb_error;
 	int err;
 
-	memset(c, 0, sizeof(*c));
-	c->name = "";
+	*c = (struct cmd){.name = "", .out = c->out};
 	err = parse_options(argc, argv, c, &unknown, e);
 	if (err)
 		return err;
@@ -364,8 +364,8 @@ int argv_parse(int argc, char **argv, struct cmd *c, struct err *e)
 		return err;
 	}
 	c->netns = c->value[OPT_NETNS];
-	c->json = given(c, OPT(JSON));
-	c->quiet = given(c, OPT(QUIET));
+	c->out->json = given(c, OPT(JSON));
+	c->out->quiet = given(c, OPT(QUIET));
 	if (given(c, OPT(HELP) | OPT(VERSION)))
 		return 0;
 	if (!c->verb)

@@ -73,6 +73,7 @@ struct words {
 };
 
 struct verb;
+struct output;
 
 struct cmd {
 	const struct verb *verb;
@@ -82,9 +83,9 @@ struct cmd {
 	uint64_t given;		      /* OPT() bits */
 	const char *value[OPT_COUNT]; /* as typed; NULL where not given or without value */
 	struct words daddr, saddr;
-	bool json, quiet;
-	double wait;	   /* seconds */
-	const char *netns; /* NULL: not given */
+	struct output *out; /* where the results go, and in which form */
+	double wait;	    /* seconds */
+	const char *netns;  /* NULL: not given */
 };
 
 static inline bool given(const struct cmd *c, uint64_t options)

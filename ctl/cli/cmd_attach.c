@@ -189,7 +189,7 @@ static void say_attached(const struct cmd *c, const struct netdev *dev, const bo
 	for (int i = 0; i < c->argc; i++)
 		for (size_t k = 0; k < count; k++)
 			if (is_key(&a[k], netns_inode(), dev[i].ifindex)) {
-				print_attached(&a[k], changed[i]);
+				print_attached(c->out, &a[k], changed[i]);
 				warn_about_interface(w, &a[k], m);
 				*first = *first ? *first : &a[k];
 			}
@@ -223,9 +223,9 @@ static int report_attached(const struct cmd *c, struct store *s, const struct ne
 		warn_about_services(&w, &m);
 		if (loaded)
 			warn_about_tables(&w, loaded);
-		if (c->json)
-			print_changes(d, any, false, store_generation(s));
-		print_warnings(&w);
+		if (c->out->json)
+			print_changes(c->out, d, any, false, store_generation(s));
+		print_warnings(c->out, &w);
 	}
 	model_free(&m);
 	free_warnings(&w);
@@ -405,13 +405,13 @@ static void say_not_attached(const struct cmd *c, const struct attachment *a, si
 
 		if (is_recorded(a, count, c->argv[i]))
 			continue;
-		if (!c->quiet)
-			print_not_attached(c->argv[i]);
+		if (!c->out->quiet)
+			print_not_attached(c->out, c->argv[i]);
 		if (elsewhere)
 			add_warning(&w, "%s: it is attached in %s too, and stays so (use -n NAME)",
 				    c->argv[i], netns_text(elsewhere, text));
 	}
-	print_warnings(&w);
+	print_warnings(c->out, &w);
 	free_warnings(&w);
 }
 
@@ -430,7 +430,7 @@ static int check_purge(const struct cmd *c, const struct attachment *a, size_t c
 }
 
 /* What goes with the tables. Those that cannot be read go all the same. */
-static struct changes count_loaded(struct store *s)
+static struct changes count_loaded(const struct cmd *c, struct store *s)
 {
 	struct table_sizes sizes;
 	struct warnings w = {0};
@@ -449,7 +449,7 @@ static struct changes count_loaded(struct store *s)
 	}
 	if (err)
 		add_warning(&w, "cannot tell how many entities are removed: %s", why.line);
-	print_warnings(&w);
+	print_warnings(c->out, &w);
 	free_warnings(&w);
 	model_free(&m);
 	return d;
@@ -459,7 +459,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 		  bool *chosen, struct err *e)
 {
 	bool purge = given(c, OPT(PURGE));
-	const struct changes none = {0}, d = purge ? count_loaded(s) : none;
+	const struct changes none = {0}, d = purge ? count_loaded(c, s) : none;
 	uint64_t generation;
 	bool changed = purge;
 	int err = choose(c, a, count, chosen, e);
@@ -488,10 +488,10 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 		return err;
 	for (size_t i = 0; i < count; i++)
 		if (chosen[i])
-			print_detached(a[i].iface.name);
+			print_detached(c->out, a[i].iface.name);
 	say_not_attached(c, a, count);
-	if (c->json || !changed)
-		print_changes(&d, changed, false, generation);
+	if (c->out->json || !changed)
+		print_changes(c->out, &d, changed, false, generation);
 	return 0;
 }
 
@@ -508,11 +508,11 @@ static int detach_nothing(const struct cmd *c, struct err *e)
 			return err;
 	}
 	say_not_attached(c, NULL, 0);
-	print_changes(&d, false, false, 0);
+	print_changes(c->out, &d, false, false, 0);
 	return 0;
 }
 
-static void stop_unit(const char *iface)
+static void stop_unit(const struct cmd *c, const char *iface)
 {
 	struct warnings w = {0};
 	char unit[96];
@@ -520,7 +520,7 @@ static void stop_unit(const char *iface)
 	unit_name(iface, unit, sizeof(unit));
 	switch (unit_stop(unit)) {
 	case UNIT_INACTIVE: break;
-	case UNIT_STOPPED: print_stopped(unit); break;
+	case UNIT_STOPPED: print_stopped(c->out, unit); break;
 	case UNIT_ACTIVE:
 		add_warning(&w,
 			    "%s: stopping it failed: it is active, and nothing is attached "
@@ -533,7 +533,7 @@ static void stop_unit(const char *iface)
 			    "systemctl does not answer (systemctl stop '%s')",
 			    unit, unit);
 	}
-	print_warnings(&w);
+	print_warnings(c->out, &w);
 	free_warnings(&w);
 }
 
@@ -545,10 +545,10 @@ static void stop_units(const struct cmd *c)
 	if (given(c, OPT(GONE)))
 		return;
 	if (given(c, OPT(ALL)))
-		stop_unit(NULL);
+		stop_unit(c, NULL);
 	else if (!stat("/proc/1/ns/net", &init) && init.st_ino == netns_inode())
 		for (int i = 0; i < c->argc; i++)
-			stop_unit(c->argv[i]);
+			stop_unit(c, c->argv[i]);
 }
 
 int cmd_detach(const struct cmd *c, struct err *e)

@@ -163,7 +163,7 @@ int read_picked(const struct cmd *c, struct store *s, struct model *m, struct se
 
 static void print_lines(const struct cmd *c, const struct model *from, const struct model *to)
 {
-	struct change_lines lines = {.all = given(c, OPT(ALL))};
+	struct change_lines lines = {.out = c->out, .all = given(c, OPT(ALL))};
 	struct changes ignored;
 
 	model_diff(from, to, &ignored, print_change_line, &lines);
@@ -191,8 +191,8 @@ int apply_change(const struct cmd *c, struct store *s, const struct model *from,
 	if (!err) {
 		if (lines || o.check)
 			print_lines(c, from, to);
-		print_changes(&r.changes, r.changed, o.check, r.generation);
-		print_warnings(&r.warnings);
+		print_changes(c->out, &r.changes, r.changed, o.check, r.generation);
+		print_warnings(c->out, &r.warnings);
 		if (o.check && r.changed && given(c, OPT(EXIT_CODE)))
 			err = EXIT_ANSWER_NO;
 	}

@@ -62,7 +62,7 @@ int cmd_save(const struct cmd *c, struct err *e)
 	err = store_read(s, &m, true, e);
 	store_close(s);
 	if (!err)
-		print_config(&m);
+		print_config(c->out, &m);
 	model_free(&m);
 	return err;
 }

@@ -34,6 +34,7 @@
 #define LINEAR_MTU 3498 /* of a frame in one page, less headroom and tail */
 
 struct doctor {
+	struct output *out;
 	struct prog_features features;
 	struct utsname uname;
 	unsigned int release; /* KERNEL(major, minor) */
@@ -58,7 +59,7 @@ say(struct doctor *d, const char *name, enum check_state state, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	print_check(name, state, without_name(text, name));
+	print_check(d->out, name, state, without_name(text, name));
 	d->blocked |= state == CHECK_BAD;
 }
 
@@ -507,11 +508,11 @@ static void check_interface(const struct cmd *c, struct doctor *d, const char *n
 
 int cmd_doctor(const struct cmd *c, struct err *e)
 {
-	struct doctor d = {0};
+	struct doctor d = {.out = c->out};
 	bool may_probe;
 
 	(void)e;
-	print_checks_begin();
+	print_checks_begin(c->out);
 	check_kernel(&d);
 	may_probe = check_permissions(&d);
 	check_memlock(&d);
@@ -523,6 +524,6 @@ int cmd_doctor(const struct cmd *c, struct err *e)
 	check_tables(c, &d);
 	if (c->argc)
 		check_interface(c, &d, c->argv[0], may_probe);
-	print_checks_end();
+	print_checks_end(c->out);
 	return d.blocked ? EXIT_NOT_DONE : 0;
 }

@@ -453,9 +453,9 @@ static int explain(const struct cmd *c, struct capture *in, struct err *e)
 	err = close_sink(&r.to, err, e);
 	/* Those before one that ended it are printed as well. */
 	for (size_t i = 0; i < r.all.count; i++)
-		print_explanation(&r.all.packet[i]);
+		print_explanation(c->out, &r.all.packet[i]);
 	if (!err && c->argc)
-		print_explained(in->name, r.all.packet, r.all.count);
+		print_explained(c->out, in->name, r.all.packet, r.all.count);
 	if (!err)
 		err = say_unexplained(&r, e);
 	free_explained(&r.all);

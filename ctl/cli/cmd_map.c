@@ -118,8 +118,8 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 	if (!err)
 		err = change_set_entity(s, &m, svc, &en, given(c, OPT(SIZE)), &o, &r, e);
 	if (!err) {
-		print_changes(&r.changes, r.changed, false, r.generation);
-		print_warnings(&r.warnings);
+		print_changes(c->out, &r.changes, r.changed, false, r.generation);
+		print_warnings(c->out, &r.warnings);
 	}
 	change_result_free(&r);
 	model_free(&m);
@@ -147,7 +147,7 @@ int cmd_map_get(const struct cmd *c, struct err *e)
 		err = found > 0 ? 0 : found < 0 ? found : not_there(c->argv[0], svc, e);
 	}
 	if (!err)
-		print_row(svc, &row);
+		print_row(c->out, svc, &row);
 	model_free(&m);
 	store_close(s);
 	return err;
@@ -183,7 +183,7 @@ static int del_one(const struct cmd *c, struct store *s, const struct service *s
 		return found;
 	if (!found && !given(c, OPT(IF_EXISTS)))
 		return not_there(c->argv[0], svc, e);
-	print_changes(&r.changes, r.changed, false, r.generation);
+	print_changes(c->out, &r.changes, r.changed, false, r.generation);
 	return 0;
 }
 
@@ -388,7 +388,7 @@ static int parse_form(const struct cmd *c, struct rows_form *f, struct err *e)
 	f->exact = given(c, OPT(EXACT));
 	if (!given(c, OPT(COLUMNS)))
 		return 0;
-	if (c->json)
+	if (c->out->json)
 		return bad_option(c, OPT_COLUMNS, "is for text: JSON has all of them", e);
 	return parse_columns(c, f, e);
 }
@@ -477,15 +477,15 @@ static void reverse(struct listed *rows, size_t count)
 	}
 }
 
-static void print_listing(const struct model *m, struct filter *f, const struct rows_form *form,
-			  struct listing *l)
+static void print_listing(const struct cmd *c, const struct model *m, struct filter *f,
+			  const struct rows_form *form, struct listing *l)
 {
 	/* Rows come by service and tag already. */
 	if (f->sort->id != ENTITY_TAG)
 		qsort_r(l->all, l->count, sizeof(*l->all), compare_listed, (void *)f->sort);
 	if (f->reverse)
 		reverse(l->all, l->count);
-	print_rows(m, l->all, l->count < f->limit ? l->count : (size_t)f->limit, form);
+	print_rows(c->out, m, l->all, l->count < f->limit ? l->count : (size_t)f->limit, form);
 }
 
 /* one: of one service, --service or the only one; else of all where none is named. */
@@ -508,7 +508,7 @@ static int list(const struct cmd *c, struct filter *f, const struct rows_form *f
 		err = read_listing(s, &m, picked, f, &l, e);
 	store_close(s); /* nobody waits for the lock while we write */
 	if (!err)
-		print_listing(&m, f, form, &l);
+		print_listing(c, &m, f, form, &l);
 	free_listing(&l, &m);
 	model_free(&m);
 	return err;
@@ -534,7 +534,7 @@ int cmd_map_save(const struct cmd *c, struct err *e)
 	struct store *s;
 	int err;
 
-	if (c->json)
+	if (c->out->json)
 		return list(c, &all, &form, true, e);
 	err = open_loaded(c, STORE_READ, &s, e);
 	if (err)
@@ -543,7 +543,7 @@ int cmd_map_save(const struct cmd *c, struct err *e)
 	err = read_picked(c, s, &m, &svc, e);
 	store_close(s);
 	for (size_t i = 0; !err && i < svc->entity_count; i++)
-		print_table_line(svc, &svc->entities[i]);
+		print_table_line(c->out, svc, &svc->entities[i]);
 	model_free(&m);
 	return err;
 }

@@ -104,7 +104,7 @@ static int check_same(const struct cmd *c, struct store *s, struct service *desi
 				e, -EEXIST, c->argv[0],
 				"adding the service: it is there with other settings or entities (use service set, map replace)");
 		else
-			print_changes(&d, false, false, store_generation(s));
+			print_changes(c->out, &d, false, false, store_generation(s));
 	}
 	service_free(&running);
 	model_free(&old);
@@ -257,7 +257,7 @@ int cmd_service_list(const struct cmd *c, struct err *e)
 	}
 	store_close(s); /* no other run waits for the lock during the output */
 	if (!ret)
-		print_services(&m, entities);
+		print_services(c->out, &m, entities);
 	model_free(&m);
 	return ret;
 }

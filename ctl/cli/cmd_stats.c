@@ -50,7 +50,7 @@ static int report(const struct cmd *c, const struct counters *before, const stru
 	};
 	struct counters since = {.services = NULL};
 
-	if (before->services && !c->json) {
+	if (before->services && !c->out->json) {
 		int err = counters_since(before, now, &since, e);
 
 		if (err)
@@ -58,7 +58,7 @@ static int report(const struct cmd *c, const struct counters *before, const stru
 		r.counters = &since;
 		r.seconds = (double)(now->clock - before->clock) / 1e9;
 	}
-	print_stats(&r);
+	print_stats(c->out, &r);
 	counters_free(&since);
 	return 0;
 }
@@ -85,12 +85,12 @@ static int watch(const struct cmd *c, struct err *e)
 		err = read_counters(c, s, &now, e);
 		store_pause(s); /* no other run waits for the lock during output and sleep */
 		if (!err && before.services)
-			print_stats_again();
+			print_stats_again(c->out);
 		if (!err)
 			err = report(c, &before, &now, e);
 		counters_free(&before);
 		before = now;
-		if (err || print_broken())
+		if (err || out_failed(c->out))
 			break;
 		nanosleep(&second, NULL);
 		if (!interrupted)

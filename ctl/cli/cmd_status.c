@@ -204,7 +204,7 @@ static int status(const struct cmd *c, struct store *s, struct attachment *a, si
 	if (!err)
 		err = check_config(s, &drift, &w, e);
 	if (!err) {
-		print_status(&st);
+		print_status(c->out, &st);
 		err = exit_status(c, &st, yes);
 	}
 	model_free(&m);

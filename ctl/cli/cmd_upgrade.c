@@ -28,7 +28,8 @@ static const struct mangle_iface *record_before(const struct records *r, const s
 }
 
 /* Programs of this build are put in place anew too: that ends what a killed run has left. */
-static int upgrade(struct store *s, const struct records *before, bool *changed, struct err *e)
+static int upgrade(const struct cmd *c, struct store *s, const struct records *before,
+		   bool *changed, struct err *e)
 {
 	const struct changes none = {0};
 	const bool migrates = store_is_migrating(s);
@@ -45,20 +46,20 @@ static int upgrade(struct store *s, const struct records *before, bool *changed,
 	*changed = migrates;
 	for (size_t i = 0; i < count; i++)
 		if (a[i].attached)
-			*changed |= print_upgraded(&a[i], record_before(before, &a[i]));
+			*changed |= print_upgraded(c->out, &a[i], record_before(before, &a[i]));
 	if (*changed)
 		store_log(s, &none, "upgrade");
 	free(a);
 	return 0;
 }
 
-static int upgrade_all(struct store *s, bool *changed, struct err *e)
+static int upgrade_all(const struct cmd *c, struct store *s, bool *changed, struct err *e)
 {
 	struct records before = {0};
 	int err = store_ifaces(s, &before.key, &before.iface, &before.count, e);
 
 	if (!err)
-		err = upgrade(s, &before, changed, e);
+		err = upgrade(c, s, &before, changed, e);
 	free(before.key);
 	free(before.iface);
 	return err;
@@ -66,7 +67,7 @@ static int upgrade_all(struct store *s, bool *changed, struct err *e)
 
 /* Returns 1 where tables or an attached program are not of this build, 0 and says so where all
  * are, or negative errno. */
-static int is_needed(struct store *s, struct err *e)
+static int is_needed(const struct cmd *c, struct store *s, struct err *e)
 {
 	struct attachment *a;
 	size_t count;
@@ -79,7 +80,7 @@ static int is_needed(struct store *s, struct err *e)
 		needed |= a[i].attached && !prog_is_own(&a[i].iface);
 	for (size_t i = 0; i < count && !needed; i++)
 		if (a[i].attached)
-			print_upgraded(&a[i], &a[i].iface);
+			print_upgraded(c->out, &a[i], &a[i].iface);
 	free(a);
 	return needed;
 }
@@ -95,10 +96,10 @@ int cmd_upgrade(const struct cmd *c, struct err *e)
 	if (err)
 		return err;
 	if (given(c, OPT(IF_NEEDED)))
-		needed = is_needed(s, e);
-	err = needed > 0 ? upgrade_all(s, &changed, e) : needed;
-	if (!err && (c->json || !changed))
-		print_changes(&none, changed, false, store_generation(s));
+		needed = is_needed(c, s, e);
+	err = needed > 0 ? upgrade_all(c, s, &changed, e) : needed;
+	if (!err && (c->out->json || !changed))
+		print_changes(c->out, &none, changed, false, store_generation(s));
 	store_close(s);
 	return err;
 }

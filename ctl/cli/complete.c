@@ -23,6 +23,7 @@
 
 /* The command line so far. */
 struct typed {
+	struct output *out;
 	const char *word; /* the one being typed, as far as it is */
 	bool only_words;  /* -- came before it */
 	bool helping;	  /* "help" did, so a command is wanted */
@@ -120,19 +121,20 @@ static bool begins(const char *text, const char *with)
 }
 
 /* before: what the shell takes for a part of the word, "--mode=". */
-static void offer(const char *before, const char *with, const char *candidate, const char *help)
+static void offer(const struct typed *t, const char *before, const char *with,
+		  const char *candidate, const char *help)
 {
 	char whole[256];
 
 	if (!begins(candidate, with))
 		return;
 	snprintf(whole, sizeof(whole), "%s%s", before, candidate);
-	print_candidate(whole, help);
+	print_candidate(t->out, whole, help);
 }
 
-static void offer_files(void)
+static void offer_files(const struct typed *t)
 {
-	print_candidate(":files", NULL); /* the shell knows better */
+	print_candidate(t->out, ":files", NULL); /* the shell knows better */
 }
 
 static void offer_commands(const struct typed *t)
@@ -146,14 +148,14 @@ static void offer_commands(const struct typed *t)
 			for (unsigned int n = 0;
 			     verb_is_of(v, t->noun) && verb_word(v, n, word) && (!n || *t->word);
 			     n++)
-				offer("", t->word, word, v->help);
+				offer(t, "", t->word, word, v->help);
 			continue;
 		}
 		snprintf(first, sizeof(first), "%.*s", (int)strcspn(v->name, " "), v->name);
 		if (!strchr(v->name, ' '))
-			offer("", t->word, first, v->help);
+			offer(t, "", t->word, first, v->help);
 		else if (!i || !verb_is_of(&verbs[i - 1], first))
-			offer("", t->word, first,
+			offer(t, "", t->word, first,
 			      !strcmp(first, "map") ? "commands on entities"
 						    : "commands on services");
 	}
@@ -168,17 +170,18 @@ static void offer_options(const struct typed *t)
 		if (!((options & ~(t->given & ~REPEATED)) >> i & 1))
 			continue;
 		snprintf(name, sizeof(name), "--%s", option_rows[i].name);
-		offer("", t->word, name, option_help(t->verb, i, help));
+		offer(t, "", t->word, name, option_help(t->verb, i, help));
 		/* The older name only to those who type that. */
 		if (!option_aliases[i] || begins(name, t->word))
 			continue;
 		snprintf(name, sizeof(name), "--%s", option_aliases[i]);
-		offer("", t->word, name, option_help(t->verb, i, help));
+		offer(t, "", t->word, name, option_help(t->verb, i, help));
 	}
 }
 
 /* "auto|native|generic", but not what stands for something else: "pass|drop|PORT". */
-static void offer_choices(const char *before, const char *with, const char *choices)
+static void offer_choices(const struct typed *t, const char *before, const char *with,
+			  const char *choices)
 {
 	char word[40];
 
@@ -187,21 +190,21 @@ static void offer_choices(const char *before, const char *with, const char *choi
 
 		snprintf(word, sizeof(word), "%.*s", (int)len, choices);
 		if (*word >= 'a' && *word <= 'z')
-			offer(before, with, word, NULL);
+			offer(t, before, with, word, NULL);
 		choices += len + (choices[len] == '|');
 	}
 }
 
 /* ---- what is there ---- */
 
-static void offer_namespaces(const char *before, const char *with)
+static void offer_namespaces(const struct typed *t, const char *before, const char *with)
 {
 	DIR *dir = opendir("/run/netns");
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			offer(before, with, entry->d_name, NULL);
+			offer(t, before, with, entry->d_name, NULL);
 	if (dir)
 		closedir(dir);
 }
@@ -228,7 +231,7 @@ static void offer_interfaces(const struct typed *t, const char *before, const ch
 
 	for (struct if_nameindex *i = all; i && i->if_name; i++)
 		if (!is_argument(t, i->if_name))
-			offer(before, with, i->if_name, NULL);
+			offer(t, before, with, i->if_name, NULL);
 	if (all)
 		if_freenameindex(all);
 }
@@ -258,13 +261,13 @@ static void offer_attached(const struct typed *t)
 	    !read_attachments(s, &a, &count, &ignored))
 		for (size_t i = 0; i < count; i++)
 			if (a[i].key.netns == netns_inode() && !is_argument(t, a[i].iface.name))
-				offer("", t->word, a[i].iface.name, NULL);
+				offer(t, "", t->word, a[i].iface.name, NULL);
 	free(a);
 	if (s)
 		store_close(s);
 }
 
-static void offer_services(const char *before, const char *with)
+static void offer_services(const struct typed *t, const char *before, const char *with)
 {
 	struct store *s = open_store();
 	struct err ignored;
@@ -273,7 +276,7 @@ static void offer_services(const char *before, const char *with)
 	model_init(&m);
 	if (s && !store_read(s, &m, false, &ignored))
 		for (unsigned int i = 0; i < m.service_count; i++)
-			offer(before, with, m.services[i].name, NULL);
+			offer(t, before, with, m.services[i].name, NULL);
 	model_free(&m);
 	if (s)
 		store_close(s);
@@ -301,12 +304,12 @@ static void offer_tags_of(const struct typed *t, const struct service *s)
 		if (!tag_begins(s, &s->entities[i], t->word, text) || is_argument(t, text))
 			continue;
 		if (offered++ < TAGS_OFFERED - 1)
-			print_candidate(text, NULL);
+			print_candidate(t->out, text, NULL);
 		else
 			memcpy(last, text, sizeof(last));
 	}
 	if (offered >= TAGS_OFFERED)
-		print_candidate(last, NULL);
+		print_candidate(t->out, last, NULL);
 }
 
 /* Of the service that --service names, or of the only one. */
@@ -323,7 +326,7 @@ static void offer_tags(const struct typed *t)
 	if (s && !name && !store_read(s, &m, false, &ignored) && m.service_count == 1)
 		name = m.services[0].name;
 	if (s && !name && m.service_count)
-		offer("", t->word, "--service", "the service");
+		offer(t, "", t->word, "--service", "the service");
 	if (s && name && !store_table_sizes(s, name, &sizes, &ignored) &&
 	    sizes.entities <= TAGS_READ && !store_read_service(s, name, &full, &ignored)) {
 		offer_tags_of(t, &full);
@@ -336,7 +339,7 @@ static void offer_tags(const struct typed *t)
 
 /* ---- the word that is being typed ---- */
 
-static void offer_columns(const char *before, const char *with)
+static void offer_columns(const struct typed *t, const char *before, const char *with)
 {
 	const char *comma = strrchr(with, ',');
 	char begun[256];
@@ -344,7 +347,7 @@ static void offer_columns(const char *before, const char *with)
 	snprintf(begun, sizeof(begun), "%s%.*s", before, comma ? (int)(comma + 1 - with) : 0, with);
 	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
 		if (entity_fields[i].column)
-			offer(begun, comma ? comma + 1 : with, entity_fields[i].column, NULL);
+			offer(t, begun, comma ? comma + 1 : with, entity_fields[i].column, NULL);
 }
 
 static void offer_value(const struct typed *t, int o, const char *before, const char *with)
@@ -352,19 +355,19 @@ static void offer_value(const struct typed *t, int o, const char *before, const 
 	const char *value = option_value(t->verb, o);
 
 	if (o == OPT_SERVICE)
-		offer_services(before, with);
+		offer_services(t, before, with);
 	else if (o == OPT_NETNS)
-		offer_namespaces(before, with);
+		offer_namespaces(t, before, with);
 	else if (o == OPT_INTERFACE)
 		offer_interfaces(t, before, with);
 	else if (o == OPT_COLUMNS)
-		offer_columns(before, with);
+		offer_columns(t, before, with);
 	else if (value && (!strcmp(value, "FILE") || strstr(value, ".pcap")))
-		offer_files();
+		offer_files(t);
 	else if (value)
-		offer_choices(before, with, value);
+		offer_choices(t, before, with, value);
 	if (option_defaults[o] && !strcmp(option_defaults[o], "any"))
-		offer(before, with, "any", "clears it");
+		offer(t, before, with, "any", "clears it");
 }
 
 /* Which place of the synopsis the word is in decides what it is. */
@@ -379,11 +382,11 @@ static void offer_argument(const struct typed *t)
 	else if (strstr(arguments, "IFACE"))
 		offer_interfaces(t, "", t->word);
 	else if (strstr(arguments, "FILE"))
-		offer_files();
+		offer_files(t);
 	else if (strstr(arguments, "NAME") && t->verb->run != cmd_service_add)
-		offer_services("", t->word);
+		offer_services(t, "", t->word);
 	else if (strstr(arguments, "TARGET") && t->arguments)
-		offer_choices("", t->word, "drop|pass");
+		offer_choices(t, "", t->word, "drop|pass");
 	else if (strstr(arguments, "TAG"))
 		offer_tags(t);
 }
@@ -410,9 +413,9 @@ static void offer_word(const struct typed *t)
 	}
 }
 
-void complete(int words, char **word)
+void complete(struct output *out, int words, char **word)
 {
-	struct typed t = {.word = words ? word[words - 1] : ""};
+	struct typed t = {.out = out, .word = words ? word[words - 1] : ""};
 
 	t.argument = calloc((size_t)words + 1, sizeof(*t.argument));
 	if (!t.argument)

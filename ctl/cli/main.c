@@ -6,7 +6,6 @@
 #include "kernel/netns.h"
 #include "out.h"
 #include "print.h"
-#include "terminal.h"
 #include "verbs.h"
 
 static int start_output(const struct cmd *c, struct err *e)
@@ -16,8 +15,7 @@ static int start_output(const struct cmd *c, struct err *e)
 
 	if (color < 0)
 		return color;
-	terminal_init((enum color_when)color, !given(c, OPT(NO_PAGER)));
-	print_init(c->json, c->quiet);
+	terminal_init(&c->out->terminal, (enum color_when)color, !given(c, OPT(NO_PAGER)));
 	return 0;
 }
 
@@ -33,7 +31,7 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 	int err;
 
 	if (argc > 1 && !strcmp(argv[1], "--complete")) {
-		complete(argc - 2, argv + 2);
+		complete(c->out, argc - 2, argv + 2);
 		return 0;
 	}
 	err = argv_parse(argc, argv, c, e);
@@ -43,11 +41,11 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 	if (err)
 		return err;
 	if (given(c, OPT(HELP))) {
-		help_print(c, out_raw());
+		help_print(c, out_raw(c->out));
 		return 0;
 	}
 	if (given(c, OPT(VERSION))) {
-		print_version();
+		print_version(c->out);
 		return 0;
 	}
 	if (!c->verb) {
@@ -67,12 +65,13 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = {.status = EXIT_NOT_DONE};
-	struct cmd c;
+	struct output out;
+	struct cmd c = {.out = &out};
 	int ret;
 
-	out_init();
+	out_init(&out);
 	ret = run(argc, argv, &c, &e);
-	if (ret >= 0 && print_finish(&e))
+	if (ret >= 0 && print_finish(&out, &e))
 		ret = -1;
 	if (ret >= 0)
 		return ret;

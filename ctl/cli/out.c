@@ -9,12 +9,8 @@
 #include <unistd.h>
 
 #include "model/escape.h"
-#include "terminal.h"
 
-/* Some text could not even be put together. */
-static bool lost;
-
-void out_init(void)
+static void keep_standard_files(void)
 {
 	/* /dev/null for the other direction: to read or write fails as with a closed one. */
 	static const int other[] = {O_WRONLY, O_RDONLY, O_WRONLY};
@@ -22,6 +18,12 @@ void out_init(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", other[fd]) < 0)
 			return;
+}
+
+void out_init(struct output *out)
+{
+	keep_standard_files();
+	*out = (struct output){.stream = stdout};
 }
 
 static void write_escaped(FILE *to, const char *text)
@@ -43,10 +45,12 @@ static void write_escaped(FILE *to, const char *text)
 	}
 }
 
-static void write_text(FILE *to, const char *fmt, va_list ap)
+/* Returns false where there is no memory for it. */
+static bool write_text(FILE *to, const char *fmt, va_list ap)
 {
 	char near[512], *far;
 	va_list again;
+	bool written = true;
 
 	va_copy(again, ap);
 	if (vsnprintf(near, sizeof(near), fmt, ap) < (int)sizeof(near)) {
@@ -55,36 +59,37 @@ static void write_text(FILE *to, const char *fmt, va_list ap)
 		write_escaped(to, far);
 		free(far);
 	} else {
-		lost = true;
+		written = false;
 	}
 	va_end(again);
+	return written;
 }
 
-void out_text(const char *fmt, ...)
+void out_text(struct output *out, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	write_text(stdout, fmt, ap);
+	out->lost |= !write_text(out->stream, fmt, ap);
 	va_end(ap);
 }
 
-void out_line(const char *fmt, ...)
+void out_line(struct output *out, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	write_text(stdout, fmt, ap);
+	out->lost |= !write_text(out->stream, fmt, ap);
 	va_end(ap);
-	out_end_line();
+	out_end_line(out);
 }
 
-void out_end_line(void)
+void out_end_line(struct output *out)
 {
-	putc('\n', stdout);
+	putc('\n', out->stream);
 }
 
-void out_color(enum out_color color)
+void out_color(struct output *out, enum out_color color)
 {
 	static const char *const codes[] = {
 		[OUT_PLAIN] = "\033[0m",
@@ -93,9 +98,36 @@ void out_color(enum out_color color)
 		[OUT_YELLOW] = "\033[33m",
 	};
 
-	if (terminal_has_colors())
-		fputs(codes[color], stdout);
+	if (out->terminal.has_colors)
+		fputs(codes[color], out->stream);
 }
+
+FILE *out_raw(struct output *out)
+{
+	return out->stream;
+}
+
+bool out_failed(struct output *out)
+{
+	bool failed;
+
+	errno = 0;
+	failed = fflush(out->stream) || ferror(out->stream) || out->lost;
+	/* Who leaves the pager has seen enough. */
+	return failed && !out->terminal.pager;
+}
+
+bool out_finish(struct output *out)
+{
+	bool failed = out_failed(out);
+	int err = errno;
+
+	terminal_end(&out->terminal);
+	errno = err;
+	return failed;
+}
+
+/* ---- standard error ---- */
 
 void out_error(const char *fmt, ...)
 {
@@ -107,32 +139,7 @@ void out_error(const char *fmt, ...)
 	putc('\n', stderr);
 }
 
-FILE *out_raw(void)
-{
-	return stdout;
-}
-
 FILE *out_raw_error(void)
 {
 	return stderr;
-}
-
-bool out_failed(void)
-{
-	bool failed;
-
-	errno = 0;
-	failed = fflush(stdout) || ferror(stdout) || lost;
-	/* Who leaves the pager has seen enough. */
-	return failed && !terminal_is_paged();
-}
-
-bool out_finish(void)
-{
-	bool failed = out_failed();
-	int err = errno;
-
-	terminal_end();
-	errno = err;
-	return failed;
 }

@@ -13,11 +13,6 @@
 #include "out.h"
 #include "print_internal.h"
 
-static bool as_json, quiet;
-static bool first_of_list;
-/* The change that this run has made: where its answer cannot be written, the error tells it. */
-static char made[128];
-
 static const char *const verdict_names[] = {
 #define VERDICT_NAME(upper, lower) #lower,
 	MANGLE_VERDICTS(VERDICT_NAME)
@@ -47,48 +42,27 @@ const char *reason_meaning(enum mangle_reason r)
 	return reasons[r].meaning;
 }
 
-void print_init(bool json, bool be_quiet)
-{
-	as_json = json;
-	quiet = be_quiet;
-}
-
-bool print_is_json(void)
-{
-	return as_json;
-}
-
-bool print_is_quiet(void)
-{
-	return quiet;
-}
-
-bool print_broken(void)
-{
-	return out_failed();
-}
-
-void print_made(const char *fmt, ...)
+void print_made(struct output *out, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (*made)
+	if (*out->made)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(made, sizeof(made), fmt, ap);
+	vsnprintf(out->made, sizeof(out->made), fmt, ap);
 	va_end(ap);
 }
 
-int print_finish(struct err *e)
+int print_finish(struct output *out, struct err *e)
 {
 	const char *why;
 
-	if (!out_finish())
+	if (!out_finish(out))
 		return 0;
 	why = errno ? strerror(errno) : "it was refused";
-	if (*made)
+	if (*out->made)
 		return fail(e, -EIO, "standard output", "writing: %s (the change was made: %s)",
-			    why, made);
+			    why, out->made);
 	return fail(e, -EIO, "standard output", "writing: %s (see where it goes)", why);
 }
 
@@ -109,9 +83,9 @@ void print_error(const struct err *e, const char *name)
 			  *name ? " " : "");
 }
 
-void print_warnings(const struct warnings *w)
+void print_warnings(const struct output *out, const struct warnings *w)
 {
-	for (size_t i = 0; i < w->count && !quiet; i++)
+	for (size_t i = 0; i < w->count && !out->quiet; i++)
 		if (w->note[i].level != NOTE_INFO)
 			out_error("mangle-ctl: warning: %s", w->note[i].text);
 }
@@ -142,51 +116,51 @@ json_t *json_text_or_null(const char *s)
 	return s && *s ? json_text(s) : json_null();
 }
 
-void dump_json(json_t *j)
+void dump_json(struct output *out, json_t *j)
 {
-	json_dumpf(j, out_raw(), JSON_COMPACT);
+	json_dumpf(j, out_raw(out), JSON_COMPACT);
 	json_decref(j);
 }
 
-void dump_json_line(json_t *j)
+void dump_json_line(struct output *out, json_t *j)
 {
-	dump_json(j);
-	out_end_line();
+	dump_json(out, j);
+	out_end_line(out);
 }
 
-void print_candidate(const char *word, const char *help)
+void print_candidate(struct output *out, const char *word, const char *help)
 {
-	out_text("%s", word);
+	out_text(out, "%s", word);
 	if (help)
-		fprintf(out_raw(), "\t%s", help);
-	out_end_line();
+		fprintf(out_raw(out), "\t%s", help);
+	out_end_line(out);
 }
 
-void print_version(void)
+void print_version(struct output *out)
 {
-	if (as_json)
-		dump_json_line(json_pack("{s:s}", "version", MANGLE_VERSION));
+	if (out->json)
+		dump_json_line(out, json_pack("{s:s}", "version", MANGLE_VERSION));
 	else
-		out_line("mangle-ctl %s", MANGLE_VERSION);
+		out_line(out, "mangle-ctl %s", MANGLE_VERSION);
 }
 
-void json_list_begin(void)
+void json_list_begin(struct output *out)
 {
-	putc('[', out_raw());
-	first_of_list = true;
+	putc('[', out_raw(out));
+	out->first_of_list = true;
 }
 
-void json_list_row(json_t *j)
+void json_list_row(struct output *out, json_t *j)
 {
-	if (!first_of_list)
-		fputs(",\n", out_raw());
-	first_of_list = false;
-	dump_json(j);
+	if (!out->first_of_list)
+		fputs(",\n", out_raw(out));
+	out->first_of_list = false;
+	dump_json(out, j);
 }
 
-void json_list_end(void)
+void json_list_end(struct output *out)
 {
-	fputs("]\n", out_raw());
+	fputs("]\n", out_raw(out));
 }
 
 json_t *json_target(const struct target *t)
@@ -215,36 +189,37 @@ const char *way_name(const struct mangle_iface *i)
 }
 
 /* "attached eth0, eth1" */
-static void note_interface(const char *done, const char *name)
+static void note_interface(struct output *out, const char *done, const char *name)
 {
-	size_t len = strlen(made);
+	size_t len = strlen(out->made);
 
-	snprintf(made + len, sizeof(made) - len, "%s %s", len ? "," : done, name);
+	snprintf(out->made + len, sizeof(out->made) - len, "%s %s", len ? "," : done, name);
 }
 
-void print_attached(const struct attachment *a, bool changed)
+void print_attached(struct output *out, const struct attachment *a, bool changed)
 {
 	if (changed)
-		note_interface("attached", a->iface.name);
-	if (!as_json && !quiet)
-		out_line("%s: attached%s (%s, %s)", a->iface.name, changed ? "" : " already",
+		note_interface(out, "attached", a->iface.name);
+	if (!out->json && !out->quiet)
+		out_line(out, "%s: attached%s (%s, %s)", a->iface.name, changed ? "" : " already",
 			 mode_name(a->iface.mode), way_name(&a->iface));
 }
 
-void print_detached(const char *name)
+void print_detached(struct output *out, const char *name)
 {
-	note_interface("detached", name);
-	if (!as_json && !quiet)
-		out_line("%s: detached", name);
+	note_interface(out, "detached", name);
+	if (!out->json && !out->quiet)
+		out_line(out, "%s: detached", name);
 }
 
-void print_stopped(const char *unit)
+void print_stopped(struct output *out, const char *unit)
 {
-	if (!as_json && !quiet)
-		out_line("%s: stopped", unit);
+	if (!out->json && !out->quiet)
+		out_line(out, "%s: stopped", unit);
 }
 
-bool print_upgraded(const struct attachment *a, const struct mangle_iface *before)
+bool print_upgraded(struct output *out, const struct attachment *a,
+		    const struct mangle_iface *before)
 {
 	bool other = !before || memcmp(before->build, a->iface.build, sizeof(a->iface.build));
 	bool asks = before && before->conntrack != a->iface.conntrack;
@@ -254,37 +229,37 @@ bool print_upgraded(const struct attachment *a, const struct mangle_iface *befor
 	if (before)
 		prog_build_text(before->build, from_text);
 	if (other || asks)
-		note_interface("upgraded", a->iface.name);
-	if (as_json || quiet)
+		note_interface(out, "upgraded", a->iface.name);
+	if (out->json || out->quiet)
 		return other || asks;
 	if (other)
-		out_line("%s: upgraded, build %s -> %s (%s, %s, program %u)", a->iface.name,
+		out_line(out, "%s: upgraded, build %s -> %s (%s, %s, program %u)", a->iface.name,
 			 from_text, to_text, mode_name(a->iface.mode), way_name(&a->iface),
 			 a->iface.prog_id);
 	else if (asks)
-		out_line("%s: %s conntrack now", a->iface.name,
+		out_line(out, "%s: %s conntrack now", a->iface.name,
 			 a->iface.conntrack ? "asks" : "does not ask");
 	else
-		out_line("%s: has this build already (%s)", a->iface.name, to_text);
+		out_line(out, "%s: has this build already (%s)", a->iface.name, to_text);
 	return other || asks;
 }
 
-void print_not_attached(const char *name)
+void print_not_attached(struct output *out, const char *name)
 {
-	if (!as_json)
-		out_line("%s: not attached", name);
+	if (!out->json)
+		out_line(out, "%s: not attached", name);
 }
 
 /* ---- entities ---- */
 
-void print_table_line(const struct service *s, const struct entity *en)
+void print_table_line(struct output *out, const struct service *s, const struct entity *en)
 {
-	table_save_line(out_raw(), en, s->tag_len);
+	table_save_line(out_raw(out), en, s->tag_len);
 }
 
 /* ---- the configuration file ---- */
 
-static void config_service_json(const struct service *s)
+static void config_service_json(struct output *out, const struct service *s)
 {
 	json_t *j = json_service(s);
 
@@ -294,56 +269,56 @@ static void config_service_json(const struct service *s)
 			json_object_del(j, t->name);
 	if (!(s->protocols & MANGLE_PROTO_TCP))
 		json_object_del(j, settings[SETTING_TCP].name);
-	putc('{', out_raw());
-	json_dumpf(j, out_raw(), JSON_COMPACT | JSON_EMBED);
+	putc('{', out_raw(out));
+	json_dumpf(j, out_raw(out), JSON_COMPACT | JSON_EMBED);
 	json_decref(j);
-	fputs(",\"entities\":", out_raw());
-	json_list_begin();
+	fputs(",\"entities\":", out_raw(out));
+	json_list_begin(out);
 	for (size_t i = 0; i < s->entity_count; i++)
-		json_list_row(json_entity(s, &s->entities[i]));
-	fputs("]}", out_raw());
+		json_list_row(out, json_entity(s, &s->entities[i]));
+	fputs("]}", out_raw(out));
 }
 
-void print_config(const struct model *m)
+void print_config(struct output *out, const struct model *m)
 {
-	if (!as_json) {
-		config_save(m, out_raw());
+	if (!out->json) {
+		config_save(m, out_raw(out));
 		return;
 	}
-	fputs("{\"version\":1,", out_raw());
+	fputs("{\"version\":1,", out_raw(out));
 	if (model_flows(m) != MANGLE_FLOWS_DEFAULT)
-		out_text("\"flows\":%" PRIu32 ",", model_flows(m));
-	fputs("\"services\":[", out_raw());
+		out_text(out, "\"flows\":%" PRIu32 ",", model_flows(m));
+	fputs("\"services\":[", out_raw(out));
 	for (unsigned int i = 0; i < m->service_count; i++) {
-		fputs(i ? ",\n" : "", out_raw());
-		config_service_json(&m->services[i]);
+		fputs(i ? ",\n" : "", out_raw(out));
+		config_service_json(out, &m->services[i]);
 	}
-	fputs("]}\n", out_raw());
+	fputs("]}\n", out_raw(out));
 }
 
 /* ---- doctor ---- */
 
-void print_checks_begin(void)
+void print_checks_begin(struct output *out)
 {
-	if (!as_json)
+	if (!out->json)
 		return;
-	fputs("{\"checks\":", out_raw());
-	json_list_begin();
+	fputs("{\"checks\":", out_raw(out));
+	json_list_begin(out);
 }
 
-void print_check(const char *name, enum check_state state, const char *text)
+void print_check(struct output *out, const char *name, enum check_state state, const char *text)
 {
 	static const char *const states[] = {"ok", "info", "warn", "bad"};
 
-	if (as_json)
-		json_list_row(json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state",
-					states[state], "text", json_text(text)));
+	if (out->json)
+		json_list_row(out, json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state",
+					     states[state], "text", json_text(text)));
 	else
-		out_line("%-4s  %s: %s", states[state], name, text);
+		out_line(out, "%-4s  %s: %s", states[state], name, text);
 }
 
-void print_checks_end(void)
+void print_checks_end(struct output *out)
 {
-	if (as_json)
-		fputs("]}\n", out_raw());
+	if (out->json)
+		fputs("]}\n", out_raw(out));
 }

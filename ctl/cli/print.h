@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one place that writes results, as text or as JSON from the same values, and to standard
- * error. Nothing here fails: whether standard output took it all is asked once, by print_finish.
+ * The one place that writes results, as text or as JSON from the same values, to the output that it
+ * is handed; and to standard error. Nothing here fails: whether the output took it all is asked
+ * once, by print_finish.
  */
 #ifndef CLI_PRINT_H
 #define CLI_PRINT_H
@@ -14,37 +15,38 @@
 #include "engine/counters.h"
 #include "cmd.h"
 #include "engine/drift.h"
+#include "out.h"
 
-void print_init(bool json, bool quiet);
 /* Flushes; -EIO with e set where something could not be written. */
-int print_finish(struct err *e);
-/* Flushes, in between; true where nobody takes it any more. */
-bool print_broken(void);
+int print_finish(struct output *out, struct err *e);
 
-void print_version(void);
+void print_version(struct output *out);
 /* For the completion of a shell; help: what it is, or NULL. */
-void print_candidate(const char *word, const char *help);
+void print_candidate(struct output *out, const char *word, const char *help);
 
 /* The one line; name: the verb's, for a line that does not say what to do. */
 void print_error(const struct err *e, const char *name);
 /* Of a verb that changes: what needs nothing done is left to status. */
-void print_warnings(const struct warnings *w);
+void print_warnings(const struct output *out, const struct warnings *w);
 
 /* The answer of a verb that changes. planned: of --check. */
-void print_changes(const struct changes *c, bool changed, bool planned, uint64_t generation);
+void print_changes(struct output *out, const struct changes *c, bool changed, bool planned,
+		   uint64_t generation);
 /* A line for one difference, see change_fn; arg: the lines already printed. */
 struct change_lines {
+	struct output *out;
 	uint64_t entities;
 	bool all; /* else the first ones of entities, and how many more there are */
 };
 void print_change_line(void *arg, const struct change *change);
 void print_change_lines_end(const struct change_lines *l);
 
-void print_attached(const struct attachment *a, bool changed);
-void print_detached(const char *name);
-void print_stopped(const char *unit);
+void print_attached(struct output *out, const struct attachment *a, bool changed);
+void print_detached(struct output *out, const char *name);
+void print_stopped(struct output *out, const char *unit);
 /* before: its record then; NULL where nobody knows. Whether it has another program now. */
-bool print_upgraded(const struct attachment *a, const struct mangle_iface *before);
+bool print_upgraded(struct output *out, const struct attachment *a,
+		    const struct mangle_iface *before);
 
 struct service_status {
 	uint64_t entities, bytes;
@@ -62,11 +64,11 @@ struct status {
 	const struct warnings *warnings;
 	bool not_attached; /* the interface asked for: the text is the first warning alone */
 };
-void print_status(const struct status *s);
-void print_not_attached(const char *name);
+void print_status(struct output *out, const struct status *s);
+void print_not_attached(struct output *out, const char *name);
 
 /* entities: how many each service has. */
-void print_services(const struct model *m, const uint64_t *entities);
+void print_services(struct output *out, const struct model *m, const uint64_t *entities);
 
 /* ---- entities: print_rows.c ---- */
 
@@ -79,14 +81,14 @@ struct rows_form {
 struct rows_form print_all_columns(void);
 
 /* One entity, by itself or in a list; m: the services that there are. */
-void print_row(const struct service *s, const struct row *r);
-void print_rows(const struct model *m, const struct listed *rows, size_t count,
+void print_row(struct output *out, const struct service *s, const struct row *r);
+void print_rows(struct output *out, const struct model *m, const struct listed *rows, size_t count,
 		const struct rows_form *f);
 /* A table file's line. */
-void print_table_line(const struct service *s, const struct entity *en);
+void print_table_line(struct output *out, const struct service *s, const struct entity *en);
 
 /* The running state as a configuration file. */
-void print_config(const struct model *m);
+void print_config(struct output *out, const struct model *m);
 
 struct stats_report {
 	const struct counters *counters;
@@ -96,8 +98,8 @@ struct stats_report {
 	double time;	/* seconds since 1970 */
 	double seconds; /* 0: all of the counters; else what was counted in that time */
 };
-void print_stats(const struct stats_report *r);
-void print_stats_again(void);
+void print_stats(struct output *out, const struct stats_report *r);
+void print_stats_again(struct output *out);
 
 /* What became of one packet. */
 struct explanation {
@@ -112,13 +114,14 @@ struct explanation {
 	const struct service *service; /* NULL: none reached */
 	const struct service *behind;  /* it is what this service has made; NULL: not known */
 };
-void print_explanation(const struct explanation *x);
+void print_explanation(struct output *out, const struct explanation *x);
 /* The sums at the end. */
-void print_explained(const char *name, const struct explanation *x, size_t count);
+void print_explained(struct output *out, const char *name, const struct explanation *x,
+		     size_t count);
 
 enum check_state { CHECK_OK, CHECK_INFO, CHECK_WARN, CHECK_BAD };
-void print_checks_begin(void);
-void print_check(const char *name, enum check_state state, const char *text);
-void print_checks_end(void);
+void print_checks_begin(struct output *out);
+void print_check(struct output *out, const char *name, enum check_state state, const char *text);
+void print_checks_end(struct output *out);
 
 #endif

@@ -14,7 +14,7 @@
 /* ---- numbers ---- */
 
 /* "added 1, generation 8": what is 0 is left out. */
-static void note_changes(const struct changes *c, uint64_t generation)
+static void note_changes(struct output *out, const struct changes *c, uint64_t generation)
 {
 	const struct {
 		const char *what;
@@ -27,7 +27,7 @@ static void note_changes(const struct changes *c, uint64_t generation)
 		if (counts[i].n)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s %" PRIu64 ", ",
 						counts[i].what, counts[i].n);
-	print_made("%sgeneration %" PRIu64, len ? text : "", generation);
+	print_made(out, "%sgeneration %" PRIu64, len ? text : "", generation);
 }
 
 static json_t *json_counts(const struct counts *n)
@@ -47,56 +47,62 @@ static json_t *json_changes(const struct changes *c, bool changed, uint64_t gene
 }
 
 /* " and 2 services" */
-static void text_count(const char **join, uint64_t n, const char *one, const char *many)
+static void text_count(struct output *out, const char **join, uint64_t n, const char *one,
+		       const char *many)
 {
 	if (!n)
 		return;
-	out_text("%s%" PRIu64 " %s", *join, n, n == 1 ? one : many);
+	out_text(out, "%s%" PRIu64 " %s", *join, n, n == 1 ? one : many);
 	*join = " and ";
 }
 
 /* "add 3 services and 5005 entities"; false: there is nothing to say. */
-static bool text_plan(const char *verb, uint64_t services, uint64_t entities, bool flows)
+static bool text_plan(struct output *out, const char *verb, uint64_t services, uint64_t entities,
+		      bool flows)
 {
 	const char *join = " ";
 
 	if (!services && !entities && !flows)
 		return false;
-	out_text("%s", verb);
-	text_count(&join, services, "service", "services");
-	text_count(&join, entities, "entity", "entities");
+	out_text(out, "%s", verb);
+	text_count(out, &join, services, "service", "services");
+	text_count(out, &join, entities, "entity", "entities");
 	if (flows)
-		out_text("%sthe flow table's size", join);
+		out_text(out, "%sthe flow table's size", join);
 	return true;
 }
 
 /* "would add 3 services and 5005 entities, remove 1 entity" */
-static void text_planned(const struct changes *c)
+static void text_planned(struct output *out, const struct changes *c)
 {
 	const struct counts entities = changed_entities(c);
 	bool any;
 
-	out_text("would ");
-	any = text_plan("add", c->services.added, entities.added, false);
-	any |= text_plan(any ? ", remove" : "remove", c->services.removed, entities.removed, false);
-	text_plan(any ? ", update" : "update", c->services.updated, entities.updated, c->flows);
-	out_end_line();
+	out_text(out, "would ");
+	any = text_plan(out, "add", c->services.added, entities.added, false);
+	any |= text_plan(out, any ? ", remove" : "remove", c->services.removed, entities.removed,
+			 false);
+	text_plan(out, any ? ", update" : "update", c->services.updated, entities.updated,
+		  c->flows);
+	out_end_line(out);
 }
 
-void print_changes(const struct changes *c, bool changed, bool planned, uint64_t generation)
+void print_changes(struct output *out, const struct changes *c, bool changed, bool planned,
+		   uint64_t generation)
 {
 	if (changed && !planned)
-		note_changes(c, generation);
-	if (print_is_json())
-		dump_json_line(json_changes(c, changed, generation));
-	else if (print_is_quiet())
+		note_changes(out, c, generation);
+	if (out->json)
+		dump_json_line(out, json_changes(c, changed, generation));
+	else if (out->quiet)
 		return;
 	else if (!changed)
-		out_line("nothing to change");
+		out_line(out, "nothing to change");
 	else if (planned)
-		text_planned(c);
+		text_planned(out, c);
 	else
-		out_line("added %" PRIu64 ", removed %" PRIu64 ", updated %" PRIu64
+		out_line(out,
+			 "added %" PRIu64 ", removed %" PRIu64 ", updated %" PRIu64
 			 ", generation %" PRIu64,
 			 c->added, c->removed, c->updated, generation);
 }
@@ -112,28 +118,28 @@ static const char *format_window(const struct entity *en, char text[16])
 }
 
 /* "25555 20:100 -> 20002": target and window before and after. */
-static void entity_change(const struct changed *old, const struct changed *new)
+static void entity_change(struct output *out, const struct changed *old, const struct changed *new)
 {
 	char tag[TAG_TEXT_SIZE], was[TARGET_TEXT_SIZE], is[TARGET_TEXT_SIZE];
 	char window_was[16], window_is[16];
 
-	out_line("~ %s %s  %s%s -> %s%s", new->service->name,
+	out_line(out, "~ %s %s  %s%s -> %s%s", new->service->name,
 		 format_tag(new->entity->tag, new->service->tag_len, tag),
 		 format_target(&old->entity->target, was), format_window(old->entity, window_was),
 		 format_target(&new->entity->target, is), format_window(new->entity, window_is));
 }
 
-static void entity_line(char sign, const struct changed *what)
+static void entity_line(struct output *out, char sign, const struct changed *what)
 {
-	out_text("%c %s ", sign, what->service->name);
-	table_save_line(out_raw(), what->entity, what->service->tag_len);
+	out_text(out, "%c %s ", sign, what->service->name);
+	table_save_line(out_raw(out), what->entity, what->service->tag_len);
 }
 
-static void service_change(const struct service *old, const struct service *new)
+static void service_change(struct output *out, const struct service *old, const struct service *new)
 {
-	out_text("~ service %s ", new->name);
-	print_setting_changes(old, new);
-	out_end_line();
+	out_text(out, "~ service %s ", new->name);
+	print_setting_changes(out, old, new);
+	out_end_line(out);
 }
 
 void print_change_line(void *arg, const struct change *c)
@@ -141,26 +147,30 @@ void print_change_line(void *arg, const struct change *c)
 	const struct changed *what = c->kind == CHANGE_REMOVED ? &c->old : &c->new;
 	char sign = c->kind == CHANGE_REMOVED ? '-' : '+';
 	struct change_lines *l = arg;
+	struct output *out = l->out;
 
-	if (print_is_json() || print_is_quiet())
+	if (out->json || out->quiet)
 		return;
 	if (what->entity && l->entities++ >= MAX_ENTITY_LINES && !l->all)
 		return;
 	if (!what->service)
-		out_line("~ flows  %" PRIu32 " -> %" PRIu32, c->old.flows, c->new.flows);
+		out_line(out, "~ flows  %" PRIu32 " -> %" PRIu32, c->old.flows, c->new.flows);
 	else if (what->entity && c->kind == CHANGE_UPDATED)
-		entity_change(&c->old, &c->new);
+		entity_change(out, &c->old, &c->new);
 	else if (what->entity)
-		entity_line(sign, what);
+		entity_line(out, sign, what);
 	else if (c->kind == CHANGE_UPDATED)
-		service_change(c->old.service, c->new.service);
+		service_change(out, c->old.service, c->new.service);
 	else
-		out_line("%c service %s", sign, what->service->name);
+		out_line(out, "%c service %s", sign, what->service->name);
 }
 
 void print_change_lines_end(const struct change_lines *l)
 {
-	if (print_is_json() || print_is_quiet() || l->all || l->entities <= MAX_ENTITY_LINES)
+	struct output *out = l->out;
+
+	if (out->json || out->quiet || l->all || l->entities <= MAX_ENTITY_LINES)
 		return;
-	out_line("... and %" PRIu64 " more (--all shows them)", l->entities - MAX_ENTITY_LINES);
+	out_line(out, "... and %" PRIu64 " more (--all shows them)",
+		 l->entities - MAX_ENTITY_LINES);
 }

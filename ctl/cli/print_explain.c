@@ -82,96 +82,99 @@ static json_t *json_explanation(const struct explanation *x)
 }
 
 /* Ends and sizes: "192.0.2.1:4001 > 192.0.2.10:5000, payload 8, VLAN 100". */
-static void text_flow(const struct explanation *x)
+static void text_flow(struct output *out, const struct explanation *x)
 {
 	const struct mangle_explained *said = &x->said;
 	char from[ADDRESS_SIZE], to[ADDRESS_SIZE];
 
 	if (said->family && said->has_ports)
-		out_text("%s:%u > %s:%u", address_of(x, 0, true, from), said->src_port,
+		out_text(out, "%s:%u > %s:%u", address_of(x, 0, true, from), said->src_port,
 			 address_of(x, 1, true, to), said->old_port);
 	else if (said->family)
-		out_text("%s > %s", address_of(x, 0, false, from), address_of(x, 1, false, to));
+		out_text(out, "%s > %s", address_of(x, 0, false, from),
+			 address_of(x, 1, false, to));
 	else
-		out_text("%zu bytes", x->length);
+		out_text(out, "%zu bytes", x->length);
 	if (said->has_payload)
-		out_text(", payload %u", said->payload_len);
+		out_text(out, ", payload %u", said->payload_len);
 	if (x->vlans)
-		out_text(", VLAN %u", x->vlan[0]);
+		out_text(out, ", VLAN %u", x->vlan[0]);
 	if (x->vlans > 1)
-		out_text(" in it %u", x->vlan[1]);
+		out_text(out, " in it %u", x->vlan[1]);
 }
 
-static void text_verdict(const struct explanation *x)
+static void text_verdict(struct output *out, const struct explanation *x)
 {
 	const struct mangle_explained *said = &x->said;
 	bool observed = x->service && x->service->observe;
 	uint8_t tag[MANGLE_MAX_TAG];
 	char text[TAG_TEXT_SIZE];
 
-	out_text(": %s", verdict_name(said->verdict));
+	out_text(out, ": %s", verdict_name(said->verdict));
 	if (said->has_ports && said->old_port != said->new_port)
-		out_text(" to port %u", said->new_port);
+		out_text(out, " to port %u", said->new_port);
 	if (observed)
-		out_text(" (observed only, else %s)", verdict_name(said->would));
+		out_text(out, " (observed only, else %s)", verdict_name(said->would));
 	if (x->service)
-		out_text(", service %s", x->service->name);
+		out_text(out, ", service %s", x->service->name);
 	tag_from_key(said->tag[0], said->tag[1], tag);
 	if (said->has_tag && x->service)
-		out_text(", tag %s", format_tag(tag, x->service->tag_len, text));
+		out_text(out, ", tag %s", format_tag(tag, x->service->tag_len, text));
 }
 
 /* The window that the payload is outside of is the service's before its tag is read. */
-static void text_reason(const struct explanation *x)
+static void text_reason(struct output *out, const struct explanation *x)
 {
 	const struct mangle_explained *said = &x->said;
 	bool size = said->reason == REASON_TOO_SHORT || said->reason == REASON_TOO_LONG;
 
 	if (size && x->service && !said->has_tag)
-		out_text(": the service wants %u to %u bytes (%s)", x->service->size.min,
+		out_text(out, ": the service wants %u to %u bytes (%s)", x->service->size.min,
 			 x->service->size.max, reason_name(said->reason));
 	else
-		out_text(": %s (%s)", reason_meaning(said->reason), reason_name(said->reason));
+		out_text(out, ": %s (%s)", reason_meaning(said->reason), reason_name(said->reason));
 	if (x->behind)
-		out_text("; captured behind mangle: service %s has given it this port",
+		out_text(out, "; captured behind mangle: service %s has given it this port",
 			 x->behind->name);
 	if (x->sent)
-		out_text("; sent by this host: mangle looks at what comes in");
-	out_end_line();
+		out_text(out, "; sent by this host: mangle looks at what comes in");
+	out_end_line(out);
 }
 
-void print_explanation(const struct explanation *x)
+void print_explanation(struct output *out, const struct explanation *x)
 {
-	if (x->why_not && !print_is_json()) {
-		out_line("packet %" PRIu64 ": not explained: %s", x->index, x->why_not);
-	} else if (!x->why_not && print_is_json()) {
-		dump_json_line(json_explanation(x));
+	if (x->why_not && !out->json) {
+		out_line(out, "packet %" PRIu64 ": not explained: %s", x->index, x->why_not);
+	} else if (!x->why_not && out->json) {
+		dump_json_line(out, json_explanation(x));
 	} else if (!x->why_not) {
-		out_text("packet %" PRIu64 ": ", x->index);
-		text_flow(x);
-		text_verdict(x);
-		text_reason(x);
+		out_text(out, "packet %" PRIu64 ": ", x->index);
+		text_flow(out, x);
+		text_verdict(out, x);
+		text_reason(out, x);
 	}
 }
 
-static void text_sums(const uint64_t *sum, const char *(*name)(unsigned int), unsigned int count)
+static void text_sums(struct output *out, const uint64_t *sum, const char *(*name)(unsigned int),
+		      unsigned int count)
 {
 	const char *before = "";
 
 	for (unsigned int i = 0; i < count; i++) {
 		if (!sum[i])
 			continue;
-		out_text("%s%" PRIu64 " %s", before, sum[i], name(i));
+		out_text(out, "%s%" PRIu64 " %s", before, sum[i], name(i));
 		before = ", ";
 	}
 }
 
-void print_explained(const char *name, const struct explanation *x, size_t count)
+void print_explained(struct output *out, const char *name, const struct explanation *x,
+		     size_t count)
 {
 	uint64_t verdicts[MANGLE_VERDICT_COUNT] = {0}, why[MANGLE_REASON_COUNT] = {0};
 	uint64_t left = 0, behind = 0;
 
-	if (print_is_json())
+	if (out->json)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		left += !!x[i].why_not;
@@ -180,21 +183,22 @@ void print_explained(const char *name, const struct explanation *x, size_t count
 		why[x[i].said.reason] += !x[i].why_not;
 	}
 	if (!count) {
-		out_line("no packets in %s", name);
+		out_line(out, "no packets in %s", name);
 		return;
 	}
-	out_text("%zu packet%s: ", count, count == 1 ? "" : "s");
-	text_sums(verdicts, verdict_name, MANGLE_VERDICT_COUNT);
+	out_text(out, "%zu packet%s: ", count, count == 1 ? "" : "s");
+	text_sums(out, verdicts, verdict_name, MANGLE_VERDICT_COUNT);
 	if (left)
-		out_text("%s%" PRIu64 " not explained", left < count ? ", " : "", left);
+		out_text(out, "%s%" PRIu64 " not explained", left < count ? ", " : "", left);
 	if (left < count) {
-		out_text(" (");
-		text_sums(why, reason_name, MANGLE_REASON_COUNT);
-		out_text(")");
+		out_text(out, " (");
+		text_sums(out, why, reason_name, MANGLE_REASON_COUNT);
+		out_text(out, ")");
 	}
-	out_end_line();
+	out_end_line(out);
 	if (behind)
 		out_line(
+			out,
 			"%" PRIu64
 			" captured behind mangle: they have the port that mangle gave them (capture on the sender's side, or explain them as they came)",
 			behind);

@@ -15,7 +15,7 @@
 
 struct layout {
 	const struct rows_form *form;
-	bool brief; /* for a terminal */
+	bool on_terminal, brief;
 	time_t now;
 	size_t width[ENTITY_FIELD_COUNT];
 };
@@ -179,20 +179,20 @@ static void put_blanks(struct line *to, size_t n)
 		put(to, " ", 1);
 }
 
-static void print_so_far(struct line *l)
+static void print_so_far(struct output *out, struct line *l)
 {
-	out_text("%.*s", (int)l->len, l->text);
+	out_text(out, "%.*s", (int)l->len, l->text);
 	l->len = 0;
 }
 
-static bool is_right(const struct entity_field *f)
+static bool is_right(const struct layout *l, const struct entity_field *f)
 {
-	return f->align == ALIGN_RIGHT || (f->align == ALIGN_BRIEF_RIGHT && terminal_is());
+	return f->align == ALIGN_RIGHT || (f->align == ALIGN_BRIEF_RIGHT && l->on_terminal);
 }
 
-static const char *title(const struct entity_field *f)
+static const char *title(const struct layout *l, const struct entity_field *f)
 {
-	return terminal_is() ? f->brief : f->title;
+	return l->on_terminal ? f->brief : f->title;
 }
 
 /* The last one of a line has no blanks behind it. */
@@ -203,25 +203,25 @@ static void put_cell(struct line *to, const struct layout *l, size_t i, const ch
 	size_t blanks = len < width ? width - len : 0;
 	bool last = i + 1 == l->form->count;
 
-	put_blanks(to, is_right(f) ? blanks : 0);
-	if (terminal_is() && len > width) {
+	put_blanks(to, is_right(l, f) ? blanks : 0);
+	if (l->on_terminal && len > width) {
 		put(to, text, width - 1);
 		put(to, "+", 1);
 	} else {
 		put(to, text, len);
 	}
 	if (!last)
-		put_blanks(to, is_right(f) ? 1 : blanks + 1);
+		put_blanks(to, is_right(l, f) ? 1 : blanks + 1);
 }
 
-static void print_head(const struct layout *l)
+static void print_head(struct output *out, const struct layout *l)
 {
 	struct line line = {.len = 0};
 
 	for (size_t i = 0; i < l->form->count; i++)
-		put_cell(&line, l, i, title(l->form->column[i]));
-	print_so_far(&line);
-	out_end_line();
+		put_cell(&line, l, i, title(l, l->form->column[i]));
+	print_so_far(out, &line);
+	out_end_line(out);
 }
 
 static enum out_color value_color(const struct field_value *v)
@@ -231,27 +231,27 @@ static enum out_color value_color(const struct field_value *v)
 	return v->target.action == ACTION_DROP ? OUT_RED : OUT_YELLOW;
 }
 
-static void print_line(const struct layout *l, const struct listed *r)
+static void print_line(struct output *out, const struct layout *l, const struct listed *r)
 {
 	struct line line = {.len = 0};
 	char cell[CELL_SIZE];
 
 	for (size_t i = 0; i < l->form->count; i++) {
 		const struct field_value v = entity_field_value(l->form->column[i], r);
-		bool colored = value_color(&v) != OUT_PLAIN && terminal_has_colors();
+		bool colored = value_color(&v) != OUT_PLAIN && out->terminal.has_colors;
 
 		if (colored) {
-			print_so_far(&line);
-			out_color(value_color(&v));
+			print_so_far(out, &line);
+			out_color(out, value_color(&v));
 		}
 		put_cell(&line, l, i, format_cell(l, &v, cell));
 		if (colored) {
-			print_so_far(&line);
-			out_color(OUT_PLAIN);
+			print_so_far(out, &line);
+			out_color(out, OUT_PLAIN);
 		}
 	}
-	print_so_far(&line);
-	out_end_line();
+	print_so_far(out, &line);
+	out_end_line(out);
 }
 
 /* ---- widths ---- */
@@ -309,42 +309,47 @@ static void widths_of_rows(struct layout *l, const struct listed *rows, size_t c
 
 /* ---- all of it ---- */
 
-static void text_rows(const struct service *services, unsigned int service_count,
-		      const struct listed *rows, size_t count, const struct rows_form *f)
+static void text_rows(struct output *out, const struct service *services,
+		      unsigned int service_count, const struct listed *rows, size_t count,
+		      const struct rows_form *f)
 {
-	struct layout l = {.form = f, .brief = terminal_is() && !f->exact, .now = time(NULL)};
+	const bool on_terminal = out->terminal.is_terminal;
+	struct layout l = {.form = f,
+			   .on_terminal = on_terminal,
+			   .brief = on_terminal && !f->exact,
+			   .now = time(NULL)};
 
-	if (terminal_is())
+	if (on_terminal)
 		widths_of_rows(&l, rows, count);
 	else
 		widths_of_services(&l, services, service_count);
 	if (f->header)
-		print_head(&l);
+		print_head(out, &l);
 	for (size_t i = 0; i < count; i++)
-		print_line(&l, &rows[i]);
+		print_line(out, &l, &rows[i]);
 }
 
-void print_row(const struct service *s, const struct row *r)
+void print_row(struct output *out, const struct service *s, const struct row *r)
 {
 	const struct rows_form all = print_all_columns();
 	const struct listed one = {s, r};
 
-	if (print_is_json())
-		dump_json_line(json_row(&one));
+	if (out->json)
+		dump_json_line(out, json_row(&one));
 	else
-		text_rows(s, 1, &one, 1, &all);
+		text_rows(out, s, 1, &one, 1, &all);
 }
 
-void print_rows(const struct model *m, const struct listed *rows, size_t count,
+void print_rows(struct output *out, const struct model *m, const struct listed *rows, size_t count,
 		const struct rows_form *f)
 {
-	if (!print_is_json()) {
-		terminal_page();
-		text_rows(m->services, m->service_count, rows, count, f);
+	if (!out->json) {
+		terminal_page(&out->terminal);
+		text_rows(out, m->services, m->service_count, rows, count, f);
 		return;
 	}
-	json_list_begin();
+	json_list_begin(out);
 	for (size_t i = 0; i < count; i++)
-		json_list_row(json_row(&rows[i]));
-	json_list_end();
+		json_list_row(out, json_row(&rows[i]));
+	json_list_end(out);
 }

@@ -10,7 +10,7 @@
 #include "print_internal.h"
 #include "terminal.h"
 
-void print_setting_changes(const struct service *old, const struct service *new)
+void print_setting_changes(struct output *out, const struct service *old, const struct service *new)
 {
 	char was[SETTING_TEXT_SIZE], is[SETTING_TEXT_SIZE];
 	const char *join = " ";
@@ -20,7 +20,7 @@ void print_setting_changes(const struct service *old, const struct service *new)
 		setting_format(&settings[i], new, is);
 		if (!strcmp(was, is))
 			continue;
-		out_text("%s%s %s -> %s", join, settings[i].name, was, is);
+		out_text(out, "%s%s %s -> %s", join, settings[i].name, was, is);
 		join = ", ";
 	}
 }
@@ -28,44 +28,45 @@ void print_setting_changes(const struct service *old, const struct service *new)
 /* ---- in the words of service add ---- */
 
 /* A word as a shell takes it: names of interfaces may have anything in them. */
-static void print_word(const char *word, size_t len)
+static void print_word(struct output *out, const char *word, size_t len)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789_.:/-";
 
 	if (strspn(word, plain) >= len) {
-		out_text("%.*s", (int)len, word);
+		out_text(out, "%.*s", (int)len, word);
 		return;
 	}
-	out_text("'");
+	out_text(out, "'");
 	for (size_t i = 0; i < len; i++)
 		if (word[i] == '\'')
-			out_text("'\\''");
+			out_text(out, "'\\''");
 		else
-			fputc(word[i], out_raw());
-	out_text("'");
+			fputc(word[i], out_raw(out));
+	out_text(out, "'");
 }
 
-static void print_option(const char *name, const char *value, bool many)
+static void print_option(struct output *out, const char *name, const char *value, bool many)
 {
 	do {
 		size_t len = many ? strcspn(value, ",") : strlen(value);
 
-		out_text(" --%s ", name);
-		print_word(value, len);
+		out_text(out, " --%s ", name);
+		print_word(out, value, len);
 		value += len;
 	} while (*value++);
 }
 
-static void text_service(const struct service *s, uint64_t entities)
+static void text_service(struct output *out, const struct service *s, uint64_t entities)
 {
 	char text[SETTING_TEXT_SIZE];
 
-	out_text("%s", s->name);
+	out_text(out, "%s", s->name);
 	for (const struct setting *t = settings; t < settings + SETTING_COUNT; t++)
 		if (setting_is_shown(t, s))
-			print_option(t->name, setting_format(t, s, text), t->kind == KIND_PREFIXES);
-	out_line(" # entities: %" PRIu64, entities);
+			print_option(out, t->name, setting_format(t, s, text),
+				     t->kind == KIND_PREFIXES);
+	out_line(out, " # entities: %" PRIu64, entities);
 }
 
 /* ---- JSON ---- */
@@ -138,26 +139,26 @@ json_t *json_service(const struct service *s)
 
 /* ---- all of them ---- */
 
-void print_services(const struct model *m, const uint64_t *entities)
+void print_services(struct output *out, const struct model *m, const uint64_t *entities)
 {
-	if (print_is_json())
-		json_list_begin();
+	if (out->json)
+		json_list_begin(out);
 	else if (!m->service_count)
-		out_line("no services");
+		out_line(out, "no services");
 	else
-		terminal_page();
+		terminal_page(&out->terminal);
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		const struct service *s = &m->services[i];
 
-		if (print_is_json()) {
+		if (out->json) {
 			json_t *j = json_service(s);
 
 			json_object_set_new(j, "count", json_integer((json_int_t)entities[i]));
-			json_list_row(j);
+			json_list_row(out, j);
 		} else {
-			text_service(s, entities[i]);
+			text_service(out, s, entities[i]);
 		}
 	}
-	if (print_is_json())
-		json_list_end();
+	if (out->json)
+		json_list_end(out);
 }

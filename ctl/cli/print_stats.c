@@ -42,7 +42,7 @@ static json_t *json_stats(const struct stats *st)
 			 json_line(&would));
 }
 
-static void json_report(const struct stats_report *r)
+static void json_report(struct output *out, const struct stats_report *r)
 {
 	const struct counters *c = r->counters;
 	json_t *j = json_stats(&c->all), *by_name = json_object();
@@ -53,7 +53,7 @@ static void json_report(const struct stats_report *r)
 	json_object_set_new(j, "services", by_name);
 	if (r->watch)
 		json_object_set_new(j, "time", json_real(r->time));
-	dump_json_line(j);
+	dump_json_line(out, j);
 }
 
 /* ---- text ---- */
@@ -119,50 +119,54 @@ static const char *cell(const struct table *t, const struct stats_column *c,
 	return text;
 }
 
-static void text_head(struct table *t)
+static void text_head(struct output *out, struct table *t)
 {
 	if (!next_line(t))
 		return;
-	out_text("%-*s", t->name_width, "SERVICE");
+	out_text(out, "%-*s", t->name_width, "SERVICE");
 	for (int i = 0; i < STATS_COLUMN_COUNT; i++)
-		out_text(" %*s", t->width[i], stats_columns[i].title);
-	out_end_line();
+		out_text(out, " %*s", t->width[i], stats_columns[i].title);
+	out_end_line(out);
 }
 
-static void text_cell(const char *text, int width, bool is_loss)
+static void text_cell(struct output *out, const char *text, int width, bool is_loss)
 {
-	out_text(" ");
+	out_text(out, " ");
 	if (is_loss)
-		out_color(OUT_RED);
-	out_text("%*s", width, text);
+		out_color(out, OUT_RED);
+	out_text(out, "%*s", width, text);
 	if (is_loss)
-		out_color(OUT_PLAIN);
+		out_color(out, OUT_PLAIN);
 }
 
-static void text_line(struct table *t, const char *name, const struct stats_line *l)
+static void text_line(struct output *out, struct table *t, const char *name,
+		      const struct stats_line *l)
 {
 	char text[NUMBER_SIZE];
 
 	if (!next_line(t))
 		return;
 	if ((int)strlen(name) > t->name_width)
-		out_text("%.*s+", t->name_width - 1, name);
+		out_text(out, "%.*s+", t->name_width - 1, name);
 	else
-		out_text("%-*s", t->name_width, name);
+		out_text(out, "%-*s", t->name_width, name);
 	for (int i = 0; i < STATS_COLUMN_COUNT; i++) {
 		const struct stats_column *c = &stats_columns[i];
 
 		if (*cell(t, c, l, text))
-			text_cell(text, t->width[i], c->is_loss && stats_column_value(c, l).count);
+			text_cell(out, text, t->width[i],
+				  c->is_loss && stats_column_value(c, l).count);
 	}
-	out_end_line();
+	out_end_line(out);
 }
 
 /* What a reason means, on a terminal in as many lines as it takes. */
-static void text_meaning(struct table *t, const char *meaning, unsigned int indent)
+static void text_meaning(struct output *out, struct table *t, const char *meaning,
+			 unsigned int indent)
 {
-	size_t room = terminal_is() && terminal_width() > indent + 20 ? terminal_width() - indent
-								      : strlen(meaning);
+	size_t room = out->terminal.is_terminal && terminal_width() > indent + 20
+			      ? terminal_width() - indent
+			      : strlen(meaning);
 
 	while (strlen(meaning) > room) {
 		size_t len = room;
@@ -171,28 +175,28 @@ static void text_meaning(struct table *t, const char *meaning, unsigned int inde
 			len--;
 		if (!len || !next_line(t))
 			break;
-		out_line("%.*s", (int)len, meaning);
-		out_text("%*s", (int)indent, "");
+		out_line(out, "%.*s", (int)len, meaning);
+		out_text(out, "%*s", (int)indent, "");
 		meaning += len + 1;
 	}
-	out_line("%s", meaning);
+	out_line(out, "%s", meaning);
 }
 
-static void text_reasons(struct table *t, const struct stats *st)
+static void text_reasons(struct output *out, struct table *t, const struct stats *st)
 {
 	char packets[NUMBER_SIZE], bytes[NUMBER_SIZE];
 	int wide = t->brief ? 6 : 12, wider = t->brief ? 6 : 15;
 
 	if (stats_line_is_empty(&(struct stats_line){.stats = st}) || !next_line(t))
 		return;
-	out_line("  %-15s %*s %*s  MEANING", "REASON", wide, "PACKETS", wider, "BYTES");
+	out_line(out, "  %-15s %*s %*s  MEANING", "REASON", wide, "PACKETS", wider, "BYTES");
 	for (int i = 0; i < MANGLE_REASON_COUNT; i++) {
 		if (!st->packets[i] || !next_line(t))
 			continue;
-		out_text("  %-15s %*s %*s  ", reason_name((enum mangle_reason)i), wide,
+		out_text(out, "  %-15s %*s %*s  ", reason_name((enum mangle_reason)i), wide,
 			 format_number(t, st->packets[i], packets), wider,
 			 format_number(t, st->bytes[i], bytes));
-		text_meaning(t, reason_meaning((enum mangle_reason)i),
+		text_meaning(out, t, reason_meaning((enum mangle_reason)i),
 			     (unsigned int)(2 + 15 + 1 + wide + 1 + wider + 2));
 	}
 }
@@ -207,25 +211,25 @@ static struct stats_line of_service(const struct service_stats *s, bool would)
 	return (struct stats_line){.stats = &s->stats, .service = s, .is_would = would};
 }
 
-static void text_all(struct table *t)
+static void text_all(struct output *out, struct table *t)
 {
 	const struct stats *all = &t->report->counters->all;
 	const struct stats_line l = of_all(all);
 
-	text_line(t, "all packets", &l);
+	text_line(out, t, "all packets", &l);
 	if (t->report->reasons)
-		text_reasons(t, all);
+		text_reasons(out, t, all);
 }
 
-static void text_service(struct table *t, const struct service_stats *s)
+static void text_service(struct output *out, struct table *t, const struct service_stats *s)
 {
 	const struct stats_line is = of_service(s, false), would = of_service(s, true);
 
-	text_line(t, s->name, &is);
+	text_line(out, t, s->name, &is);
 	if (!stats_line_is_empty(&would))
-		text_line(t, "  if enforced", &would);
+		text_line(out, t, "  if enforced", &would);
 	if (t->report->reasons)
-		text_reasons(t, &s->stats);
+		text_reasons(out, t, &s->stats);
 }
 
 /* ---- widths ---- */
@@ -249,19 +253,19 @@ static void widen_name(struct table *t, const char *name)
 }
 
 /* Where a line would not fit the terminal names are cut. */
-static void fit_name(struct table *t)
+static void fit_name(struct output *out, struct table *t)
 {
 	int sum = t->name_width, least = (int)strlen("  if enforced");
 
 	for (int i = 0; i < STATS_COLUMN_COUNT; i++)
 		sum += 1 + t->width[i];
-	if (terminal_is() && sum > (int)terminal_width())
+	if (out->terminal.is_terminal && sum > (int)terminal_width())
 		t->name_width -= sum - (int)terminal_width();
 	if (t->name_width < least)
 		t->name_width = least;
 }
 
-static void measure(struct table *t)
+static void measure(struct output *out, struct table *t)
 {
 	const struct counters *c = t->report->counters;
 
@@ -274,12 +278,12 @@ static void measure(struct table *t)
 		widen(t, of_service(&c->services[i], false));
 		widen(t, of_service(&c->services[i], true));
 	}
-	fit_name(t);
+	fit_name(out, t);
 }
 
 /* ---- all of it ---- */
 
-static void text_time(struct table *t)
+static void text_time(struct output *out, struct table *t)
 {
 	time_t now = (time_t)t->report->time;
 	char text[32];
@@ -288,44 +292,45 @@ static void text_time(struct table *t)
 	if (!next_line(t) || !gmtime_r(&now, &tm))
 		return;
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	out_line("%s  %s", text,
+	out_line(out, "%s  %s", text,
 		 t->report->seconds > 0 ? "packets a second" : "packets so far, then per second");
 }
 
-static void text_report(const struct stats_report *r)
+static void text_report(struct output *out, const struct stats_report *r)
 {
-	struct table t = {.report = r, .brief = terminal_is() && !r->exact, .lines = UINT32_MAX};
+	struct table t = {
+		.report = r, .brief = out->terminal.is_terminal && !r->exact, .lines = UINT32_MAX};
 
 	/* What scrolls is not seen; the last two are for what is left out, and the cursor. */
-	if (r->watch && terminal_is())
+	if (r->watch && out->terminal.is_terminal)
 		t.lines = terminal_height() > 5 ? terminal_height() - 2 : 3;
-	measure(&t);
+	measure(out, &t);
 	if (r->watch)
-		text_time(&t);
-	text_head(&t);
+		text_time(out, &t);
+	text_head(out, &t);
 	if (r->show_all)
-		text_all(&t);
+		text_all(out, &t);
 	for (size_t i = 0; i < r->counters->count; i++)
-		text_service(&t, &r->counters->services[i]);
+		text_service(out, &t, &r->counters->services[i]);
 	if (t.left_out)
-		out_line("... and %zu more lines (--service NAME)", t.left_out);
+		out_line(out, "... and %zu more lines (--service NAME)", t.left_out);
 }
 
-void print_stats(const struct stats_report *r)
+void print_stats(struct output *out, const struct stats_report *r)
 {
-	if (print_is_json()) {
-		json_report(r);
+	if (out->json) {
+		json_report(out, r);
 		return;
 	}
 	if (!r->watch)
-		terminal_page();
-	text_report(r);
+		terminal_page(&out->terminal);
+	text_report(out, r);
 }
 
-void print_stats_again(void)
+void print_stats_again(struct output *out)
 {
-	if (!print_is_json() && terminal_is())
-		fputs("\033[H\033[J", out_raw()); /* home, clear to the end */
-	else if (!print_is_json())
-		out_end_line();
+	if (!out->json && out->terminal.is_terminal)
+		fputs("\033[H\033[J", out_raw(out)); /* home, clear to the end */
+	else if (!out->json)
+		out_end_line(out);
 }

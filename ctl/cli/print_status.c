@@ -81,7 +81,7 @@ static json_t *json_notes(const struct warnings *w, enum note_level least, enum 
 	return j;
 }
 
-static void status_json(const struct status *s)
+static void status_json(struct output *out, const struct status *s)
 {
 	json_t *ifaces = json_array(), *services = json_array();
 	json_t *flows = json_null();
@@ -94,20 +94,21 @@ static void status_json(const struct status *s)
 	if (s->flows_size)
 		flows = json_pack("{s:I,s:I}", "size", (json_int_t)s->flows_size, "used",
 				  (json_int_t)s->flows_used);
-	dump_json_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", MANGLE_VERSION,
-				 "generation", (json_int_t)s->generation, "interfaces", ifaces,
-				 "services", services, "flows", flows, "config",
-				 json_drift(s->drift), "warnings",
-				 json_notes(s->warnings, NOTE_WARNING, NOTE_FAULT), "errors",
-				 json_notes(s->warnings, NOTE_FAULT, NOTE_FAULT), "info",
-				 json_notes(s->warnings, NOTE_INFO, NOTE_INFO)));
+	dump_json_line(out, json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version",
+				      MANGLE_VERSION, "generation", (json_int_t)s->generation,
+				      "interfaces", ifaces, "services", services, "flows", flows,
+				      "config", json_drift(s->drift), "warnings",
+				      json_notes(s->warnings, NOTE_WARNING, NOTE_FAULT), "errors",
+				      json_notes(s->warnings, NOTE_FAULT, NOTE_FAULT), "info",
+				      json_notes(s->warnings, NOTE_INFO, NOTE_INFO)));
 }
 
-static void text_notes(const struct warnings *w, enum note_level level, const char *what)
+static void text_notes(struct output *out, const struct warnings *w, enum note_level level,
+		       const char *what)
 {
 	for (size_t i = 0; i < w->count; i++)
 		if (w->note[i].level == level)
-			out_line("%s: %s", what, w->note[i].text);
+			out_line(out, "%s: %s", what, w->note[i].text);
 }
 
 static const char *state_text(const struct attachment *a)
@@ -119,16 +120,16 @@ static const char *state_text(const struct attachment *a)
 					    : "attached";
 }
 
-static void text_interfaces(const struct status *s)
+static void text_interfaces(struct output *out, const struct status *s)
 {
 	int name = (int)strlen("NAME");
 
-	out_line(s->iface_count ? "interfaces:" : "interfaces: none");
+	out_line(out, s->iface_count ? "interfaces:" : "interfaces: none");
 	for (size_t i = 0; i < s->iface_count; i++)
 		name = wider(name, s->ifaces[i].iface.name);
 	if (s->iface_count)
-		out_line("  %-*s  %-10s  %-7s  %-10s  %8s  %7s  %s", name, "NAME", "STATE", "MODE",
-			 "BY", "PROGRAM", "IFINDEX", "NETNS");
+		out_line(out, "  %-*s  %-10s  %-7s  %-10s  %8s  %7s  %s", name, "NAME", "STATE",
+			 "MODE", "BY", "PROGRAM", "IFINDEX", "NETNS");
 	for (size_t i = 0; i < s->iface_count; i++) {
 		const struct attachment *a = &s->ifaces[i];
 		const char *netns = a->iface.netns_name;
@@ -136,7 +137,7 @@ static void text_interfaces(const struct status *s)
 
 		if (a->iface.prog_id)
 			snprintf(program, sizeof(program), "%u", a->iface.prog_id);
-		out_line("  %-*s  %-10s  %-7s  %-10s  %8s  %7u  %s", name, a->iface.name,
+		out_line(out, "  %-*s  %-10s  %-7s  %-10s  %8s  %7u  %s", name, a->iface.name,
 			 state_text(a), mode_name(a->iface.mode), way_name(&a->iface), program,
 			 a->key.ifindex, *netns ? netns : "-");
 	}
@@ -178,12 +179,12 @@ static const char *bytes_text(uint64_t bytes, char buf[16])
 	return buf;
 }
 
-static void text_service_status(const struct service *s, const struct service_status *st, int name,
-				int ports)
+static void text_service_status(struct output *out, const struct service *s,
+				const struct service_status *st, int name, int ports)
 {
 	char buf[PORTS_TEXT_SIZE], memory[16];
 
-	out_line("  %-*s  %-5s  %-*s  %-7s  %8" PRIu64 "  %6s  %s%s", name, s->name,
+	out_line(out, "  %-*s  %-5s  %-*s  %-7s  %8" PRIu64 "  %6s  %s%s", name, s->name,
 		 format_protocol(s->protocols), ports, ports_text(s, buf),
 		 s->disabled  ? "OFF"
 		 : s->observe ? "OBSERVE"
@@ -192,22 +193,22 @@ static void text_service_status(const struct service *s, const struct service_st
 		 place_text(st->place));
 }
 
-static void text_services(const struct status *s)
+static void text_services(struct output *out, const struct status *s)
 {
 	int name = (int)strlen("NAME"), ports = (int)strlen("PORTS");
 	const struct model *m = s->services;
 	char buf[PORTS_TEXT_SIZE];
 
-	out_line(m->service_count ? "services:" : "services: none");
+	out_line(out, m->service_count ? "services:" : "services: none");
 	for (unsigned int i = 0; i < m->service_count; i++) {
 		name = wider(name, m->services[i].name);
 		ports = wider(ports, ports_text(&m->services[i], buf));
 	}
 	if (m->service_count)
-		out_line("  %-*s  %-5s  %-*s  %-7s  %8s  %6s  %s", name, "NAME", "PROTO", ports,
-			 "PORTS", "ACTION", "ENTITIES", "MEMORY", "INTERFACE");
+		out_line(out, "  %-*s  %-5s  %-*s  %-7s  %8s  %6s  %s", name, "NAME", "PROTO",
+			 ports, "PORTS", "ACTION", "ENTITIES", "MEMORY", "INTERFACE");
 	for (unsigned int i = 0; i < m->service_count; i++)
-		text_service_status(&m->services[i], &s->service[i], name, ports);
+		text_service_status(out, &m->services[i], &s->service[i], name, ports);
 }
 
 /* "2 services, 1 entity"; without the one that is 0 where the other is not. */
@@ -226,54 +227,55 @@ static const char *parts_text(unsigned int services, uint64_t entities, char buf
 	return buf;
 }
 
-static void text_no_file(const struct drift *d)
+static void text_no_file(struct output *out, const struct drift *d)
 {
 	if (d->state == DRIFT_SAME)
-		out_line("configuration: no file (the built-in default runs)");
+		out_line(out, "configuration: no file (the built-in default runs)");
 	else if (d->state == DRIFT_NOT_LOADED)
 		out_line(
+			out,
 			"configuration: no file (the built-in default is not loaded; mangle-ctl attach IFACE)");
 	else
-		out_line("configuration: no file (what runs is not the built-in default)");
+		out_line(out, "configuration: no file (what runs is not the built-in default)");
 }
 
-static void text_drift(const struct drift *d)
+static void text_drift(struct output *out, const struct drift *d)
 {
 	char parts[PARTS_TEXT_SIZE];
 
 	if (!*d->file)
-		text_no_file(d);
+		text_no_file(out, d);
 	else if (d->state == DRIFT_DIFFERS)
-		out_line("configuration: %s (differs: %s)", d->file,
+		out_line(out, "configuration: %s (differs: %s)", d->file,
 			 parts_text(d->service_changes, d->entity_changes, parts));
 	else if (d->state == DRIFT_NOT_LOADED)
-		out_line("configuration: %s (not loaded: %s; mangle-ctl attach IFACE)", d->file,
-			 parts_text(d->services, d->entities, parts));
+		out_line(out, "configuration: %s (not loaded: %s; mangle-ctl attach IFACE)",
+			 d->file, parts_text(d->services, d->entities, parts));
 	else
-		out_line("configuration: %s (%s)", d->file,
+		out_line(out, "configuration: %s (%s)", d->file,
 			 d->state == DRIFT_SAME ? "as it runs" : drift_name(d->state));
 }
 
-static void status_text(const struct status *s)
+static void status_text(struct output *out, const struct status *s)
 {
-	out_line("mangle %s, generation %" PRIu64, MANGLE_VERSION, s->generation);
-	text_interfaces(s);
-	text_services(s);
+	out_line(out, "mangle %s, generation %" PRIu64, MANGLE_VERSION, s->generation);
+	text_interfaces(out, s);
+	text_services(out, s);
 	if (s->flows_size)
-		out_line("flows: %" PRIu64 " of %" PRIu32 "%s", s->flows_used, s->flows_size,
+		out_line(out, "flows: %" PRIu64 " of %" PRIu32 "%s", s->flows_used, s->flows_size,
 			 s->flows_used >= s->flows_size ? " FULL" : "");
-	text_drift(s->drift);
-	text_notes(s->warnings, NOTE_FAULT, "error");
-	text_notes(s->warnings, NOTE_WARNING, "warning");
-	text_notes(s->warnings, NOTE_INFO, "note");
+	text_drift(out, s->drift);
+	text_notes(out, s->warnings, NOTE_FAULT, "error");
+	text_notes(out, s->warnings, NOTE_WARNING, "warning");
+	text_notes(out, s->warnings, NOTE_INFO, "note");
 }
 
-void print_status(const struct status *s)
+void print_status(struct output *out, const struct status *s)
 {
-	if (print_is_json())
-		status_json(s);
+	if (out->json)
+		status_json(out, s);
 	else if (s->not_attached)
-		out_line("%s", s->warnings->note[0].text);
+		out_line(out, "%s", s->warnings->note[0].text);
 	else
-		status_text(s);
+		status_text(out, s);
 }

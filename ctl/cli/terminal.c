@@ -15,9 +15,6 @@
 /* A pager that is not there must not swallow what was to be read. */
 #define RUN_PAGER "p=${PAGER-less -FRX}; command -v \"${p%% *}\" >/dev/null || p=cat; eval \"$p\""
 
-static bool is_terminal, colors, wants_pager;
-static pid_t pager;
-
 static bool is_set(const char *variable)
 {
 	const char *value = getenv(variable);
@@ -25,25 +22,15 @@ static bool is_set(const char *variable)
 	return value && *value;
 }
 
-void terminal_init(enum color_when color, bool page)
+void terminal_init(struct terminal *t, enum color_when color, bool page)
 {
 	const char *term = getenv("TERM");
 	bool is_dumb = term && !strcmp(term, "dumb");
 
-	is_terminal = isatty(STDOUT_FILENO);
-	wants_pager = page && !is_dumb;
-	colors = color == COLOR_ALWAYS ||
-		 (color == COLOR_AUTO && is_terminal && !is_dumb && !is_set("NO_COLOR"));
-}
-
-bool terminal_is(void)
-{
-	return is_terminal;
-}
-
-bool terminal_has_colors(void)
-{
-	return colors;
+	*t = (struct terminal){.is_terminal = isatty(STDOUT_FILENO),
+			       .wants_pager = page && !is_dumb};
+	t->has_colors = color == COLOR_ALWAYS ||
+			(color == COLOR_AUTO && t->is_terminal && !is_dumb && !is_set("NO_COLOR"));
 }
 
 static unsigned int size_of(const char *variable, unsigned int kernel, unsigned int usual)
@@ -95,43 +82,38 @@ static void run_pager(int input)
 	_exit(127);
 }
 
-void terminal_page(void)
+void terminal_page(struct terminal *t)
 {
 	const char *chosen = getenv("PAGER");
 	int ends[2];
 
-	if (!is_terminal || !wants_pager || pager || access(SHELL, X_OK))
+	if (!t->is_terminal || !t->wants_pager || t->pager || access(SHELL, X_OK))
 		return;
 	if (chosen && (!*chosen || !strcmp(chosen, "cat")))
 		return;
 	if (pipe2(ends, O_CLOEXEC))
 		return;
-	pager = fork();
-	if (!pager)
+	t->pager = fork();
+	if (!t->pager)
 		run_pager(ends[0]);
-	if (pager > 0) {
+	if (t->pager > 0) {
 		dup2(ends[1], STDOUT_FILENO);
 		/* The pager handles these signals. */
 		signal(SIGINT, SIG_IGN);
 		signal(SIGQUIT, SIG_IGN);
 		signal(SIGPIPE, SIG_IGN);
 	} else {
-		pager = 0;
+		t->pager = 0;
 	}
 	close(ends[0]);
 	close(ends[1]);
 }
 
-bool terminal_is_paged(void)
+void terminal_end(struct terminal *t)
 {
-	return pager > 0;
-}
-
-void terminal_end(void)
-{
-	if (!pager)
+	if (!t->pager)
 		return;
 	close(STDOUT_FILENO);
-	while (waitpid(pager, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(t->pager, NULL, 0) < 0 && errno == EINTR)
 		;
 }

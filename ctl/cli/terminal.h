@@ -7,22 +7,26 @@
 #define CLI_TERMINAL_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
-void terminal_init(enum color_when color, bool pager);
-bool terminal_is(void);
-/* Columns, by COLUMNS or the terminal itself; and its lines. */
+struct terminal {
+	bool is_terminal, has_colors, wants_pager;
+	pid_t pager; /* 0: none runs */
+};
+
+void terminal_init(struct terminal *t, enum color_when color, bool pager);
+/* Columns, by COLUMNS or the terminal itself; and its lines. They are asked for anew at each call:
+ * a window changes its size. */
 unsigned int terminal_width(void);
 unsigned int terminal_height(void);
-bool terminal_has_colors(void);
 /*
  * On a terminal, what is printed from now on goes through the pager. It may stall, so the caller
  * holds nothing that others wait for.
  */
-void terminal_page(void);
-bool terminal_is_paged(void);
+void terminal_page(struct terminal *t);
 /* Waits until the user has left the pager. Standard output is closed then. */
-void terminal_end(void);
+void terminal_end(struct terminal *t);
 
 #endif

@@ -77,15 +77,15 @@ bool verb_is_called(const struct verb *v, const char *word);
 const struct verb *find_verb(const char *noun, const char *word);
 
 /*
- * Words to a command (argv.c). Where help or the version is asked for nothing else is judged;
- * c->name is what help is about then: "", a noun, or a verb. c->verb is NULL where no verb is
- * named.
+ * Words to a command (argv.c), whose c->out is set before. Where help or the version is asked for
+ * nothing else is judged; c->name is what help is about then: "", a noun, or a verb. c->verb is
+ * NULL where no verb is named.
  */
 int argv_parse(int argc, char **argv, struct cmd *c, struct err *e);
 
 /* What may be put in the place of the last of these words, which come behind "mangle-ctl": a line
  * each, with what it is behind a tab, or ":files" (complete.c). */
-void complete(int words, char **word);
+void complete(struct output *out, int words, char **word);
 
 /* The help text for c, to be printed (help.c). */
 void help_print(const struct cmd *c, FILE *out);
