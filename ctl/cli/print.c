@@ -298,27 +298,21 @@ void print_config(struct output *out, const struct model *m)
 
 /* ---- doctor ---- */
 
-void print_checks_begin(struct output *out)
-{
-	if (!out->json)
-		return;
-	fputs("{\"checks\":", out_raw(out));
-	json_list_begin(out);
-}
-
-void print_check(struct output *out, const char *name, enum check_state state, const char *text)
+void print_findings(struct output *out, const struct findings *f)
 {
 	static const char *const states[] = {"ok", "info", "warn", "bad"};
 
-	if (out->json)
-		json_list_row(out, json_pack("{s:o,s:s,s:o}", "name", json_text(name), "state",
-					     states[state], "text", json_text(text)));
-	else
-		out_line(out, "%-4s  %s: %s", states[state], name, text);
-}
-
-void print_checks_end(struct output *out)
-{
+	if (out->json) {
+		fputs("{\"checks\":", out_raw(out));
+		json_list_begin(out);
+	}
+	for (const struct finding *i = f->finding; i < f->finding + f->count; i++)
+		if (out->json)
+			json_list_row(out, json_pack("{s:o,s:s,s:o}", "name", json_text(i->name),
+						     "state", states[i->state], "text",
+						     json_text(i->text)));
+		else
+			out_line(out, "%-4s  %s: %s", states[i->state], i->name, i->text);
 	if (out->json)
 		fputs("]}\n", out_raw(out));
 }

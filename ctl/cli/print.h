@@ -15,6 +15,7 @@
 #include "engine/counters.h"
 #include "cmd.h"
 #include "engine/drift.h"
+#include "engine/findings.h"
 #include "out.h"
 
 /* Flushes; -EIO with e set where something could not be written. */
@@ -119,9 +120,6 @@ void print_explanation(struct output *out, const struct explanation *x);
 void print_explained(struct output *out, const char *name, const struct explanation *x,
 		     size_t count);
 
-enum check_state { CHECK_OK, CHECK_INFO, CHECK_WARN, CHECK_BAD };
-void print_checks_begin(struct output *out);
-void print_check(struct output *out, const char *name, enum check_state state, const char *text);
-void print_checks_end(struct output *out);
+void print_findings(struct output *out, const struct findings *f);
 
 #endif
