@@ -16,11 +16,11 @@ void print_setting_changes(struct output *out, const struct service *old, const 
 	const char *join = " ";
 
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		setting_format(&settings[i], old, was);
-		setting_format(&settings[i], new, is);
-		if (!strcmp(was, is))
+		if (setting_is_same(&settings[i], old, new))
 			continue;
-		out_text(out, "%s%s %s -> %s", join, settings[i].name, was, is);
+		out_text(out, "%s%s %s -> %s", join, settings[i].name,
+			 setting_format(&settings[i], old, was),
+			 setting_format(&settings[i], new, is));
 		join = ", ";
 	}
 }

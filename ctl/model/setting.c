@@ -242,15 +242,61 @@ void service_defaults(struct service *s)
 			setting_parse(&settings[i], s, settings[i].usual, &never);
 }
 
+static bool same_ports(const struct service *a, const struct service *b)
+{
+	return a->port_count == b->port_count &&
+	       !memcmp(a->ports, b->ports, a->port_count * sizeof(*a->ports));
+}
+
+static bool same_prefixes(const struct setting *t, const struct service *a, const struct service *b)
+{
+	unsigned int count, other;
+	const struct prefix *p = setting_prefixes(t, a, &count);
+	const struct prefix *q = setting_prefixes(t, b, &other);
+
+	if (count != other)
+		return false;
+	for (unsigned int i = 0; i < count; i++)
+		if (prefix_compare(&p[i], &q[i]))
+			return false;
+	return true;
+}
+
+static bool same_tag_place(const struct service *a, const struct service *b)
+{
+	return a->tag_offset == b->tag_offset && a->tag_len == b->tag_len &&
+	       !memcmp(a->tag_ignored, b->tag_ignored, sizeof(a->tag_ignored));
+}
+
+bool setting_is_same(const struct setting *t, const struct service *a, const struct service *b)
+{
+	const void *x = member_of(t, a), *y = member_of(t, b);
+	const struct window *v = x, *w = y;
+	const struct target *s = x, *u = y;
+
+	switch (t->kind) {
+	case KIND_PORTS: return same_ports(a, b);
+	case KIND_PREFIXES: return same_prefixes(t, a, b);
+	case KIND_INTERFACE:
+	case KIND_TEXT: return !strcmp(x, y);
+	case KIND_TAG: return same_tag_place(a, b);
+	case KIND_WINDOW: return v->min == w->min && v->max == w->max;
+	case KIND_TARGET: return s->action == u->action && s->port == u->port;
+	case KIND_PROTOCOL:
+	case KIND_WORD:
+	case KIND_SWITCH: return *(const uint8_t *)x == *(const uint8_t *)y;
+	case KIND_RANGE:
+		return a->targets_first == b->targets_first && a->targets_last == b->targets_last;
+	}
+	return false;
+}
+
 bool service_same_settings(const struct service *a, const struct service *b)
 {
-	char one[SETTING_TEXT_SIZE], other[SETTING_TEXT_SIZE];
-
 	if (strcmp(a->name, b->name))
 		return false;
 	for (size_t i = 0; i < SETTING_COUNT; i++)
-		if (strcmp(setting_format(&settings[i], a, one),
-			   setting_format(&settings[i], b, other)))
+		if (!setting_is_same(&settings[i], a, b))
 			return false;
 	return true;
 }

@@ -61,7 +61,9 @@ const struct prefix *setting_prefixes(const struct setting *t, const struct serv
 
 /* A service with every setting that has a default at it, no name, no entities. */
 void service_defaults(struct service *s);
-/* Same name and settings, entities aside. Both checked, which sorts them. */
+/* Have both the same value of it? Both checked, which sorts lists. */
+bool setting_is_same(const struct setting *t, const struct service *a, const struct service *b);
+/* Same name and settings, entities aside. Both checked. */
 bool service_same_settings(const struct service *a, const struct service *b);
 
 #endif

@@ -1260,16 +1260,28 @@ static void other_last(struct service *s)
 {
 	s->targets_last = 9;
 }
+static void a_mask(struct service *s)
+{
+	s->tag_ignored[3] = 1;
+}
+static void a_description(struct service *s)
+{
+	strcpy(s->description, "for people");
+}
+static void disabled(struct service *s)
+{
+	s->disabled = true;
+}
 static void other_name(struct service *s)
 {
 	strcpy(s->name, "y");
 }
 
 static void (*const changes[])(struct service *s) = {
-	other_port,	more_ports,   other_protocol, a_daddr,	   a_saddr,
-	an_ifname,	other_offset, other_length,   other_min,   other_max,
-	other_invalid,	unknown_drop, unknown_port,   other_first, other_last,
-	udp_connection, reply,	      observing,      other_name,
+	other_port,   more_ports,   other_protocol, a_daddr,	    a_saddr,	   an_ifname,
+	other_offset, other_length, other_min,	    other_max,	    other_invalid, unknown_drop,
+	unknown_port, other_first,  other_last,	    udp_connection, reply,	   observing,
+	other_name,   a_mask,	    a_description,  disabled,
 };
 
 START_TEST(settings_differ)
