@@ -39,18 +39,8 @@ int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct
 int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)
 {
 	struct bpf_map_info info;
-	char path[PATH_SIZE];
-	int err;
 
-	*in = (struct inner){.id = id, .fd = -1};
-	pin_inner_path(path, id);
-	err = map_open(path, s->private ? id : 0, &in->fd, &info, e);
-	if (err)
-		return err;
-	if (info.id == id && map_fits_held(HELD_FLOWS, &info))
-		return 0;
-	inner_close(in);
-	return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
+	return inner_open_held(s, id, HELD_FLOWS, in, &info, e);
 }
 
 /* Many at once: a system call for each of millions takes seconds. */

@@ -40,26 +40,34 @@ bad:
 	return -EIO;
 }
 
-int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)
+int inner_open_held(const struct store *s, uint32_t id, enum held_id is, struct inner *in,
+		    struct bpf_map_info *info, struct err *e)
 {
-	struct bpf_map_info info;
 	char path[PATH_SIZE];
 	int err;
 
 	*in = (struct inner){.id = id, .fd = -1, .memory = MAP_FAILED};
 	pin_inner_path(path, id);
-	err = map_open(path, s->private ? id : 0, &in->fd, &info, e);
+	err = map_open(path, s->private ? id : 0, &in->fd, info, e);
 	if (err)
 		return err;
-	if (info.id != id || info.type != BPF_MAP_TYPE_ARRAY ||
-	    !(info.map_flags & BPF_F_MMAPABLE)) {
-		inner_close(in);
-		return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
-	}
+	if (info->id == id && map_fits_held(is, info))
+		return 0;
+	inner_close(in);
+	return fail(e, -EBADF, path, "opening the pin: it is not mangle's, or damaged");
+}
+
+int inner_open(const struct store *s, uint32_t id, enum held_id is, struct inner *in, struct err *e)
+{
+	struct bpf_map_info info;
+	int err = inner_open_held(s, id, is, in, &info, e);
+
+	if (err)
+		return err;
 	in->size = (size_t)info.max_entries * info.value_size;
 	in->memory = mmap(NULL, in->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (in->memory == MAP_FAILED) {
-		err = fail(e, -errno, path, "mapping it: %s", strerror(errno));
+		err = fail(e, -errno, INNER_DIR, "mapping %u: %s", id, strerror(errno));
 		inner_close(in);
 	}
 	return err;

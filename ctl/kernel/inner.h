@@ -6,10 +6,15 @@
 #ifndef KERNEL_INNER_H
 #define KERNEL_INNER_H
 
+#include "maps.h"
 #include "state.h"
 
-/* Opens it; its memory has its place, but nothing of it is there before inner_map. */
-int inner_open(const struct store *s, uint32_t id, struct inner *in, struct err *e);
+/* Opens it, without its memory; *info is what the kernel says of it. */
+int inner_open_held(const struct store *s, uint32_t id, enum held_id is, struct inner *in,
+		    struct bpf_map_info *info, struct err *e);
+/* The same of an array; its memory has its place, but nothing of it is there before inner_map. */
+int inner_open(const struct store *s, uint32_t id, enum held_id is, struct inner *in,
+	       struct err *e);
 /* Maps a part, in bytes; whole pages are. */
 int inner_map(const struct inner *in, size_t from, size_t size, struct err *e);
 /* Unmaps and closes it; *in may be empty (fd -1). */

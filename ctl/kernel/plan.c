@@ -11,6 +11,7 @@
 #include "inner.h"
 #include "plan.h"
 #include "running.h"
+#include "service_config.h"
 #include "state.h"
 #include "stats.h"
 #include "table.h"

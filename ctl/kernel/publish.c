@@ -23,6 +23,7 @@
 #include "publish.h"
 #include "recover.h"
 #include "running.h"
+#include "service_config.h"
 #include "services.h"
 #include "state.h"
 #include "model/diff.h"

@@ -28,8 +28,5 @@ void running_set_dirty(struct store *s, bool dirty);
 int running_index(const struct store *s, const char *name);
 /* Sets e for a name that no service has, and returns -ENOENT. */
 int running_no_service(const char *name, struct err *e);
-/* A service from the configuration, without entities; and into it, without its table. */
-void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
-void service_to_config(const struct service *svc, struct mangle_config *c, uint32_t index);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "inner.h"
 #include "running.h"
+#include "service_config.h"
 #include "services.h"
 #include "state.h"
 #include "table.h"

@@ -24,7 +24,7 @@ int table_damaged(const struct inner *in, struct err *e)
 int table_open(const struct store *s, uint32_t id, unsigned int tag_len, enum table_part part,
 	       struct inner *in, struct table *t, struct err *e)
 {
-	int err = inner_open(s, id, in, e);
+	int err = inner_open(s, id, HELD_TABLE, in, e);
 
 	if (err)
 		return err;

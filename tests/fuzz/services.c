@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "../../ctl/kernel/classify.h"
+#include "../../ctl/kernel/service_config.h"
 #include "../../ctl/files/config.h"
 #include "../../ctl/model/parse.h"
 #include "fuzz.h"
@@ -180,25 +181,10 @@ static void lay_service(struct services *set, uint32_t index)
 {
 	struct mangle_service *to = &set->config->service[index];
 	const struct service *s = &set->model.services[index];
-	uint64_t lo, hi;
 
+	service_to_config(s, set->config, index);
 	to->cpus = (uint16_t)host_cpus.own;
 	to->stats = (uint16_t)(index + 1);
-	to->tag_offset = s->tag_offset;
-	to->tag_len = s->tag_len;
-	tag_to_key(s->tag_ignored, MANGLE_MAX_TAG, &lo, &hi);
-	to->tag_ignored[0] = lo;
-	to->tag_ignored[1] = hi;
-	to->size_min = s->size.min;
-	to->size_max = s->size.max;
-	to->protocols = s->protocols;
-	to->invalid = s->invalid;
-	to->unknown = s->unknown.action;
-	to->unknown_port = s->unknown.port;
-	to->observe = s->observe;
-	to->connection = service_has_connections(s);
-	to->reply = s->reply;
-	set->config->info[index].daddr_count = (uint8_t)s->daddr_count;
 	lay_target(set, index, s->unknown);
 	for (size_t i = 0; i < s->entity_count; i++)
 		lay_target(set, index, s->entities[i].target);
