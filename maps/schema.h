@@ -301,6 +301,7 @@ struct mangle_service_info {
 	 * carried over; 0: none. */
 	__u32 carry_from;
 	__u32 carry_id;
+	__u32 names_id; /* kernel's id of the map of its entities' names, pin as above; 0: none */
 	struct mangle_prefix daddr[MANGLE_MAX_PREFIXES];
 	struct mangle_prefix saddr[MANGLE_MAX_PREFIXES];
 	char description[MANGLE_TEXT_SIZE]; /* for people; "": none */
@@ -516,7 +517,7 @@ MANGLE_ASSERT(sizeof(struct mangle_tuple) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_rule) == MANGLE_CELL);
 MANGLE_ASSERT(sizeof(struct mangle_service) == 64);
 MANGLE_ASSERT(sizeof(struct mangle_prefix) == 20);
-MANGLE_ASSERT(sizeof(struct mangle_service_info) == 488);
+MANGLE_ASSERT(sizeof(struct mangle_service_info) == 492);
 MANGLE_ASSERT(sizeof(struct mangle_stats) == 1152);
 MANGLE_ASSERT(sizeof(struct mangle_flow_key) == 40);
 MANGLE_ASSERT(sizeof(struct mangle_flow) == 28);

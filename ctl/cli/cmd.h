@@ -33,16 +33,19 @@
 	X(GONE, 0, "gone", NULL, "only records of interfaces that are gone") \
 	X(PURGE, 0, "purge", NULL, "remove tables and pins too")
 #define MANGLE_OPTIONS_BEHIND(X) \
-	X(ENTITIES_FILE, 0, "entities-file", "FILE", "its entities: TAG TARGET [MIN:MAX] a line") \
+	X(ENTITIES_FILE, 0, "entities-file", "FILE", \
+	  "its entities: TAG TARGET [MIN:MAX] [name=TEXT] a line") \
 	X(SERVICE, 0, "service", "NAME", "the service; may be left out while there is only one") \
 	X(IF_EXISTS, 0, "if-exists", NULL, "a tag that is not in the table is no error") \
-	X(MATCH, 0, "match", "GLOB", "only tags that match, as text or as 0x...") \
+	X(MATCH, 0, "match", "GLOB", \
+	  "only entities whose tag, as text or as 0x..., or name matches") \
 	X(TARGET, 0, "target", "PORT|drop|pass", "only entities with this target") \
 	X(SORT, 0, "sort", sort_words, "order; counters begin with the greatest") \
 	X(REVERSE, 0, "reverse", NULL, "the other way round") \
 	X(LIMIT, 0, "limit", "N", "only the first N") \
 	X(IDLE, 0, "idle", "SECONDS", "only entities not seen for this long, or never") \
 	X(COLUMNS, 'o', "columns", "COLUMN[,COLUMN...]", "only these") \
+	X(NAME, 0, "name", "TEXT", "for people, at most 63 bytes") \
 	X(NO_HEADER, 0, "no-header", NULL, "leave out the line of headings") \
 	X(EXACT, 0, "exact", NULL, "numbers and times in full, on a terminal too") \
 	X(CHECK, 0, "check", NULL, "show what would change, and change nothing") \

@@ -311,6 +311,17 @@ static void describe(struct explanation *x, const struct packet *p)
 	}
 }
 
+/* The name of the entity that gave the verdict. */
+static int read_entity_name(struct run *r, struct explanation *x, struct err *e)
+{
+	uint8_t tag[MANGLE_MAX_TAG];
+
+	if (!x->service || !x->said.has_tag || x->said.reason == REASON_UNKNOWN_TAG)
+		return 0;
+	tag_from_key(x->said.tag[0], x->said.tag[1], tag);
+	return store_read_name(r->store, x->service, tag, x->name, e);
+}
+
 /* One that cannot be explained gets a row that says so. */
 static int explain_packet(struct run *r, const struct packet *p, struct err *e)
 {
@@ -338,7 +349,8 @@ static int explain_packet(struct run *r, const struct packet *p, struct err *e)
 
 		pcap_dump((u_char *)r->to.dumper, &header, r->out);
 	}
-	return find_behind(r, p->bytes, p->len, &x->said, &x->behind, e);
+	err = read_entity_name(r, x, e);
+	return err ? err : find_behind(r, p->bytes, p->len, &x->said, &x->behind, e);
 }
 
 static int explain_all(struct run *r, struct err *e)

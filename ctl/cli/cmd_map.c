@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "kernel/open.h"
+#include "kernel/row_change.h"
 #include "kernel/rows.h"
 #include "kernel/services.h"
 #include "model/check.h"
@@ -42,24 +43,48 @@ static int not_there(const char *word, const struct service *s, struct err *e)
 
 /* ---- set, get ---- */
 
-static int parse_set(const struct cmd *c, struct tag *tag, struct entity *en, struct err *e)
+static int parse_set_size(const struct cmd *c, struct row_setting *to, struct err *e)
 {
 	const char *size = c->value[OPT_SIZE];
+	struct parse_error why;
+
+	to->set_size = size;
+	if (!size || !strcmp(size, "none"))
+		return 0;
+	if (parse_window(size, &to->entity.size, &why))
+		return bad_option(c, OPT_SIZE, why.text, e);
+	to->entity.has_size = true;
+	return 0;
+}
+
+/* text: where the name is kept. */
+static int parse_set_name(const struct cmd *c, struct row_setting *to, char text[MANGLE_TEXT_SIZE],
+			  struct err *e)
+{
+	const char *name = c->value[OPT_NAME];
+	struct parse_error why;
+
+	*text = '\0';
+	if (name && strcmp(name, "none") && parse_text(name, text, &why))
+		return bad_option(c, OPT_NAME, why.text, e);
+	to->name = name ? text : NULL;
+	return 0;
+}
+
+static int parse_set(const struct cmd *c, struct tag *tag, struct row_setting *to,
+		     char name[MANGLE_TEXT_SIZE], struct err *e)
+{
 	struct parse_error why;
 	int err = parse_tag_argument(c, c->argv[0], tag, e);
 
 	if (err)
 		return err;
-	memset(en, 0, sizeof(*en));
-	memcpy(en->tag, tag->bytes, sizeof(en->tag));
-	if (parse_target(c->argv[1], &en->target, &why))
+	*to = (struct row_setting){0};
+	memcpy(to->entity.tag, tag->bytes, sizeof(to->entity.tag));
+	if (parse_target(c->argv[1], &to->entity.target, &why))
 		return bad_argument(c, "TARGET", c->argv[1], why.text, e);
-	if (size && strcmp(size, "none")) {
-		if (parse_window(size, &en->size, &why))
-			return bad_option(c, OPT_SIZE, why.text, e);
-		en->has_size = true;
-	}
-	return 0;
+	err = parse_set_size(c, to, e);
+	return err ? err : parse_set_name(c, to, name, e);
 }
 
 static int check_fits(const struct cmd *c, const struct entity *en, const struct service *s,
@@ -101,12 +126,13 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 {
 	const struct change_options o = change_options(c);
 	struct change_result r = {0};
+	char name[MANGLE_TEXT_SIZE];
+	struct row_setting to;
 	struct service *svc;
-	struct entity en;
 	struct model m;
 	struct store *s;
 	struct tag tag;
-	int err = parse_set(c, &tag, &en, e);
+	int err = parse_set(c, &tag, &to, name, e);
 
 	if (!err)
 		err = open_picked(c, STORE_WRITE, &s, &m, &svc, e);
@@ -114,9 +140,9 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 		return err;
 	err = check_length(c, c->argv[0], &tag, svc, e);
 	if (!err)
-		err = check_fits(c, &en, svc, e);
+		err = check_fits(c, &to.entity, svc, e);
 	if (!err)
-		err = change_set_entity(s, &m, svc, &en, given(c, OPT(SIZE)), &o, &r, e);
+		err = change_set_entity(s, &m, svc, &to, &o, &r, e);
 	if (!err) {
 		print_changes(c->out, &r.changes, r.changed, false, r.generation);
 		print_warnings(c->out, &r.warnings);
@@ -129,6 +155,7 @@ int cmd_map_set(const struct cmd *c, struct err *e)
 
 int cmd_map_get(const struct cmd *c, struct err *e)
 {
+	char name[MANGLE_TEXT_SIZE];
 	struct service *svc;
 	struct model m;
 	struct store *s;
@@ -146,6 +173,10 @@ int cmd_map_get(const struct cmd *c, struct err *e)
 
 		err = found > 0 ? 0 : found < 0 ? found : not_there(c->argv[0], svc, e);
 	}
+	if (!err)
+		err = store_read_name(s, svc, tag.bytes, name, e);
+	if (!err)
+		err = names_set(&svc->names, tag.bytes, name, e);
 	if (!err)
 		print_row(c->out, svc, &row);
 	model_free(&m);
@@ -364,6 +395,7 @@ static int parse_columns(const struct cmd *c, struct rows_form *f, struct err *e
 	const char *word = c->value[OPT_COLUMNS];
 	bool taken[ENTITY_FIELD_COUNT] = {false};
 
+	f->names_if_any = false;
 	f->count = 0;
 	for (;; word++) {
 		size_t len = strcspn(word, ",");
@@ -395,6 +427,7 @@ static int parse_form(const struct cmd *c, struct rows_form *f, struct err *e)
 
 static bool wanted(const struct filter *f, const struct service *s, const struct row *r)
 {
+	const char *name;
 	char hex[TAG_TEXT_SIZE], text[TAG_TEXT_SIZE];
 
 	if (f->has_target && (f->target.action != r->entity.target.action ||
@@ -406,7 +439,10 @@ static bool wanted(const struct filter *f, const struct service *s, const struct
 		return true;
 	if (!fnmatch(f->match, format_tag_hex(r->entity.tag, s->tag_len, hex), FNM_CASEFOLD))
 		return true;
-	return format_tag_text(r->entity.tag, s->tag_len, text) && !fnmatch(f->match, text, 0);
+	if (format_tag_text(r->entity.tag, s->tag_len, text) && !fnmatch(f->match, text, 0))
+		return true;
+	name = names_find(&s->names, r->entity.tag);
+	return *name && !fnmatch(f->match, name, 0);
 }
 
 /* arg: struct entity_field. */
@@ -446,7 +482,7 @@ static int add_listed(struct listing *l, const struct filter *f, const struct se
 }
 
 /* Of the service picked, or of all. */
-static int read_listing(struct store *s, const struct model *m, const struct service *picked,
+static int read_listing(struct store *s, struct model *m, const struct service *picked,
 			const struct filter *f, struct listing *l, struct err *e)
 {
 	int err = 0;
@@ -456,11 +492,13 @@ static int read_listing(struct store *s, const struct model *m, const struct ser
 	if (!l->rows)
 		return fail(e, -ENOMEM, "tables", "listing them: out of memory");
 	for (unsigned int i = 0; i < m->service_count && !err; i++) {
-		const struct service *svc = &m->services[i];
+		struct service *svc = &m->services[i];
 
 		if (picked && picked != svc)
 			continue;
-		err = store_rows(s, svc->name, &l->rows[i], &n, e);
+		err = store_read_names(s, svc, e);
+		if (!err)
+			err = store_rows(s, svc->name, &l->rows[i], &n, e);
 		if (!err)
 			err = add_listed(l, f, svc, l->rows[i], n, e);
 	}
@@ -573,6 +611,28 @@ static int read_settings(const struct cmd *c, struct service *out, struct err *e
 	return err;
 }
 
+/* A row of `more` has its own name, or none. */
+static int merge_names(struct service *into, const struct service *more, struct err *e)
+{
+	struct entity_names *names = &into->names;
+	size_t kept = 0, j = 0;
+	int err;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const uint8_t *tag = names->name[i].tag;
+
+		while (j < more->entity_count &&
+		       memcmp(more->entities[j].tag, tag, MANGLE_MAX_TAG) < 0)
+			j++;
+		if (j == more->entity_count || memcmp(more->entities[j].tag, tag, MANGLE_MAX_TAG))
+			names->name[kept++] = names->name[i];
+	}
+	names->count = kept;
+	err = names_append(names, &more->names, e);
+	names_sort(names);
+	return err;
+}
+
 /* Both sorted; where both have a tag, that of `more` counts. */
 static int merge(struct service *into, const struct service *more, struct err *e)
 {
@@ -597,7 +657,7 @@ static int merge(struct service *into, const struct service *more, struct err *e
 	into->entities = all;
 	into->entity_count = n;
 	into->entity_room = room;
-	return 0;
+	return merge_names(into, more, e);
 }
 
 /* Takes the file's entities. */

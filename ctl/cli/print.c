@@ -254,7 +254,7 @@ void print_not_attached(struct output *out, const char *name)
 
 void print_table_line(struct output *out, const struct service *s, const struct entity *en)
 {
-	table_save_line(out_raw(out), en, s->tag_len);
+	table_save_line(out_raw(out), s, en);
 }
 
 /* ---- the configuration file ---- */

@@ -78,6 +78,7 @@ struct rows_form {
 	const struct entity_field *column[ENTITY_FIELD_COUNT];
 	size_t count;
 	bool header, exact;
+	bool names_if_any; /* without the column of names where no row has one */
 };
 struct rows_form print_all_columns(void);
 
@@ -114,6 +115,7 @@ struct explanation {
 	unsigned int vlans;
 	const struct service *service; /* NULL: none reached */
 	const struct service *behind;  /* it is what this service has made; NULL: not known */
+	char name[MANGLE_TEXT_SIZE];   /* of the entity; "": it has none, or none was reached */
 };
 void print_explanation(struct output *out, const struct explanation *x);
 /* The sums at the end. */

@@ -109,30 +109,39 @@ void print_changes(struct output *out, const struct changes *c, bool changed, bo
 
 /* ---- differences ---- */
 
-static const char *format_window(const struct entity *en, char text[16])
+#define REST_TEXT_SIZE (QUOTED_TEXT_SIZE + 24)
+/* " 20:100 name=pump": what is behind the target. */
+static const char *format_rest(const struct changed *what, char text[REST_TEXT_SIZE])
 {
+	const struct entity *en = what->entity;
+	const char *name = names_find(&what->service->names, en->tag);
+	char quoted[QUOTED_TEXT_SIZE];
+	size_t len = 0;
+
 	*text = '\0';
 	if (en->has_size)
-		snprintf(text, 16, " %u:%u", en->size.min, en->size.max);
+		len = (size_t)snprintf(text, REST_TEXT_SIZE, " %u:%u", en->size.min, en->size.max);
+	if (*name)
+		snprintf(text + len, REST_TEXT_SIZE - len, " name=%s", format_quoted(name, quoted));
 	return text;
 }
 
-/* "25555 20:100 -> 20002": target and window before and after. */
+/* "25555 20:100 -> 20002": target, window and name before and after. */
 static void entity_change(struct output *out, const struct changed *old, const struct changed *new)
 {
 	char tag[TAG_TEXT_SIZE], was[TARGET_TEXT_SIZE], is[TARGET_TEXT_SIZE];
-	char window_was[16], window_is[16];
+	char rest_was[REST_TEXT_SIZE], rest_is[REST_TEXT_SIZE];
 
 	out_line(out, "~ %s %s  %s%s -> %s%s", new->service->name,
 		 format_tag(new->entity->tag, new->service->tag_len, tag),
-		 format_target(&old->entity->target, was), format_window(old->entity, window_was),
-		 format_target(&new->entity->target, is), format_window(new->entity, window_is));
+		 format_target(&old->entity->target, was), format_rest(old, rest_was),
+		 format_target(&new->entity->target, is), format_rest(new, rest_is));
 }
 
 static void entity_line(struct output *out, char sign, const struct changed *what)
 {
 	out_text(out, "%c %s ", sign, what->service->name);
-	table_save_line(out_raw(out), what->entity, what->service->tag_len);
+	table_save_line(out_raw(out), what->service, what->entity);
 }
 
 static void service_change(struct output *out, const struct service *old, const struct service *new)

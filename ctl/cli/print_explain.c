@@ -74,6 +74,7 @@ static json_t *json_explanation(const struct explanation *x)
 	if (x->service && x->service->observe)
 		json_object_set_new(j, "would", json_string(verdict_name(said->would)));
 	json_flow(j, x);
+	json_object_set_new(j, "name", json_text_or_null(x->name));
 	if (x->sent)
 		json_object_set_new(j, "sent", json_true());
 	if (x->behind)
@@ -120,6 +121,8 @@ static void text_verdict(struct output *out, const struct explanation *x)
 	tag_from_key(said->tag[0], said->tag[1], tag);
 	if (said->has_tag && x->service)
 		out_text(out, ", tag %s", format_tag(tag, x->service->tag_len, text));
+	if (*x->name)
+		out_text(out, " (%s)", x->name);
 }
 
 /* The window that the payload is outside of is the service's before its tag is read. */

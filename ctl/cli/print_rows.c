@@ -12,6 +12,7 @@
 
 /* The longest is a tag. */
 #define CELL_SIZE TAG_TEXT_SIZE
+#define LEAST_NAME 12 /* characters that a terminal shows of an entity's name at least */
 
 struct layout {
 	const struct rows_form *form;
@@ -22,7 +23,7 @@ struct layout {
 
 struct rows_form print_all_columns(void)
 {
-	struct rows_form f = {.header = true};
+	struct rows_form f = {.header = true, .names_if_any = true};
 
 	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
 		if (entity_fields[i].column)
@@ -39,7 +40,8 @@ static json_t *json_field(const struct field_value *v)
 	if (v->is_none)
 		return json_null();
 	switch (v->kind) {
-	case FIELD_TEXT: return json_text(v->text);
+	case FIELD_TEXT:
+	case FIELD_NAME: return json_text(v->text);
 	case FIELD_TAG: return json_string(format_tag_hex(v->tag.bytes, v->tag.len, text));
 	case FIELD_TAG_TEXT: return json_string(format_tag_text(v->tag.bytes, v->tag.len, text));
 	case FIELD_TARGET: return json_target(&v->target);
@@ -146,7 +148,8 @@ static const char *format_cell(const struct layout *l, const struct field_value 
 	if (v->is_none)
 		return cell;
 	switch (v->kind) {
-	case FIELD_TEXT: return v->text;
+	case FIELD_TEXT:
+	case FIELD_NAME: return v->text;
 	case FIELD_TAG: return format_tag(v->tag.bytes, v->tag.len, cell);
 	case FIELD_TAG_TEXT: return format_tag_text(v->tag.bytes, v->tag.len, cell);
 	case FIELD_TARGET: return format_target(&v->target, cell);
@@ -161,7 +164,7 @@ static const char *format_cell(const struct layout *l, const struct field_value 
 
 /* Put together here and printed at once: a million lines have seven million cells. */
 struct line {
-	char text[ENTITY_FIELD_COUNT * (CELL_SIZE + 1)];
+	char text[ENTITY_FIELD_COUNT * (CELL_SIZE + 1) + MANGLE_TEXT_SIZE];
 	size_t len;
 };
 
@@ -195,20 +198,41 @@ static const char *title(const struct layout *l, const struct entity_field *f)
 	return l->on_terminal ? f->brief : f->title;
 }
 
+/* Returns how many bytes the first n characters of UTF-8 are, or all of them where they are fewer.
+ */
+static size_t bytes_of(const char *text, size_t n)
+{
+	size_t len = 0;
+
+	for (; text[len] && (n || (text[len] & 0xc0) == 0x80); len++)
+		n -= (text[len] & 0xc0) != 0x80;
+	return len;
+}
+
+/* Returns how many characters of UTF-8 it is, of which each takes one place. */
+static size_t width_of(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
 /* The last one of a line has no blanks behind it. */
 static void put_cell(struct line *to, const struct layout *l, size_t i, const char *text)
 {
 	const struct entity_field *f = l->form->column[i];
-	size_t width = l->width[f->id], len = strlen(text);
+	size_t width = l->width[f->id], len = width_of(text);
 	size_t blanks = len < width ? width - len : 0;
 	bool last = i + 1 == l->form->count;
 
 	put_blanks(to, is_right(l, f) ? blanks : 0);
 	if (l->on_terminal && len > width) {
-		put(to, text, width - 1);
+		put(to, text, bytes_of(text, width - 1));
 		put(to, "+", 1);
 	} else {
-		put(to, text, len);
+		put(to, text, strlen(text));
 	}
 	if (!last)
 		put_blanks(to, is_right(l, f) ? 1 : blanks + 1);
@@ -274,19 +298,28 @@ static void widths_of_services(struct layout *l, const struct service *services,
 	}
 }
 
-/* What does not fit the terminal is taken off the names of services, which the user knows. */
+/* Takes what is too much off a column, as far as that leaves it. Returns what is still too much. */
+static size_t narrow(struct layout *l, enum entity_field_id field, size_t least, size_t too_much)
+{
+	size_t width = l->width[field], off = width > least ? width - least : 0;
+
+	off = off < too_much ? off : too_much;
+	l->width[field] = width - off;
+	return too_much - off;
+}
+
+/* What does not fit the terminal is taken off names: of entities, then of services, which the user
+ * knows. */
 static void fit(struct layout *l)
 {
-	const size_t least = strlen(entity_fields[ENTITY_SERVICE].brief);
 	size_t sum = l->form->count - 1, room = terminal_width();
 
 	for (size_t i = 0; i < l->form->count; i++)
 		sum += l->width[l->form->column[i]->id];
 	if (sum <= room)
 		return;
-	l->width[ENTITY_SERVICE] = l->width[ENTITY_SERVICE] > least + (sum - room)
-					   ? l->width[ENTITY_SERVICE] - (sum - room)
-					   : least;
+	sum = narrow(l, ENTITY_NAME, LEAST_NAME, sum - room);
+	narrow(l, ENTITY_SERVICE, strlen(entity_fields[ENTITY_SERVICE].brief), sum);
 }
 
 static void widths_of_rows(struct layout *l, const struct listed *rows, size_t count)
@@ -301,7 +334,7 @@ static void widths_of_rows(struct layout *l, const struct listed *rows, size_t c
 		for (size_t k = 0; k < count; k++) {
 			const struct field_value v = entity_field_value(f, &rows[k]);
 
-			widen(l, f->id, strlen(format_cell(l, &v, cell)));
+			widen(l, f->id, width_of(format_cell(l, &v, cell)));
 		}
 	}
 	fit(l);
@@ -309,12 +342,35 @@ static void widths_of_rows(struct layout *l, const struct listed *rows, size_t c
 
 /* ---- all of it ---- */
 
+static bool have_names(const struct listed *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (*names_find(&rows[i].service->names, rows[i].row->entity.tag))
+			return true;
+	return false;
+}
+
+/* Returns the form with those columns alone that are to be shown. */
+static struct rows_form shown(const struct rows_form *f, const struct listed *rows, size_t count)
+{
+	struct rows_form to = *f;
+
+	if (!f->names_if_any || have_names(rows, count))
+		return to;
+	to.count = 0;
+	for (size_t i = 0; i < f->count; i++)
+		if (f->column[i]->id != ENTITY_NAME)
+			to.column[to.count++] = f->column[i];
+	return to;
+}
+
 static void text_rows(struct output *out, const struct service *services,
 		      unsigned int service_count, const struct listed *rows, size_t count,
 		      const struct rows_form *f)
 {
+	const struct rows_form form = shown(f, rows, count);
 	const bool on_terminal = out->terminal.is_terminal;
-	struct layout l = {.form = f,
+	struct layout l = {.form = &form,
 			   .on_terminal = on_terminal,
 			   .brief = on_terminal && !f->exact,
 			   .now = time(NULL)};

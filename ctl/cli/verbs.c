@@ -20,8 +20,9 @@ static const struct word_text word_tag = {
 	"the service's tags have. One that begins with - goes behind --"};
 static const struct word_text word_target = {"TARGET", "a port (1-65535), drop or pass"};
 static const struct word_text word_table = {
-	"FILE", "a table file, - for standard input: TAG TARGET [MIN:MAX] a line, # begins a "
-		"comment; see TABLE FILES in mangle-ctl(8)"};
+	"FILE",
+	"a table file, - for standard input: TAG TARGET [MIN:MAX] [name=TEXT] a line, # begins a "
+	"comment; see TABLE FILES in mangle-ctl(8)"};
 static const struct word_text word_config = {
 	"FILE", "a configuration, - for standard input; see mangle.yaml(5)"};
 static const struct word_text word_capture = {"FILE.pcap", "a capture, pcap or pcapng"};
@@ -43,6 +44,8 @@ static const struct option_text set_texts[] = {
 	{OPT_SIZE, "MIN:MAX|none",
 	 "payload sizes that are valid for this entity; none: those of the service; not given: as it was",
 	 NULL},
+	{OPT_NAME, "TEXT|none",
+	 "for people, at most 63 bytes of UTF-8; none clears it; not given: as it was", NULL},
 	{0}};
 static const struct option_text flush_texts[] = {
 	{OPT_ALL, NULL, "the entities of all services", NULL}, {0}};
@@ -133,7 +136,7 @@ const struct verb verbs[] = {
 	 .aliases = "add",
 	 .arguments = "TAG TARGET",
 	 .help = "add or change one entity",
-	 .options = OPT(SERVICE) | OPT(SIZE),
+	 .options = OPT(SERVICE) | OPT(SIZE) | OPT(NAME),
 	 .min = 2,
 	 .max = 2,
 	 .run = cmd_map_set,
@@ -141,7 +144,7 @@ const struct verb verbs[] = {
 	 .texts = set_texts,
 	 .examples = "mangle-ctl map set ABCD 6001\n"
 		     "mangle-ctl map set 0xdeadbeef drop --service feed\n"
-		     "mangle-ctl map set ABCD 6001 --size 32:64\n"
+		     "mangle-ctl map set ABCD 6001 --size 32:64 --name 'pump, hall 3'\n"
 		     "mangle-ctl map set -- -abc 6002"},
 	{.name = "map get",
 	 .arguments = "TAG",

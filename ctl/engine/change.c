@@ -159,7 +159,7 @@ static void end(struct store *s, struct change_result *r)
 }
 
 int change_set_entity(struct store *s, const struct model *m, const struct service *svc,
-		      const struct entity *en, bool set_size, const struct change_options *o,
+		      const struct row_setting *to, const struct change_options *o,
 		      struct change_result *r, struct err *e)
 {
 	int err;
@@ -167,12 +167,12 @@ int change_set_entity(struct store *s, const struct model *m, const struct servi
 	begin(s, r);
 	err = check_generation(o, r, e);
 	if (!err)
-		err = store_set_row(s, svc->name, en, set_size, &r->changes, e);
+		err = store_set_row(s, svc->name, to, &r->changes, e);
 	if (err)
 		return err;
 	end(s, r);
 	if (r->changed)
-		warn_about_set(&r->warnings, s, m, svc, en);
+		warn_about_set(&r->warnings, s, m, svc, &to->entity);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "model/diff.h"
 #include "notes.h"
 
+struct row_setting;
 struct store;
 
 struct change_options {
@@ -41,11 +42,10 @@ int change_apply(struct store *s, const struct model *from, struct model *to,
 
 /*
  * The same of one entity of a service of m, the running services without entities: in place, where
- * no reply depends on it. change_set_entity keeps the entity's window unless set_size.
- * change_del_entity returns 1 where it was there, else 0.
+ * no reply depends on it. change_del_entity returns 1 where it was there, else 0.
  */
 int change_set_entity(struct store *s, const struct model *m, const struct service *svc,
-		      const struct entity *en, bool set_size, const struct change_options *o,
+		      const struct row_setting *to, const struct change_options *o,
 		      struct change_result *r, struct err *e);
 int change_del_entity(struct store *s, const struct service *svc, const struct tag *tag,
 		      const struct change_options *o, struct change_result *r, struct err *e);

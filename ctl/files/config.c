@@ -48,6 +48,7 @@ static int read_window(struct reader *r, const char *what, struct window *out)
 struct one_entity {
 	struct entity entity;
 	struct tag tag;
+	char name[MANGLE_TEXT_SIZE];
 };
 
 static int read_entity_tag(struct reader *r, const char *what, void *to)
@@ -78,10 +79,23 @@ static int read_entity_size(struct reader *r, const char *what, void *to)
 	return read_window(r, what, &en->size);
 }
 
+static int read_entity_name(struct reader *r, const char *what, void *to)
+{
+	const char *s;
+	struct parse_error why;
+
+	if (read_text(r, what, &s))
+		return -EINVAL;
+	return parse_text(s, ((struct one_entity *)to)->name, &why)
+		       ? yaml_bad_value(r, what, s, why.text)
+		       : 0;
+}
+
 static const struct key entity_keys[] = {
 	{.name = "tag", .read = read_entity_tag, .required = true},
 	{.name = "target", .read = read_entity_target, .required = true},
 	{.name = "size", .read = read_entity_size},
+	{.name = "name", .read = read_entity_name},
 };
 static const struct mapping entity_map = MAPPING(
 	"entity", "a mapping like { tag: ABCD, target: 6001 }", entity_keys);
@@ -276,6 +290,7 @@ static int read_entity(struct reader *r, const char *what, void *to)
 {
 	struct one_service *one = to;
 	struct one_entity row = {0};
+	int ret;
 
 	if (read_mapping(r, what, &entity_map, &row))
 		return -EINVAL;
@@ -283,7 +298,8 @@ static int read_entity(struct reader *r, const char *what, void *to)
 		one->of_length[row.tag.len].line = row.entity.line;
 		memcpy(one->of_length[row.tag.len].tag, row.tag.bytes, sizeof(row.tag.bytes));
 	}
-	return service_add_entity(&one->service, &row.entity, r->e);
+	ret = service_add_entity(&one->service, &row.entity, r->e);
+	return ret ? ret : names_add(&one->service.names, row.entity.tag, row.name, r->e);
 }
 
 static int read_entities(struct reader *r, const char *what, void *to)

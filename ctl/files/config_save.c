@@ -60,16 +60,21 @@ static void save_tag(const uint8_t *tag, unsigned int len, FILE *out)
 	save_quoted(escaped, out);
 }
 
-static void save_entity(const struct entity *en, unsigned int tag_len, FILE *out)
+static void save_entity(const struct service *s, const struct entity *en, FILE *out)
 {
+	const char *name = names_find(&s->names, en->tag);
 	char target[TARGET_TEXT_SIZE];
 
 	fputs("      - { tag: ", out);
-	save_tag(en->tag, tag_len, out);
+	save_tag(en->tag, s->tag_len, out);
 	fprintf(out, ", target: %s", format_target(&en->target, target));
 	if (en->has_size)
 		fprintf(out, ", size: { min: %u, max: %u }", (unsigned int)en->size.min,
 			(unsigned int)en->size.max);
+	if (*name) {
+		fputs(", name: ", out);
+		save_quoted(name, out);
+	}
 	fputs(" }\n", out);
 }
 
@@ -118,7 +123,7 @@ static void save_service(const struct service *s, FILE *out)
 	if (s->entity_count)
 		fputs("    entities:\n", out);
 	for (size_t i = 0; i < s->entity_count; i++)
-		save_entity(&s->entities[i], s->tag_len, out);
+		save_entity(s, &s->entities[i], out);
 }
 
 void config_save(const struct model *m, FILE *out)

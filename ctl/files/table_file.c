@@ -90,6 +90,7 @@ static int check_row(const struct lines *l, const struct service *like, const st
 static int read_table_line(struct lines *l, const struct service *like, struct service *to,
 			   struct err *e)
 {
+	char name[MANGLE_TEXT_SIZE];
 	struct bad_word bad;
 	struct entity en;
 	struct tag tag;
@@ -97,7 +98,7 @@ static int read_table_line(struct lines *l, const struct service *like, struct s
 
 	if (ret)
 		return ret;
-	ret = parse_table_line(l->text, l->len, &tag, &en, &bad);
+	ret = parse_table_line(l->text, l->len, &tag, &en, name, &bad);
 	if (!ret)
 		return 0;
 	if (ret < 0)
@@ -106,7 +107,8 @@ static int read_table_line(struct lines *l, const struct service *like, struct s
 	if (ret)
 		return ret;
 	en.line = (uint32_t)l->line;
-	return service_add_entity(to, &en, e);
+	ret = service_add_entity(to, &en, e);
+	return ret ? ret : names_add(&to->names, en.tag, name, e);
 }
 
 int table_sort(struct service *s, const char *file, struct err *e)
@@ -177,6 +179,8 @@ static int merge_table(struct service *s, struct service *from, const char *file
 	}
 	for (i = 0; i < from->entity_count && !ret; i++)
 		ret = service_add_entity(s, &from->entities[i], e);
+	if (!ret)
+		ret = names_append(&s->names, &from->names, e);
 	service_sort_entities(s, &twice);
 	return ret;
 }
@@ -205,14 +209,16 @@ int table_load(const char *file, struct service *s, struct err *e)
 	return table_merge(in, file, s, NULL, e);
 }
 
-void table_save_line(FILE *out, const struct entity *en, unsigned int tag_len)
+void table_save_line(FILE *out, const struct service *s, const struct entity *en)
 {
-	char tag[TAG_TEXT_SIZE];
-	char target[TARGET_TEXT_SIZE];
+	const char *name = names_find(&s->names, en->tag);
+	char tag[TAG_TEXT_SIZE], target[TARGET_TEXT_SIZE], quoted[QUOTED_TEXT_SIZE];
 
-	fprintf(out, "%s %s", format_tag(en->tag, tag_len, tag),
+	fprintf(out, "%s %s", format_tag(en->tag, s->tag_len, tag),
 		format_target(&en->target, target));
 	if (en->has_size)
 		fprintf(out, " %u:%u", (unsigned int)en->size.min, (unsigned int)en->size.max);
+	if (*name)
+		fprintf(out, " name=%s", format_quoted(name, quoted));
 	putc('\n', out);
 }

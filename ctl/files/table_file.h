@@ -10,8 +10,8 @@
 /* Reads a table file ("-": standard input) and adds its entities to s (tag length known), in any
  * order; twice in the file is an error that names both lines. Sorted on return. -EINVAL, … */
 int table_load(const char *file, struct service *s, struct err *e);
-/* One line. */
-void table_save_line(FILE *out, const struct entity *en, unsigned int tag_len);
+/* One line, of an entity of s. */
+void table_save_line(FILE *out, const struct service *s, const struct entity *en);
 
 /* Sorts what was read from a file: each tag once, or the error that names both lines. */
 int table_sort(struct service *s, const char *file, struct err *e);

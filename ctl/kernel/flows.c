@@ -15,25 +15,13 @@
 int flows_create(const struct store *s, uint32_t flows, struct inner *in, struct err *e)
 {
 	uint32_t entries = MANGLE_FLOW_ENTRIES(flows, s->possible);
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-	char path[PATH_SIZE];
-	int err;
 
 	*in = (struct inner){.fd = map_create_held(HELD_FLOWS, entries)};
 	if (in->fd < 0)
 		return fail(e, -errno, "flows",
 			    "creating the table of %u connections: %s (see doctor)", flows,
 			    caps_why(-errno, CAPS(BPF)));
-	err = bpf_obj_get_info_by_fd(in->fd, &info, &size);
-	in->id = info.id;
-	if (!err && !s->private)
-		err = bpf_obj_pin(in->fd, pin_inner_path(path, in->id));
-	if (!err)
-		return 0;
-	err = fail(e, -errno, "flows", "creating a map: %s", strerror(errno));
-	inner_close(in);
-	return err;
+	return inner_pin_held(s, in, e);
 }
 
 int flows_open(const struct store *s, uint32_t id, struct inner *in, struct err *e)

@@ -93,6 +93,23 @@ void inner_close(struct inner *in)
 	*in = (struct inner){.fd = -1};
 }
 
+int inner_pin_held(const struct store *s, struct inner *in, struct err *e)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	char path[PATH_SIZE];
+	int err = bpf_obj_get_info_by_fd(in->fd, &info, &size);
+
+	in->id = info.id;
+	if (!err && !s->private)
+		err = bpf_obj_pin(in->fd, pin_inner_path(path, in->id));
+	if (!err)
+		return 0;
+	err = fail(e, -errno, "tables", "creating a map: %s", strerror(errno));
+	inner_close(in);
+	return err;
+}
+
 bool inner_unpin(const struct store *s, uint32_t id)
 {
 	char path[PATH_SIZE];

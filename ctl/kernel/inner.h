@@ -21,6 +21,9 @@ int inner_map(const struct inner *in, size_t from, size_t size, struct err *e);
 void inner_close(struct inner *in);
 /* Makes, pins and maps an inner map of zeros: entries cells of a table, or (0) a configuration. */
 int inner_create(const struct store *s, uint32_t entries, struct inner *in, struct err *e);
+/* Gives a map that was created, and is not mapped, its id and pins it; closes it where that fails.
+ */
+int inner_pin_held(const struct store *s, struct inner *in, struct err *e);
 /* Returns false where its pin is still there. */
 bool inner_unpin(const struct store *s, uint32_t id);
 /* Puts it into its place; when this returns, no packet uses what was there. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "classify.h"
+#include "entity_names.h"
 #include "flows.h"
 #include "inner.h"
 #include "plan.h"
@@ -117,12 +118,15 @@ int plan_tables(struct store *s, const struct model *m, struct plan *plans,
 		if (!p->new_table) {
 			p->place = store_config(s)->service[p->before].table;
 			p->id = store_config(s)->info[p->before].table_id;
+			p->names_id = store_config(s)->info[p->before].names_id;
 			continue;
 		}
 		p->place = free_place(used);
 		err = build_table(s, &m->services[i], p, e);
 		if (!err)
 			err = add_pending(s, w, p->place, &p->table, e);
+		if (!err)
+			err = entity_names_make(s, &m->services[i], &p->names_id, e);
 		if (err)
 			return err;
 	}
@@ -177,6 +181,7 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 		service_to_config(&m->services[i], c, i);
 		to->table = p->place;
 		c->info[i].table_id = p->id;
+		c->info[i].names_id = p->names_id;
 		if (p->new_table) {
 			to->buckets = p->buckets;
 			to->seed = p->seed;

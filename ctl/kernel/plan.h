@@ -15,6 +15,7 @@ struct plan {
 	struct inner table; /* where new_table */
 	uint32_t place;	    /* in tables */
 	uint32_t id;	    /* of the table's map */
+	uint32_t names_id;  /* of that of its names; 0: none */
 	uint32_t buckets;
 	uint64_t seed;
 };

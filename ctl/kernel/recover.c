@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "entity_names.h"
 #include "flows.h"
 #include "inner.h"
 #include "lock.h"
@@ -92,7 +93,7 @@ static int by_id(const void *a, const void *b)
 bool recover_sweep_pins(const struct store *s)
 {
 	const struct mangle_config *c = store_config(s);
-	uint32_t ids[2 * MANGLE_MAX_SERVICES + 3];
+	uint32_t ids[3 * MANGLE_MAX_SERVICES + 3];
 	size_t n = 0;
 	struct dirent *entry;
 	bool swept;
@@ -105,6 +106,7 @@ bool recover_sweep_pins(const struct store *s)
 	ids[n++] = c->flows_id;
 	for (uint32_t i = 0; i < c->service_count; i++) {
 		ids[n++] = c->info[i].table_id;
+		ids[n++] = c->info[i].names_id;
 		ids[n++] = c->info[i].carry_from ? c->info[i].carry_id : 0;
 	}
 	qsort(ids, n, sizeof(*ids), by_id);
@@ -161,7 +163,10 @@ int store_recover(struct store *s, struct err *e)
 		if (err)
 			return err;
 		table_repair(&t);
+		err = entity_names_sweep(s, i, &t, e);
 		inner_close(&in);
+		if (err)
+			return err;
 	}
 	recover_sweep(s, NULL);
 	return 0;

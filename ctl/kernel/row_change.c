@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/diff.h"
+#include "entity_names.h"
 #include "inner.h"
 #include "journal.h"
 #include "model/parse.h"
@@ -17,28 +18,58 @@
 #include "table.h"
 #include "table_map.h"
 
-static const char *format_row(const struct entity *en, char text[32])
+/* A row with its name. */
+struct named_row {
+	struct entity entity;
+	char name[MANGLE_TEXT_SIZE]; /* "": none */
+};
+
+#define ROW_TEXT_SIZE (TARGET_TEXT_SIZE + QUOTED_TEXT_SIZE + 24)
+static const char *format_row(const struct named_row *row, char text[ROW_TEXT_SIZE])
 {
-	char target[TARGET_TEXT_SIZE];
-	size_t len = (size_t)snprintf(text, 32, "%s", format_target(&en->target, target));
+	const struct entity *en = &row->entity;
+	char target[TARGET_TEXT_SIZE], name[QUOTED_TEXT_SIZE];
+	size_t len = (size_t)snprintf(text, ROW_TEXT_SIZE, "%s",
+				      format_target(&en->target, target));
 
 	if (en->has_size)
-		snprintf(text + len, 32 - len, " %u:%u", en->size.min, en->size.max);
+		len += (size_t)snprintf(text + len, ROW_TEXT_SIZE - len, " %u:%u", en->size.min,
+					en->size.max);
+	if (*row->name)
+		snprintf(text + len, ROW_TEXT_SIZE - len, " name=%s",
+			 format_quoted(row->name, name));
 	return text;
 }
 
 /* "map set telemetry ABCD -> 6002 (was 6001)"; old and new: NULL where there is none. */
-static void describe_row(struct store *s, uint32_t index, const struct entity *old,
-			 const struct entity *new)
+static void describe_row(struct store *s, uint32_t index, const struct named_row *old,
+			 const struct named_row *new)
 {
 	const struct mangle_config *c = store_config(s);
-	const struct entity *en = new ? new : old;
-	char tag[TAG_TEXT_SIZE], was[32], is[32];
+	const struct named_row *row = new ? new : old;
+	char tag[TAG_TEXT_SIZE], was[ROW_TEXT_SIZE], is[ROW_TEXT_SIZE];
 
 	store_describe(s, "map %s %s %s%s%s%s%s%s", new ? "set" : "del", c->info[index].name,
-		       format_tag(en->tag, c->service[index].tag_len, tag), new ? " -> " : "",
-		       new ? format_row(new, is) : "", old ? " (was " : "",
+		       format_tag(row->entity.tag, c->service[index].tag_len, tag),
+		       new ? " -> " : "", new ? format_row(new, is) : "", old ? " (was " : "",
 		       old ? format_row(old, was) : "", old ? ")" : "");
+}
+
+/* Sets what `to` says in a row, which is as it was, or empty with its tag. */
+static void set_row(struct named_row *row, const struct row_setting *to)
+{
+	row->entity.target = to->entity.target;
+	if (to->set_size) {
+		row->entity.has_size = to->entity.has_size;
+		row->entity.size = to->entity.size;
+	}
+	if (to->name)
+		snprintf(row->name, sizeof(row->name), "%s", to->name);
+}
+
+static bool same_row(const struct named_row *a, const struct named_row *b)
+{
+	return entity_same(&a->entity, &b->entity) && !strcmp(a->name, b->name);
 }
 
 /* The running state with all entities of one service, which is *svc. */
@@ -56,22 +87,29 @@ static int read_to_change(struct store *s, uint32_t index, struct model *m, stru
 	return err;
 }
 
+static int add_row(struct service *svc, const struct named_row *row, struct err *e)
+{
+	size_t twice;
+	int err = service_add_entity(svc, &row->entity, e);
+
+	service_sort_entities(svc, &twice);
+	return err ? err : names_set(&svc->names, row->entity.tag, row->name, e);
+}
+
 /* The table has no room for it: build it anew, with the row in it. */
-static int grow(struct store *s, uint32_t index, const struct entity *en, struct err *e)
+static int grow(struct store *s, uint32_t index, const struct named_row *row, struct err *e)
 {
 	struct plan *plans = NULL;
 	struct service *svc;
 	struct model m;
-	size_t twice;
 	int err;
 
 	model_init(&m);
 	err = read_to_change(s, index, &m, &svc, e);
 	if (!err)
-		err = service_add_entity(svc, en, e);
+		err = add_row(svc, row, e);
 	if (err)
 		goto out;
-	service_sort_entities(svc, &twice);
 	plans = calloc(m.service_count, sizeof(*plans));
 	if (!plans) {
 		err = fail(e, -ENOMEM, svc->name, "building its table: out of memory");
@@ -105,43 +143,51 @@ static int publish_checked(struct store *s, struct model *m, struct changes *c, 
 	return err ? err : store_publish(s, m, c, e);
 }
 
+/* Reads a row of a model. Returns it there, or NULL where it is not; *row has its tag in any case.
+ */
+static struct entity *find_row(const struct service *svc, const uint8_t *tag, struct named_row *row)
+{
+	struct tag key = {.len = svc->tag_len};
+	struct entity *en;
+
+	memcpy(key.bytes, tag, sizeof(key.bytes));
+	*row = (struct named_row){0};
+	memcpy(row->entity.tag, tag, sizeof(row->entity.tag));
+	en = service_find_entity(svc, &key);
+	if (!en)
+		return NULL;
+	row->entity = *en;
+	snprintf(row->name, sizeof(row->name), "%s", names_find(&svc->names, tag));
+	return en;
+}
+
 /* Not in place: config.target changes with the row, and has to be judged. */
-static int set_row_anew(struct store *s, uint32_t index, const struct entity *en, bool set_size,
+static int set_row_anew(struct store *s, uint32_t index, const struct row_setting *to,
 			struct changes *c, struct err *e)
 {
-	struct tag tag = {.len = store_config(s)->service[index].tag_len};
+	struct named_row old, new;
 	struct service *svc;
 	struct entity *now;
 	struct model m;
-	size_t twice;
 	int err;
 
-	memcpy(tag.bytes, en->tag, sizeof(tag.bytes));
 	model_init(&m);
 	err = read_to_change(s, index, &m, &svc, e);
-	now = err ? NULL : service_find_entity(svc, &tag);
+	if (err)
+		goto out;
+	now = find_row(svc, to->entity.tag, &old);
+	new = old;
+	set_row(&new, to);
+	describe_row(s, index, now ? &old : NULL, &new);
 	if (now) {
-		const struct entity old = *now;
-
-		now->target = en->target;
-		if (set_size) {
-			now->has_size = en->has_size;
-			now->size = en->size;
-		}
-		describe_row(s, index, &old, now);
-	} else if (!err) {
-		struct entity added = *en;
-
-		added.has_size &= set_size;
-		if (!added.has_size)
-			added.size = (struct window){0, 0};
-		describe_row(s, index, NULL, &added);
-		err = service_add_entity(svc, &added, e);
-		if (!err)
-			service_sort_entities(svc, &twice);
+		*now = new.entity;
+		err = names_set(&svc->names, to->entity.tag, new.name, e);
+	} else {
+		err = add_row(svc, &new, e);
 	}
 	if (!err)
 		err = publish_checked(s, &m, c, e);
+out:
 	model_free(&m);
 	return err;
 }
@@ -150,6 +196,7 @@ static int set_row_anew(struct store *s, uint32_t index, const struct entity *en
 static int del_row_anew(struct store *s, uint32_t index, const struct tag *tag, struct err *e)
 {
 	struct entity *now = NULL;
+	struct named_row old;
 	struct service *svc;
 	struct changes c;
 	struct model m;
@@ -158,11 +205,11 @@ static int del_row_anew(struct store *s, uint32_t index, const struct tag *tag, 
 	model_init(&m);
 	ret = read_to_change(s, index, &m, &svc, e);
 	if (!ret)
-		now = service_find_entity(svc, tag);
+		now = find_row(svc, tag->bytes, &old);
 	if (now) {
 		size_t behind = (size_t)(svc->entities + svc->entity_count - (now + 1));
 
-		describe_row(s, index, now, NULL);
+		describe_row(s, index, &old, NULL);
 		memmove(now, now + 1, behind * sizeof(*now));
 		svc->entity_count--;
 		ret = publish_checked(s, &m, &c, e);
@@ -178,92 +225,111 @@ static void done_in_place(struct store *s)
 	running_set_dirty(s, false);
 }
 
-int store_set_row(struct store *s, const char *service, const struct entity *en, bool set_size,
+/* A row that is being changed where it lies. */
+struct in_place {
+	uint32_t index;
+	struct inner in;
+	struct table t;
+	struct table_place at;
+	bool claimed; /* the tag has a slot, with a row in it or not */
+	bool there;
+	struct named_row old;
+};
+
+static int open_in_place(struct store *s, const char *service, const uint8_t *tag,
+			 struct in_place *p, struct err *e)
+{
+	int err;
+
+	*p = (struct in_place){.in.fd = -1};
+	memcpy(p->old.entity.tag, tag, sizeof(p->old.entity.tag));
+	err = store_table_row(s, service, tag, &p->index, &p->in, &p->t, e);
+	if (err)
+		return err;
+	p->claimed = table_find(&p->t, tag, &p->at);
+	p->there = p->claimed && table_value(&p->t, p->at);
+	if (!p->there)
+		return 0;
+	entity_from_value(table_value(&p->t, p->at), &p->old.entity);
+	err = entity_names_get(s, p->index, tag, p->old.name, e);
+	if (err)
+		inner_close(&p->in);
+	return err;
+}
+
+/* The name before the row: see entity_names.h. A row that comes takes over no name that was left.
+ */
+static int write_row(struct store *s, struct in_place *p, const struct named_row *new,
+		     struct err *e)
+{
+	const uint8_t *tag = new->entity.tag;
+	int err = 0;
+
+	running_set_dirty(s, true);
+	if (!p->claimed && table_claim(&p->t, tag, &p->at))
+		return grow(s, p->index, new, e);
+	if (!p->there || strcmp(p->old.name, new->name))
+		err = entity_names_set(s, p->index, tag, new->name, e);
+	if (err) {
+		running_set_dirty(s, false);
+		return err;
+	}
+	table_store(&p->t, p->at, entity_value(&new->entity));
+	done_in_place(s);
+	return 0;
+}
+
+int store_set_row(struct store *s, const char *service, const struct row_setting *to,
 		  struct changes *c, struct err *e)
 {
-	struct inner in = {.fd = -1};
-	struct entity desired = *en, now = {0};
-	struct table_place at;
-	struct table t;
-	uint32_t index;
-	bool found;
+	struct named_row new;
+	struct in_place p;
 	int err;
 
 	memset(c, 0, sizeof(*c));
-	err = store_table_row(s, service, en->tag, &index, &in, &t, e);
+	err = open_in_place(s, service, to->entity.tag, &p, e);
 	if (err)
 		return err;
-	if (replies_depend(s, index, &en->target)) {
-		inner_close(&in);
-		return set_row_anew(s, index, en, set_size, c, e);
+	if (replies_depend(s, p.index, &to->entity.target)) {
+		inner_close(&p.in);
+		return set_row_anew(s, p.index, to, c, e);
 	}
-	found = table_find(&t, en->tag, &at);
-	if (found && table_value(&t, at)) {
-		memcpy(now.tag, en->tag, sizeof(now.tag));
-		entity_from_value(table_value(&t, at), &now);
-		if (!set_size) {
-			desired.has_size = now.has_size;
-			desired.size = now.size;
-		}
-		if (entity_value(&desired) == table_value(&t, at)) {
-			inner_close(&in);
-			return 0;
-		}
-		c->updated = 1;
-	} else {
-		c->added = 1;
+	new = p.old;
+	set_row(&new, to);
+	if (!p.there || !same_row(&p.old, &new)) {
+		c->updated = p.there;
+		c->added = !p.there;
+		describe_row(s, p.index, p.there ? &p.old : NULL, &new);
+		err = write_row(s, &p, &new, e);
+		if (!err)
+			store_log(s, c, "map set");
 	}
-	if (!set_size && c->added) {
-		desired.has_size = false;
-		desired.size = (struct window){0, 0};
-	}
-	describe_row(s, index, c->updated ? &now : NULL, &desired);
-	running_set_dirty(s, true);
-	if (!found)
-		err = table_claim(&t, desired.tag, &at);
-	if (err == -ENOSPC) {
-		inner_close(&in);
-		err = grow(s, index, &desired, e);
-	} else {
-		table_store(&t, at, entity_value(&desired));
-		inner_close(&in);
-		done_in_place(s);
-	}
-	if (!err)
-		store_log(s, c, "map set");
+	inner_close(&p.in);
 	return err;
 }
 
 int store_del_row(struct store *s, const char *service, const struct tag *tag, struct err *e)
 {
 	const struct changes c = {.removed = 1};
-	struct inner in = {.fd = -1};
-	struct table_place at;
-	struct table t;
-	uint32_t index;
-	int found;
-	int err;
+	struct err ignored;
+	struct in_place p;
+	int err = open_in_place(s, service, tag->bytes, &p, e);
 
-	err = store_table_row(s, service, tag->bytes, &index, &in, &t, e);
 	if (err)
 		return err;
-	found = table_find(&t, tag->bytes, &at) && table_value(&t, at);
-	if (found && replies_depend(s, index, NULL)) {
-		inner_close(&in);
-		return del_row_anew(s, index, tag, e);
+	if (p.there && replies_depend(s, p.index, NULL)) {
+		inner_close(&p.in);
+		return del_row_anew(s, p.index, tag, e);
 	}
-	if (found) {
-		struct entity old = {0};
-
-		memcpy(old.tag, tag->bytes, sizeof(old.tag));
-		entity_from_value(table_value(&t, at), &old);
-		describe_row(s, index, &old, NULL);
+	if (p.there) {
+		describe_row(s, p.index, &p.old, NULL);
 		running_set_dirty(s, true);
-		table_store(&t, at, 0);
+		table_store(&p.t, p.at, 0);
+		/* One that stays says nothing, and goes when its row comes again. */
+		entity_names_set(s, p.index, tag->bytes, "", &ignored);
 		done_in_place(s);
-	}
-	inner_close(&in);
-	if (found)
 		store_log(s, &c, "map del");
-	return found;
+	}
+	inner_close(&p.in);
+	return p.there;
 }

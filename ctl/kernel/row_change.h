@@ -8,9 +8,15 @@
 
 struct store;
 
-/* Adds or changes one row. has_size of en is meant only where set_size; else the window stays. c as
- * by store_publish. -ENOENT with e set where the service is not there. */
-int store_set_row(struct store *s, const char *service, const struct entity *en, bool set_size,
+/* What a row is to be. */
+struct row_setting {
+	struct entity entity;
+	bool set_size;	  /* else a row that is there keeps its window, and a new one has none */
+	const char *name; /* NULL: it keeps its name likewise; "": it has none */
+};
+/* Adds or changes one row. c as by store_publish. -ENOENT with e set where the service is not
+ * there. */
+int store_set_row(struct store *s, const char *service, const struct row_setting *to,
 		  struct changes *c, struct err *e);
 /* Deletes one row. Returns 1 deleted, 0 was not there, or negative errno with e set. */
 int store_del_row(struct store *s, const char *service, const struct tag *tag, struct err *e);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "entity_names.h"
 #include "inner.h"
 #include "running.h"
 #include "service_config.h"
@@ -33,6 +34,8 @@ static int read_entities(struct store *s, uint32_t index, struct service *out, s
 	out->entities = malloc((out->entity_room + 1) * sizeof(*out->entities));
 	if (out->entities) {
 		err = table_read(&in, &t, add_entity, out, e);
+		if (!err)
+			err = entity_names_read(s, index, &out->names, e);
 		service_sort_entities(out, &twice);
 	} else {
 		err = fail(e, -ENOMEM, out->name, "reading its table: out of memory");
@@ -51,6 +54,26 @@ int store_read_service(struct store *s, const char *name, struct service *out, s
 		return running_no_service(name, e);
 	service_from_config(store_config(s), (uint32_t)index, out);
 	return read_entities(s, (uint32_t)index, out, e);
+}
+
+int store_read_names(struct store *s, struct service *svc, struct err *e)
+{
+	int index = running_index(s, svc->name);
+
+	if (index < 0)
+		return running_no_service(svc->name, e);
+	names_free(&svc->names);
+	return entity_names_read(s, (uint32_t)index, &svc->names, e);
+}
+
+int store_read_name(struct store *s, const struct service *svc, const uint8_t *tag,
+		    char text[MANGLE_TEXT_SIZE], struct err *e)
+{
+	int index = running_index(s, svc->name);
+
+	if (index < 0)
+		return running_no_service(svc->name, e);
+	return entity_names_get(s, (uint32_t)index, tag, text, e);
 }
 
 int store_read(struct store *s, struct model *m, bool with_entities, struct err *e)
@@ -92,5 +115,5 @@ int store_table_sizes(const struct store *s, const char *service, struct table_s
 		return err;
 	*out = (struct table_sizes){.entities = t.cells->header.entities, .bytes = in.size};
 	inner_close(&in);
-	return 0;
+	return entity_names_size(s, (uint32_t)index, &out->bytes, e);
 }

@@ -12,8 +12,14 @@ struct store;
 int store_read(struct store *s, struct model *m, bool with_entities, struct err *e);
 /* Reads one with its entities; -ENOENT with e set where it is not there. The caller frees it. */
 int store_read_service(struct store *s, const char *name, struct service *out, struct err *e);
+/* Reads the names of its entities alone, for a service whose entities are not there; and of one
+ * tag,
+ * "" where it has none. */
+int store_read_names(struct store *s, struct service *svc, struct err *e);
+int store_read_name(struct store *s, const struct service *svc, const uint8_t *tag,
+		    char text[MANGLE_TEXT_SIZE], struct err *e);
 struct table_sizes {
-	size_t entities, bytes; /* bytes: the memory that the table takes */
+	size_t entities, bytes; /* bytes: the memory that the table and its names take */
 };
 /* Returns 0, or negative errno with e set where there is no such service, or its table cannot be
  * read: how much is in it cannot be told then. */

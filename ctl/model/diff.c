@@ -21,6 +21,22 @@ bool entity_same(const struct entity *a, const struct entity *b)
 	       a->has_size == b->has_size && (!a->has_size || same_window(&a->size, &b->size));
 }
 
+/* Of the entities that a has, and b too. */
+static bool same_names(const struct service *a, const struct service *b)
+{
+	size_t at = 0, bt = 0;
+
+	if (!a->names.count && !b->names.count)
+		return true;
+	for (size_t i = 0; i < a->entity_count; i++) {
+		const uint8_t *tag = a->entities[i].tag;
+
+		if (strcmp(names_next(&a->names, &at, tag), names_next(&b->names, &bt, tag)))
+			return false;
+	}
+	return true;
+}
+
 bool service_same_entities(const struct service *a, const struct service *b)
 {
 	if (a->keep_entities || b->keep_entities)
@@ -31,7 +47,7 @@ bool service_same_entities(const struct service *a, const struct service *b)
 		if (memcmp(a->entities[i].tag, b->entities[i].tag, MANGLE_MAX_TAG) ||
 		    !entity_same(&a->entities[i], &b->entities[i]))
 			return false;
-	return true;
+	return same_names(a, b);
 }
 
 struct diff {
@@ -102,7 +118,7 @@ static void diff_entities(struct diff *d, const struct service *from, const stru
 	/* Tags of another length are other tags, also where the bytes behind them are 0. */
 	bool other_tags = from->tag_len != to->tag_len;
 	const struct changed none = thing(NULL, NULL);
-	size_t i = 0, j = 0;
+	size_t i = 0, j = 0, at = 0, bt = 0;
 
 	while (i < from->entity_count || j < to->entity_count) {
 		const struct entity *old = i < from->entity_count ? &from->entities[i] : NULL;
@@ -115,7 +131,8 @@ static void diff_entities(struct diff *d, const struct service *from, const stru
 			tell(d, thing(from, old), none);
 		else if (order > 0)
 			tell(d, none, thing(to, new));
-		else if (!entity_same(old, new))
+		else if (!entity_same(old, new) || strcmp(names_next(&from->names, &at, old->tag),
+							  names_next(&to->names, &bt, new->tag)))
 			tell(d, thing(from, old), thing(to, new));
 		i += order <= 0;
 		j += order >= 0;

@@ -18,15 +18,15 @@ struct changes {
 /* What is left of them. */
 struct counts changed_entities(const struct changes *c);
 
-/* Both checked, which sorts them. */
+/* Both checked, which sorts them. Names are not the entity's: see names.h. */
 bool entity_same(const struct entity *a, const struct entity *b);
-/* Sorted. Those that are kept are the same as any. */
+/* Sorted, with their names. Those that are kept are the same as any. */
 bool service_same_entities(const struct service *a, const struct service *b);
 /*
  * Counts what differs, a service like an entity: in `to` only: added; in `from` only: removed;
- * in both, other settings / target or window: updated. A service that goes takes its entities with
- * it, each counted. each (may be NULL) is called for every difference, in order of service name,
- * the service before its entities.
+ * in both, other settings / target, window or name: updated. A service that goes takes its entities
+ * with it, each counted. each (may be NULL) is called for every difference, in order of service
+ * name, the service before its entities.
  */
 enum change_kind { CHANGE_ADDED, CHANGE_REMOVED, CHANGE_UPDATED };
 /* One side of a difference. entity: NULL where the service itself is meant, service too where it is

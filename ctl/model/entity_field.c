@@ -40,6 +40,10 @@ struct field_value entity_field_value(const struct entity_field *f, const struct
 		v.text = at;
 		v.is_none = !*v.text;
 		break;
+	case FIELD_NAME:
+		v.text = names_find(&l->service->names, at);
+		v.is_none = !*v.text;
+		break;
 	case FIELD_TAG:
 	case FIELD_TAG_TEXT: v = tag_value(l, f->kind == FIELD_TAG_TEXT); break;
 	case FIELD_TARGET: v.target = *(const struct target *)at; break;

@@ -29,6 +29,7 @@ enum entity_field_id {
 /* What a value is; the member of struct field_value that has it. */
 enum field_kind {
 	FIELD_TEXT,	/* text; none where it is empty */
+	FIELD_NAME,	/* text, of the entity with this tag; none where it has none */
 	FIELD_TAG,	/* tag */
 	FIELD_TAG_TEXT, /* tag, where all of it can be written as text */
 	FIELD_TARGET,	/* target */

@@ -79,6 +79,7 @@ int model_add(struct model *m, struct service *s, struct err *e)
 	}
 	m->services[m->service_count++] = *s;
 	s->entities = NULL;
+	s->names = (struct entity_names){0};
 	service_free(s);
 	return 0;
 }

@@ -62,19 +62,21 @@ int parse_hex(const char *s, uint8_t *out, size_t *len, struct parse_error *why)
 
 /* What is wrong in a line: "target: 'ssh' is not …". */
 struct bad_word {
-	const char *what; /* "tag", "target", "size", or "entity" */
+	const char *what; /* "tag", "target", "size", "name", or "entity" */
 	const char *text; /* in the line, len bytes of any value; NULL: why stands for itself */
 	size_t len;
 	struct parse_error why;
 };
 /* One line of a table file without its newline: 1 an entity, 0 nothing on it, -EINVAL.
- * len: bytes in line, which may hold NULs (an error). The tag's length comes out in tag->len. */
+ * len: bytes in line, which may hold NULs (an error). The tag's length comes out in tag->len; name
+ * is "" where the line gives none. */
 int parse_table_line(const char *line, size_t len, struct tag *tag, struct entity *out,
-		     struct bad_word *bad);
+		     char name[MANGLE_TEXT_SIZE], struct bad_word *bad);
 
 /* Back to text. Each returns buf. */
 #define TAG_TEXT_SIZE (2 + 2 * MANGLE_MAX_TAG + 1)
 #define TARGET_TEXT_SIZE 8
+#define QUOTED_TEXT_SIZE (2 * MANGLE_TEXT_SIZE + 2)
 #define PREFIX_TEXT_SIZE 64
 const char *format_tag_hex(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE]);
 /* The printable ASCII text of a tag, or NULL where a byte is not printable ASCII (0x20..0x7e). */
@@ -85,6 +87,9 @@ const char *format_tag_text(const uint8_t *tag, unsigned int len, char buf[TAG_T
 const char *format_tag(const uint8_t *tag, unsigned int len, char buf[TAG_TEXT_SIZE]);
 /* The mask, as parse_mask reads it; "" where every bit counts. */
 const char *format_mask(const uint8_t *ignored, unsigned int len, char buf[TAG_TEXT_SIZE]);
+/* A name as a table file has it: as it is where it has only characters of a service's name, else in
+ * double quotes, with \" and \\ for these two. */
+const char *format_quoted(const char *text, char buf[QUOTED_TEXT_SIZE]);
 const char *format_target(const struct target *t, char buf[TARGET_TEXT_SIZE]);
 const char *format_prefix(const struct prefix *p, char buf[PREFIX_TEXT_SIZE]);
 const char *format_protocol(uint8_t protocols);

@@ -13,15 +13,20 @@ void service_free(struct service *s)
 	s->entities = NULL;
 	s->entity_count = 0;
 	s->entity_room = 0;
+	names_free(&s->names);
 }
 
 int service_copy(struct service *to, const struct service *from, struct err *e)
 {
+	int err;
+
 	*to = *from;
 	to->entities = NULL;
-	to->entity_room = from->entity_count;
-	if (!from->entity_count)
-		return 0;
+	to->entity_count = to->entity_room = 0;
+	err = names_copy(&to->names, &from->names, e);
+	if (err || !from->entity_count)
+		return err;
+	to->entity_room = to->entity_count = from->entity_count;
 	to->entities = malloc(from->entity_count * sizeof(*to->entities));
 	if (!to->entities)
 		return fail(e, -ENOMEM, from->name, "storing it: out of memory");
@@ -35,7 +40,9 @@ void service_move_entities(struct service *to, struct service *from)
 	to->entities = from->entities;
 	to->entity_count = from->entity_count;
 	to->entity_room = from->entity_room;
+	to->names = from->names;
 	from->entities = NULL;
+	from->names = (struct entity_names){0};
 	service_free(from);
 }
 
@@ -104,6 +111,7 @@ int service_sort_entities(struct service *s, size_t *twice)
 {
 	struct entity *spare = NULL;
 
+	names_sort(&s->names);
 	if (s->entity_count < 2)
 		return 0;
 	if (s->entity_count >= SORT_BY_BYTES)

@@ -4,6 +4,7 @@
 #define MODEL_SERVICE_H
 
 #include "err.h"
+#include "names.h"
 #include "values.h"
 
 struct service {
@@ -34,6 +35,7 @@ struct service {
 	bool keep_entities;
 	struct entity *entities;
 	size_t entity_count, entity_room;
+	struct entity_names names; /* of its entities */
 
 	uint32_t line; /* of the file it was read from; 0: none */
 	bool changed;  /* by what model_check is to look at: a conflict is this one's fault */
@@ -46,12 +48,12 @@ int service_copy(struct service *to, const struct service *from, struct err *e);
 bool service_has_connections(const struct service *s);
 bool service_has_replies(const struct service *s);
 
-/* Gives `to` the entities of `from`, in place of its own. */
+/* Gives `to` the entities of `from`, with their names, in place of its own. */
 void service_move_entities(struct service *to, struct service *from);
 /* Appends one entity, in any order; service_sort_entities must follow. */
 int service_add_entity(struct service *s, const struct entity *en, struct err *e);
-/* Sorts by tag, then line; returns 0, or -EEXIST with the index of an entity whose tag the one
- * before it has too. */
+/* Sorts by tag, then line, and names by tag; returns 0, or -EEXIST with the index of an entity
+ * whose tag the one before it has too. */
 int service_sort_entities(struct service *s, size_t *twice);
 /* By tag, NULL where it is not there. Sorted entities. */
 struct entity *service_find_entity(const struct service *s, const struct tag *tag);

@@ -227,11 +227,12 @@ static void try_hex(const char *s, size_t size)
 /* data is in memory of just its size, and no string. */
 static void try_table_line(const uint8_t *data, size_t size)
 {
-	char text[256], tag_text[TAG_TEXT_SIZE], target[TARGET_TEXT_SIZE];
+	char text[400], tag_text[TAG_TEXT_SIZE], target[TARGET_TEXT_SIZE];
+	char name[MANGLE_TEXT_SIZE], name_again[MANGLE_TEXT_SIZE], quoted[QUOTED_TEXT_SIZE];
 	struct entity en, again;
 	struct tag tag, same;
 	struct bad_word bad;
-	int ret = parse_table_line((const char *)data, size, &tag, &en, &bad);
+	int ret = parse_table_line((const char *)data, size, &tag, &en, name, &bad);
 
 	CHECK(ret == 0 || ret == 1 || ret < 0);
 	if (ret < 0) {
@@ -247,7 +248,10 @@ static void try_table_line(const uint8_t *data, size_t size)
 		 format_target(&en.target, target));
 	if (en.has_size)
 		sprintf(text + strlen(text), " %u:%u", en.size.min, en.size.max);
-	CHECK(parse_table_line(text, strlen(text), &same, &again, &bad) == 1);
+	if (*name)
+		sprintf(text + strlen(text), " name=%s", format_quoted(name, quoted));
+	CHECK(parse_table_line(text, strlen(text), &same, &again, name_again, &bad) == 1);
+	CHECK(!strcmp(name, name_again));
 	CHECK(!memcmp(&same, &tag, sizeof(tag)) && entity_same(&en, &again));
 }
 

@@ -51,7 +51,7 @@ static struct fuzz_bytes save(const struct service *s)
 
 	CHECK(out);
 	for (size_t i = 0; i < s->entity_count; i++)
-		table_save_line(out, &s->entities[i], s->tag_len);
+		table_save_line(out, s, &s->entities[i]);
 	CHECK(!fclose(out));
 	file.bytes = (uint8_t *)text;
 	return file;
@@ -70,6 +70,7 @@ static void check_round_trip(const struct service *s, uint8_t choice)
 	for (size_t i = 0; i < s->entity_count; i++)
 		CHECK(!memcmp(s->entities[i].tag, again.entities[i].tag, MANGLE_MAX_TAG) &&
 		      entity_same(&s->entities[i], &again.entities[i]));
+	CHECK(service_same_entities(s, &again));
 	twice = save(&again);
 	CHECK(twice.size == saved.size && !memcmp(twice.bytes, saved.bytes, saved.size));
 

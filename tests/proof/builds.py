@@ -28,7 +28,7 @@ NEXT_LAYOUT = {"maps/schema.h": [
      "\t__u16 stats;\t    /* slot in stats, 1 .. MANGLE_MAX_SERVICES */\n",
      "\t__u16 stats;\n\t__u16 unknown_port;\n"),
     ("struct mangle_iface {\n", "struct mangle_iface {\n\t__u64 alias;\n"),
-    ("sizeof(struct mangle_service_info) == 488", "sizeof(struct mangle_service_info) == 496"),
+    ("sizeof(struct mangle_service_info) == 492", "sizeof(struct mangle_service_info) == 500"),
     ("sizeof(struct mangle_stats) == 1152", "sizeof(struct mangle_stats) == 2176"),
     ("sizeof(struct mangle_iface) == 144", "sizeof(struct mangle_iface) == 152"),
 ]}

@@ -39,6 +39,7 @@ def line(request, lab, clean, tmp_path):  # pylint: disable=unused-argument
     made = live.Line(lab)
     made.mangle = live.Mangle(tmp_path)
     made.mangle.attach(made.mid, "m0", mode=request.param, text=CONFIG)
+    ctl.ok("map", "set", "ABCD", "6001", "--name", 'pump "north"', "--service", "udp")
     return made
 
 

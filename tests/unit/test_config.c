@@ -63,6 +63,15 @@ static void assert_same(const struct model *a, const struct model *b)
 	ck_assert_uint_eq(c.updated, 0);
 }
 
+/* Names of entities alone may be outside ASCII. */
+static bool has_names(const struct model *m)
+{
+	for (unsigned int i = 0; i < m->service_count; i++)
+		if (m->services[i].names.count)
+			return true;
+	return false;
+}
+
 /* Saved, loaded and saved again it is the same model and the same text. */
 static void comes_back(const struct model *m)
 {
@@ -76,7 +85,7 @@ static void comes_back(const struct model *m)
 	second = saved(&again);
 	ck_assert_str_eq(first, second);
 	for (const char *c = first; *c; c++)
-		unprintable += *c != '\n' && (*c < ' ' || *c > '~');
+		unprintable += *c != '\n' && (*c < ' ' || *c > '~') && (*c >= 0 || !has_names(m));
 	ck_assert_uint_eq(unprintable, 0);
 	free(first);
 	free(second);
@@ -463,7 +472,7 @@ static const struct {
 	{WEB "    entities:\n      - { target: 1 }\n", 9, "entity: key 'tag' is missing"},
 	{WEB "    entities:\n      - { tag: ABCD }\n", 9, "entity: key 'target' is missing"},
 	{WEB "    entities:\n      - { tag: ABCD, target: 1, port: 2 }\n", 9,
-	 "unknown key 'port' (known keys: tag, target, size)"},
+	 "unknown key 'port' (known keys: tag, target, size, name)"},
 	{WEB "    entities:\n      - { tag: ABCD, target: '1' }\n", 9,
 	 "target: '1' is text in quotes"},
 	{WEB "    entities:\n      - { tag: ABCD, target: block }\n", 9,
@@ -472,6 +481,16 @@ static const struct {
 	 "size: '5' is text where a mapping"},
 	{WEB "    entities:\n      - { tag: ABCD, target: 1, size: { min: 2, max: 1 } }\n", 9,
 	 "size: min 2 is above"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, name: '' }\n", 9,
+	 "name: '' is not 1 to 63 bytes of printable text (UTF-8)"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, name: \"a\\x07\" }\n", 9,
+	 "is not 1 to 63 bytes of printable text (UTF-8)"},
+	{WEB "    entities:\n      - tag: ABCD\n        target: 1\n        name: "
+	     "1234567890123456789012345678901234567890123456789012345678901234\n",
+	 11, "is not 1 to 63 bytes of printable text (UTF-8)"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, name: [a] }\n", 9,
+	 "name: this is a list where text belongs"},
+	{WEB "    entities:\n      - { tag: ABCD, target: 1, name: a, name: b }\n", 9, "name"},
 	{WEB "    entities:\n      - { tag: ABC, target: 1 }\n", 9,
 	 "tag: 'ABC' has 3 bytes, those of service web have 4"},
 	{HEAD NAME_WEB "    entities:\n      - { tag: ABCDE, target: 1 }\n" TAG4 SIZE, 7,
@@ -896,17 +915,43 @@ START_TEST(tables_add_to_what_is_there)
 }
 END_TEST
 
+/* Names that table files or YAML would take for something else; the longest is 63 bytes. */
+static const char *const odd_names[] = {
+	"plain",
+	"none",
+	"null",
+	"~",
+	"a b",
+	" a ",
+	"#",
+	"a#b",
+	"\"",
+	"\\",
+	"\\\"",
+	"a\\",
+	"\"a\"",
+	"'",
+	"it's",
+	"name=x",
+	"1:2",
+	"- { x: [y] }",
+	"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+	"123456789012345678901234567890123456789012345678901234567890123",
+	"\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\"\"\"",
+};
+
 /* Lines written are lines read, for any tag; and a large file is no trouble. */
 START_TEST(table_lines_come_back)
 {
 	enum { ROWS = 200000 };
-	struct service s, again;
+	struct service s, again, one;
 	uint64_t state = 3;
 	struct err e = {0};
 	size_t twice;
 	FILE *f = fopen("t.map", "w");
 
 	table_service(&s);
+	table_service(&one);
 	for (uint32_t i = 0; i < ROWS; i++) {
 		struct entity en = {.target = {ACTION_PORT, (uint16_t)(1 + draw(&state) % 65535)}};
 		uint32_t tag = i * 2654435761U;
@@ -921,7 +966,12 @@ START_TEST(table_lines_come_back)
 			en.size.min = (uint16_t)(draw(&state) % (en.size.max + 1U));
 		}
 		ck_assert(!service_add_entity(&s, &en, &e));
-		table_save_line(f, &en, s.tag_len);
+		if (draw(&state) % 4 == 0)
+			ck_assert(!names_add(&one.names, en.tag, odd_names[i % COUNT_OF(odd_names)],
+					     &e));
+		table_save_line(f, &one, &en);
+		ck_assert(!names_append(&s.names, &one.names, &e));
+		one.names.count = 0;
 	}
 	fclose(f);
 	ck_assert_int_eq(service_sort_entities(&s, &twice), 0);
@@ -930,6 +980,9 @@ START_TEST(table_lines_come_back)
 	ck_assert_uint_eq(again.entity_count, ROWS);
 	for (size_t i = 0; i < ROWS; i++)
 		ck_assert(entity_same(&s.entities[i], &again.entities[i]));
+	ck_assert_uint_eq(again.names.count, s.names.count);
+	ck_assert(service_same_entities(&s, &again));
+	service_free(&one);
 	service_free(&s);
 	service_free(&again);
 }
@@ -1017,6 +1070,28 @@ START_TEST(odd_tags_come_back)
 }
 END_TEST
 
+/* Each by itself, and all of them together. */
+START_TEST(odd_entity_names_come_back)
+{
+	struct model m;
+	struct service *s;
+	struct err e;
+
+	ck_assert_int_eq(model_default(&m, &e), 0);
+	s = &m.services[0];
+	for (size_t i = 0; i < COUNT_OF(odd_names); i++) {
+		struct entity en = {.target = {ACTION_PORT, 1}, .tag = {'A', 'B', 'C', (uint8_t)i}};
+
+		ck_assert_uint_lt(strlen(odd_names[i]), MANGLE_TEXT_SIZE);
+		ck_assert_int_eq(service_add_entity(s, &en, &e), 0);
+		ck_assert_int_eq(names_add(&s->names, en.tag, odd_names[i], &e), 0);
+		ck_assert_int_eq(service_sort_entities(s, &(size_t){0}), 0);
+		comes_back(&m);
+	}
+	model_free(&m);
+}
+END_TEST
+
 START_TEST(entities_are_one_a_line)
 {
 	struct model m;
@@ -1024,14 +1099,15 @@ START_TEST(entities_are_one_a_line)
 
 	put_text(
 		"c.yaml", WEB
-		"    entities:\n      - { tag: 'it''s', target: 6001, size: { min: 32, max: 64 } }\n"
+		"    entities:\n      - { tag: 'it''s', target: 6001, size: { min: 32, max: 64 }, name: it's }\n"
 		"      - { tag: 0x00414243, target: drop }\n");
 	must_load("c.yaml", &m);
 	text = saved(&m);
-	ck_assert_ptr_nonnull(strstr(
-		text, "    entities:\n"
-		      "      - { tag: '0x00414243', target: drop }\n"
-		      "      - { tag: 'it''s', target: 6001, size: { min: 32, max: 64 } }\n"));
+	ck_assert_ptr_nonnull(
+		strstr(text, "    entities:\n"
+			     "      - { tag: '0x00414243', target: drop }\n"
+			     "      - { tag: 'it''s', target: 6001, size: { min: 32, max: 64 }, "
+			     "name: 'it''s' }\n"));
 	free(text);
 	model_free(&m);
 }
@@ -1278,6 +1354,7 @@ int main(void)
 	tcase_add_test(tc, tables_add_to_what_is_there);
 	tcase_add_test(tc, table_lines_come_back);
 	tcase_add_test(tc, odd_tags_come_back);
+	tcase_add_test(tc, odd_entity_names_come_back);
 	tcase_add_test(tc, entities_are_one_a_line);
 	tcase_add_test(tc, odd_names_come_back);
 	tcase_add_test(tc, no_services_come_back);

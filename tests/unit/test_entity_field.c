@@ -45,6 +45,7 @@ END_TEST
 START_TEST(values_are_of_the_row)
 {
 	struct row r = row("ABCD", (struct target){ACTION_PORT, 6001}, 7, 1700000000);
+	struct service named = {.name = "feed", .tag_len = 4};
 	struct field_value v = value(ENTITY_SERVICE, &r);
 
 	r.bytes = 99;
@@ -57,6 +58,11 @@ START_TEST(values_are_of_the_row)
 	ck_assert_uint_eq(value(ENTITY_PACKETS, &r).count, 7);
 	ck_assert_uint_eq(value(ENTITY_BYTES, &r).count, 99);
 	ck_assert_int_eq(value(ENTITY_LAST_SEEN, &r).time, 1700000000);
+	ck_assert(value(ENTITY_NAME, &r).is_none);
+	ck_assert(!names_set(&named.names, r.entity.tag, "pump", &(struct err){0}));
+	v = entity_field_value(&entity_fields[ENTITY_NAME], &(struct listed){&named, &r});
+	ck_assert_str_eq(v.text, "pump");
+	service_free(&named);
 	r.entity.has_size = true;
 	r.entity.size = (struct window){32, 64};
 	ck_assert_uint_eq(value(ENTITY_SIZE, &r).window.max, 64);

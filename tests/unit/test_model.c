@@ -1178,6 +1178,95 @@ START_TEST(differences)
 }
 END_TEST
 
+static void name(struct service *s, const char *tag, const char *text)
+{
+	struct err e;
+
+	ck_assert_int_eq(names_set(&s->names, find(s, tag)->tag, text, &e), 0);
+}
+
+START_TEST(names_differ)
+{
+	const struct wish a = {.name = "a"};
+	struct model from, to;
+	struct service *s, *t;
+	struct err e;
+
+	model_init(&from);
+	add(&from, &a);
+	s = &from.services[0];
+	add_entity(s, "AAAA", "1");
+	add_entity(s, "BBBB", "1");
+	add_entity(s, "CCCC", "1");
+	checked(&from);
+	name(s, "BBBB", "pump");
+	ck_assert_int_eq(model_copy(&to, &from, &e), 0);
+	t = &to.services[0];
+	differs(&from, &to, "");
+	ck_assert(service_same_entities(s, t));
+	name(t, "BBBB", "Pump");
+	differs(&from, &to, "*a/BBBB ");
+	ck_assert_str_eq(names_find(&s->names, find(s, "BBBB")->tag), "pump"); /* a deep copy */
+	ck_assert(!service_same_entities(s, t));
+	name(t, "CCCC", "valve");
+	name(t, "BBBB", "");
+	differs(&from, &to, "*a/BBBB *a/CCCC ");
+	differs(&to, &from, "*a/BBBB *a/CCCC ");
+
+	/* That of a tag which no entity has says nothing. */
+	name(t, "CCCC", "");
+	name(t, "BBBB", "pump");
+	ck_assert_int_eq(names_set(&t->names, (const uint8_t[MANGLE_MAX_TAG]){"ABCD"}, "x", &e), 0);
+	differs(&from, &to, "");
+	ck_assert(service_same_entities(s, t));
+
+	/* They move with the entities. */
+	name(t, "CCCC", "valve");
+	service_move_entities(s, t);
+	ck_assert_str_eq(names_find(&s->names, find(s, "CCCC")->tag), "valve");
+	ck_assert_uint_eq(t->names.count, 0);
+	model_free(&from);
+	model_free(&to);
+}
+END_TEST
+
+/* As a table that is kept beside them says. */
+START_TEST(names_are_found)
+{
+	enum { TAGS = 100 };
+	struct entity_names n = {0}, m = {0};
+	char have[TAGS][8] = {{0}};
+	uint64_t state = 5;
+	struct err e;
+	size_t at = 0, count = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		uint8_t tag[MANGLE_MAX_TAG] = {[3] = (uint8_t)(draw(&state) % TAGS)};
+		char *text = have[tag[3]];
+
+		*text = '\0';
+		if (draw(&state) % 3)
+			snprintf(text, sizeof(*have), "n%d", (int)(draw(&state) % 1000));
+		ck_assert_int_eq(names_set(&n, tag, text, &e), 0);
+	}
+	for (uint8_t i = 0; i < TAGS; i++) {
+		uint8_t tag[MANGLE_MAX_TAG] = {[3] = (uint8_t)(TAGS - 1 - i)};
+
+		ck_assert_int_eq(names_add(&m, tag, have[TAGS - 1 - i], &e), 0);
+		tag[3] = i;
+		ck_assert_str_eq(names_find(&n, tag), have[i]);
+		ck_assert_str_eq(names_next(&n, &at, tag), have[i]);
+		count += *have[i] != '\0';
+	}
+	ck_assert_uint_eq(n.count, count);
+	names_sort(&m);
+	ck_assert_uint_eq(m.count, count);
+	ck_assert_mem_eq(n.name, m.name, count * sizeof(*n.name));
+	names_free(&n);
+	names_free(&m);
+}
+END_TEST
+
 /* "AB" and "AB\0" are padded to the same bytes. */
 START_TEST(another_tag_length_is_other_tags)
 {
@@ -1336,6 +1425,8 @@ int main(void)
 	tcase_add_test(tc, removes);
 	tcase_add_test(tc, entities_are_sorted_and_found);
 	tcase_add_test(tc, differences);
+	tcase_add_test(tc, names_differ);
+	tcase_add_test(tc, names_are_found);
 	tcase_add_test(tc, another_tag_length_is_other_tags);
 	tcase_add_loop_test(tc, settings_differ, 0, COUNT_OF(changes));
 	tcase_add_test(tc, prefixes_differ_in_each_part);

@@ -698,43 +698,55 @@ END_TEST
 
 #define LINE(s) s, sizeof(s) - 1
 
+#define N63 "123456789012345678901234567890123456789012345678901234567890123"
+
 static const struct {
 	const char *line;
 	size_t len;
 	int want; /* 1 an entity, 0 nothing */
 	unsigned int tag_len, port, min, max;
-	const char *tag;
+	const char *tag, *name;
 } table_lines[] = {
-	{LINE(""), 0, 0, 0, 0, 0, NULL},
-	{LINE("\r"), 0, 0, 0, 0, 0, NULL},
-	{LINE("  \t "), 0, 0, 0, 0, 0, NULL},
-	{LINE("#"), 0, 0, 0, 0, 0, NULL},
-	{LINE("# ABCD 6001"), 0, 0, 0, 0, 0, NULL},
-	{LINE("\t # \xc3\xa9t\xc3\xa9 \xff"), 0, 0, 0, 0, 0, NULL},
-	{LINE("ABCD 6001"), 1, 4, 6001, 0, 0, "ABCD"},
-	{LINE("ABCD\t6001\r"), 1, 4, 6001, 0, 0, "ABCD"},
-	{LINE("  ABCD \t 6001  "), 1, 4, 6001, 0, 0, "ABCD"},
-	{LINE("ABCD 6001 32:64"), 1, 4, 6001, 32, 64, "ABCD"},
-	{LINE("ABCD 6001 32-64# why"), 1, 4, 6001, 32, 64, "ABCD"},
-	{LINE("ABCD 6001#"), 1, 4, 6001, 0, 0, "ABCD"},
-	{LINE("ABCD 6001 \r"), 1, 4, 6001, 0, 0, "ABCD"},
-	{LINE("A\\x20B 1"), 1, 3, 1, 0, 0, "A B"},
-	{LINE("A\\x23B 1"), 1, 3, 1, 0, 0, "A#B"},
-	{LINE("0x41423a44 drop"), 1, 4, 0, 0, 0, "AB:D"},
+	{LINE(""), 0, 0, 0, 0, 0, NULL, NULL},
+	{LINE("\r"), 0, 0, 0, 0, 0, NULL, NULL},
+	{LINE("  \t "), 0, 0, 0, 0, 0, NULL, NULL},
+	{LINE("#"), 0, 0, 0, 0, 0, NULL, NULL},
+	{LINE("# ABCD 6001"), 0, 0, 0, 0, 0, NULL, NULL},
+	{LINE("\t # \xc3\xa9t\xc3\xa9 \xff"), 0, 0, 0, 0, 0, NULL, NULL},
+	{LINE("ABCD 6001"), 1, 4, 6001, 0, 0, "ABCD", NULL},
+	{LINE("ABCD\t6001\r"), 1, 4, 6001, 0, 0, "ABCD", NULL},
+	{LINE("  ABCD \t 6001  "), 1, 4, 6001, 0, 0, "ABCD", NULL},
+	{LINE("ABCD 6001 32:64"), 1, 4, 6001, 32, 64, "ABCD", NULL},
+	{LINE("ABCD 6001 32-64# why"), 1, 4, 6001, 32, 64, "ABCD", NULL},
+	{LINE("ABCD 6001#"), 1, 4, 6001, 0, 0, "ABCD", NULL},
+	{LINE("ABCD 6001 \r"), 1, 4, 6001, 0, 0, "ABCD", NULL},
+	{LINE("A\\x20B 1"), 1, 3, 1, 0, 0, "A B", NULL},
+	{LINE("A\\x23B 1"), 1, 3, 1, 0, 0, "A#B", NULL},
+	{LINE("0x41423a44 drop"), 1, 4, 0, 0, 0, "AB:D", NULL},
 	{LINE("text:\\x41\\x42\\x43\\x44\\x45\\x46\\x47\\x48\\x49\\x4a\\x4b\\x4c\\x4d\\x4e\\x4f\\x50 "
 	      "pass"),
-	 1, 16, 0, 0, 0, "ABCDEFGHIJKLMNOP"},
+	 1, 16, 0, 0, 0, "ABCDEFGHIJKLMNOP", NULL},
+	{LINE("ABCD 6001 size=32:64"), 1, 4, 6001, 32, 64, "ABCD", NULL},
+	{LINE("ABCD 6001 name=x"), 1, 4, 6001, 0, 0, "ABCD", "x"},
+	{LINE("ABCD 6001 name=\xc3\xa4\\=1# why"), 1, 4, 6001, 0, 0, "ABCD", "\xc3\xa4\\=1"},
+	{LINE("ABCD 6001 32:64 name=\"a # b\"# why"), 1, 4, 6001, 32, 64, "ABCD", "a # b"},
+	{LINE("ABCD 6001\tname=\"\\\"\\\\\" size=32:64\r"), 1, 4, 6001, 32, 64, "ABCD", "\"\\"},
+	{LINE("AB\"D 6001 name=\" \""), 1, 4, 6001, 0, 0, "AB\"D", " "},
+	{LINE("A=\"D 6001 # \""), 1, 4, 6001, 0, 0, "A=\"D", NULL},
+	{LINE("ABCD 1 name=" N63), 1, 4, 1, 0, 0, "ABCD", N63},
 };
 
 START_TEST(takes_table_lines)
 {
+	char name[MANGLE_TEXT_SIZE];
 	struct entity en;
 	struct tag out;
 	struct bad_word bad;
 
 	memset(&en, 0xaa, sizeof(en));
+	memset(name, 0xaa, sizeof(name));
 	ck_assert_int_eq(
-		parse_table_line(table_lines[_i].line, table_lines[_i].len, &out, &en, &bad),
+		parse_table_line(table_lines[_i].line, table_lines[_i].len, &out, &en, name, &bad),
 		table_lines[_i].want);
 	if (!table_lines[_i].want)
 		return;
@@ -747,6 +759,7 @@ START_TEST(takes_table_lines)
 	ck_assert_uint_eq(en.size.min, table_lines[_i].min);
 	ck_assert_uint_eq(en.size.max, table_lines[_i].max);
 	ck_assert_uint_eq(en.line, 0);
+	ck_assert_str_eq(name, table_lines[_i].name ? table_lines[_i].name : "");
 }
 END_TEST
 
@@ -790,6 +803,30 @@ static const struct {
 	      "1"),
 	 "NUL"},
 	{LINE("# \0"), "NUL"},
+	{LINE("ABCD 6001 name=x 1:2"), "entity '1:2' is more than TAG TARGET [MIN:MAX] [KEY=VALUE"},
+	{LINE("ABCD 6001 1:2 size=1:2"), "size 'size=1:2' is a second size"},
+	{LINE("ABCD 6001 size=1:2 size=1:2"), "is a second size"},
+	{LINE("ABCD 6001 size="), "size '' is not MIN:MAX"},
+	{LINE("ABCD 6001 size=2:1"), "size '2:1' has a minimum above"},
+	{LINE("ABCD 6001 name=a name=b"), "name 'name=b' is a second name"},
+	{LINE("ABCD 6001 nam=a"), "entity 'nam=a' is none of size=MIN:MAX name=TEXT"},
+	{LINE("ABCD 6001 =a"), "entity '=a' is none of"},
+	{LINE("ABCD 6001 name="), "name '' is not 1 to 63 bytes of printable text"},
+	{LINE("ABCD 6001 name=\"\""), "is not 1 to 63 bytes"},
+	{LINE("ABCD 6001 name=" N63 "4"), "is not 1 to 63 bytes"},
+	{LINE("ABCD 6001 name=\"" N63 "4\""), "is not 1 to 63 bytes"},
+	{LINE("ABCD 6001 name=a\x01"), "is not 1 to 63 bytes"},
+	{LINE("ABCD 6001 name=a\xe2\x80\xae"), "is not 1 to 63 bytes"}, /* turns text around */
+	{LINE("ABCD 6001 name=a\xef\xbf\xbf"), "is not 1 to 63 bytes"}, /* YAML has it not */
+	{LINE("ABCD 6001 name=\xff"), "is not 1 to 63 bytes"},
+	{LINE("ABCD 6001 name=\xc3"), "is not 1 to 63 bytes"},
+	{LINE("ABCD 6001 name=\""), "has no closing \""},
+	{LINE("ABCD 6001 name=\"a b"), "entity 'name=\"a b' has no closing \""},
+	{LINE("ABCD 6001 name=\"a\\"), "has no closing \""},
+	{LINE("ABCD 6001 name=\"a\\\""), "has no closing \""},
+	{LINE("ABCD 6001 name=\"a\"b"), "goes on behind the closing \""},
+	{LINE("ABCD 6001 name=\"a\\x41\""), "has a \\ that is not"},
+	{LINE("ABCD 6001 name=a\"b"), "has a \" inside"},
 };
 
 START_TEST(refuses_table_lines)
@@ -799,10 +836,10 @@ START_TEST(refuses_table_lines)
 	struct bad_word bad;
 	struct entity en;
 	struct tag out;
-	char said[512];
+	char said[512], name[MANGLE_TEXT_SIZE];
 
 	memcpy(line, bad_lines[_i].line, bad_lines[_i].len);
-	ck_assert_int_eq(parse_table_line(line, bad_lines[_i].len, &out, &en, &bad), -EINVAL);
+	ck_assert_int_eq(parse_table_line(line, bad_lines[_i].len, &out, &en, name, &bad), -EINVAL);
 	snprintf(said, sizeof(said), "%s '%.*s' %s", bad.what, (int)bad.len,
 		 bad.text ? bad.text : "", bad.why.text);
 	ck_assert_msg(strstr(said, bad_lines[_i].why) != NULL, "'%s': \"%s\" has no \"%s\"",
