@@ -265,11 +265,12 @@ def test_order(load):
 
 def test_color(listed):
     red, yellow, plain = "\x1b[31m", "\x1b[33m", "\x1b[0m"
-    shown = tty("map", "list")
+    ageless = ("map", "list", "-o", "service,tag,target,packets")
+    shown = tty(*ageless)
     assert f"{red}  drop {plain}" in shown and f"{yellow}  pass {plain}" in shown and shown.count("\x1b") == 4
     for argv, env in (([], {"NO_COLOR": "1"}), (["--color", "never"], {}), ([], {"TERM": "dumb"})):
         assert "\x1b" not in tty("map", "list", *argv, **env)
-    assert tty("map", "list", "--color=always", NO_COLOR="1") == shown
+    assert tty(*ageless, "--color=always", NO_COLOR="1") == shown
     assert "\x1b" not in ok("map", "list").out and red in ok("map", "list", "--color", "always").out
     assert "\x1b" not in ok("map", "list", "-j", "--color", "always").out
     assert_error(["map", "list", "--color", "blue"], 2, "blue")
