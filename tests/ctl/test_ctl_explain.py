@@ -216,9 +216,9 @@ def test_link_types_that_tell_nothing(load, tmp_path):
     path.write_bytes(pcapng_of([(1, 0, b""), (105, 0, b"")], [(0, frame("ABCD--"), 0), (1, b"x" * 60, 0), (0, frame("EFGH--"), 0)]))
     assert_error(["explain", path, "-j"], 1, r"\b2\b.*IEEE802_11", stdout_empty=False)
     assert [row["index"] for row in run("explain", path, "-j").json_lines()] == [1, 3]
-    # and so is one whose header is not whole
+    # and so is one whose header is cut off
     path.write_bytes(pcap([sll2(V4[0]), sll2(V4[0])[:19]], 276))
-    assert_error(["explain", path], 1, r"\b2\b.*not whole", stdout_empty=False)
+    assert_error(["explain", path], 1, r"\b2\b.*cut off", stdout_empty=False)
 
 
 def test_what_the_host_has_sent_is_said(load, tmp_path):
