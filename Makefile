@@ -105,7 +105,7 @@ VECTOR_OBJ := $(VECTOR_SRC:%.c=$(B)/%.o)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 UNIT := $(UNIT_SRC:tests/unit/test_%.c=$(B)/tests/unit-%)
 # What unit tests judge: no kernel, no libbpf. Built anew under the sanitizers.
-UNIT_LIB := ctl/model/escape.c ctl/model/err.c ctl/cli/suggest.c ctl/model/parse.c ctl/model/names.c ctl/model/service.c ctl/model/setting.c ctl/model/entity_field.c ctl/model/model.c ctl/model/check.c ctl/model/diff.c ctl/files/input.c ctl/files/table_file.c ctl/files/yaml_reader.c \
+UNIT_LIB := ctl/model/escape.c ctl/model/err.c ctl/cli/suggest.c ctl/model/parse.c ctl/model/parse_tag.c ctl/model/parse_row.c ctl/model/format.c ctl/model/names.c ctl/model/service.c ctl/model/setting.c ctl/model/entity_field.c ctl/model/model.c ctl/model/check.c ctl/model/diff.c ctl/files/input.c ctl/files/table_file.c ctl/files/yaml_reader.c \
 	ctl/files/config.c ctl/files/config_save.c ctl/kernel/table.c ctl/kernel/classify.c ctl/kernel/service_config.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 

@@ -51,6 +51,8 @@ int parse_protocol(const char *s, uint8_t *protocols,
 int parse_switch(const char *s, bool *out, struct parse_error *why);
 /* 1 to 63 bytes of printable UTF-8. */
 int parse_text(const char *s, char out[MANGLE_TEXT_SIZE], struct parse_error *why);
+/* What names consist of. */
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 int parse_name(const char *s, char out[MANGLE_NAME_SIZE], struct parse_error *why);
 int parse_ifname(const char *s, char out[MANGLE_IFNAME_SIZE], struct parse_error *why);
 /* N[,N…]; at most MANGLE_MAX_PORTS */
