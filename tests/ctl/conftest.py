@@ -104,8 +104,8 @@ def fresh(world):  # pylint: disable=redefined-outer-name
 
 
 def bring(world, path):  # pylint: disable=redefined-outer-name
-    """Makes veth0 attached and the running state equal to a configuration file."""
-    if world.attached():
+    """Makes veth0 attached, and nothing else, and the running state equal to a configuration file."""
+    if world.attached() and len(ctl.js("status")["interfaces"]) == 1:
         ctl.ok("-n", world.a, "apply", path)
     else:
         ctl.purge()
