@@ -1,5 +1,6 @@
 """How mangle is deployed: live tests that need root, and have the machine's pins to themselves."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -58,14 +59,23 @@ def command(*argv, **kw):
 
 
 @pytest.fixture(scope="session")
-def deb():
+def deb(tmp_path_factory):
+    """The package, built once for all workers of a run."""
     missing = netns.have("dpkg-buildpackage", "dh", "lintian")
     if missing:
         pytest.skip(f"{missing} is not installed")
-    r = command(ctl.REPO / "tools" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
-                cwd=ctl.REPO)
-    assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
-    return r.stdout.splitlines()[-1]
+    base = tmp_path_factory.getbasetemp()
+    with open((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "deb", "a+", encoding="utf-8") as built:
+        fcntl.flock(built, fcntl.LOCK_EX)
+        built.seek(0)
+        path = built.read()
+        if not path:
+            r = command(ctl.REPO / "tools" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
+                        cwd=ctl.REPO)
+            assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
+            path = r.stdout.splitlines()[-1]
+            built.write(path)
+    return path
 
 
 # What a server has, and the tests of its systemd look with.
