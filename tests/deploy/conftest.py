@@ -58,42 +58,45 @@ def command(*argv, **kw):
                           check=False, timeout=600, **kw)
 
 
+def once(tmp_path_factory, name, make):
+    """Path that make(FOLDER) returns; one of the workers of a run makes it, the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    with open(base / f"{name}.made", "a+", encoding="utf-8") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        made.seek(0)
+        path = made.read()
+        if not path:
+            path = str(make(base / name))
+            made.write(path)
+    return Path(path)
+
+
 @pytest.fixture(scope="session")
 def deb(tmp_path_factory):
-    """The package, built once for all workers of a run."""
     missing = netns.have("dpkg-buildpackage", "dh", "lintian")
     if missing:
         pytest.skip(f"{missing} is not installed")
-    base = tmp_path_factory.getbasetemp()
-    with open((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "deb", "a+", encoding="utf-8") as built:
-        fcntl.flock(built, fcntl.LOCK_EX)
-        built.seek(0)
-        path = built.read()
-        if not path:
-            r = command(ctl.REPO / "tools" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
-                        cwd=ctl.REPO)
-            assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
-            path = r.stdout.splitlines()[-1]
-            built.write(path)
-    return path
+
+    def make(_):
+        r = command(ctl.REPO / "tools" / "deb", env={**os.environ, "BUILD": os.environ.get("BUILD", "build")},
+                    cwd=ctl.REPO)
+        assert r.returncode == 0, r.stdout  # lintian's errors and warnings too
+        return Path(ctl.REPO, r.stdout.splitlines()[-1])
+
+    return once(tmp_path_factory, "deb", make)
 
 
 # What a server has, and the tests of its systemd look with.
 SERVER = ("systemd", "systemd-sysv", "udev", "dbus", "kmod", "iproute2")
 
 
-@pytest.fixture(scope="session")
-def make_debian(deb, tmp_path_factory):
-    """Makes copies of a Debian of this machine's release, where mangle and what it wants has been installed."""
-    if os.geteuid():
-        pytest.skip("wants root")
-    if netns.have("mmdebstrap"):
-        pytest.skip("mmdebstrap is not installed")
-    tmp = tmp_path_factory.mktemp("debian")
-    tmp.chmod(0o755)
+def install_debian(deb, tmp):
+    tmp.mkdir(mode=0o755)
     (tmp / "archive").mkdir()
     fields = command("dpkg-deb", "-f", deb).stdout
-    data = open(deb, "rb").read()
+    data = deb.read_bytes()
     (tmp / "archive" / "mangle.deb").write_bytes(data)
     (tmp / "archive" / "Packages").write_text(
         f"{fields}Filename: ./mangle.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n",
@@ -106,9 +109,20 @@ def make_debian(deb, tmp_path_factory):
                    "--setup-hook=mkdir -p \"$1\"" + f"{tmp}/archive", f"--setup-hook=cp {tmp}/archive/* \"$1\"{tmp}/archive",
                    codename, tmp / "root", "-", input=sources.stdout + f"deb [trusted=yes] copy:{tmp}/archive ./\n")
     assert made.returncode == 0, made.stdout
+    return tmp / "root"
+
+
+@pytest.fixture(scope="session")
+def make_debian(deb, tmp_path_factory):
+    """Makes copies of a Debian of this machine's release, where mangle and what it wants has been installed."""
+    if os.geteuid():
+        pytest.skip("wants root")
+    if netns.have("mmdebstrap"):
+        pytest.skip("mmdebstrap is not installed")
+    root = once(tmp_path_factory, "debian", lambda folder: install_debian(deb, folder))
 
     def copy(folder):
         folder.chmod(0o755)
-        assert not command("cp", "-a", "--reflink=auto", tmp / "root", folder / "root").returncode
+        assert not command("cp", "-a", "--reflink=auto", root, folder / "root").returncode
         return folder / "root"
     return copy
