@@ -272,7 +272,7 @@ const size_t verb_count = sizeof(verbs) / sizeof(*verbs);
 #define ENTITY_FIELD(id, kind, of, member, json, column, title, brief, width, align, configured, \
 		     sorts) \
 	SORTS_##sorts(column)
-static const char sort_words_behind_bar[] =
+static const char sort_words_behind_bar[] = ""
 #include "model/entity_fields.def"
 	;
 #undef ENTITY_FIELD

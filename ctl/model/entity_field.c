@@ -10,9 +10,10 @@ const struct entity_field entity_fields[ENTITY_FIELD_COUNT] = {
 #define OF_row false
 #define ENTITY_FIELD(id, kind, of, member, json, column, title, brief, width, align, configured, \
 		     sorts) \
-	{ENTITY_##id, FIELD_##kind,  OF_##of,	 offsetof(struct of, member), \
-	 json,	      column,	     title,	 brief, \
-	 width,	      ALIGN_##align, configured, sorts},
+	{ENTITY_##id, FIELD_##kind, offsetof(struct of, member), \
+	 json,	      column,	    title, \
+	 brief,	      width,	    ALIGN_##align, \
+	 OF_##of,     configured,   sorts},
 #include "entity_fields.def"
 #undef ENTITY_FIELD
 #undef OF_row

@@ -43,11 +43,11 @@ enum field_align { ALIGN_LEFT, ALIGN_RIGHT, ALIGN_BRIEF_RIGHT };
 struct entity_field {
 	enum entity_field_id id;
 	enum field_kind kind;
-	bool of_service; /* its member is the service's, else the row's */
-	size_t at;
+	size_t at; /* of the member that has the value */
 	const char *json, *column, *title, *brief;
 	size_t width;
 	enum field_align align;
+	bool of_service; /* the member is the service's, else the row's */
 	bool configured, sorts;
 };
 extern const struct entity_field entity_fields[ENTITY_FIELD_COUNT];

@@ -122,7 +122,8 @@ def test_nobody_to_be_cut_off(load):
 def test_status_says_what_it_cannot_see(bound):  # pylint: disable=unused-argument
     said = js("status", prefix=with_caps("bpf"))
     assert [i["state"] for i in said["interfaces"]] == ["attached"]
-    assert [w for w in said["warnings"] if re.search("veth0: cannot tell whether it is still attached: .*CAP_SYS_ADMIN is missing", w)], said
+    assert [w for w in said["warnings"]
+            if re.search("veth0: cannot tell whether it is still attached: .*CAP_SYS_ADMIN is missing", w)], said
     assert [w for w in said["warnings"] if re.search("veth0: cannot tell what the host allows", w)], said
     assert not [w for w in js("status")["warnings"] if "cannot tell" in w]
 

@@ -253,7 +253,7 @@ static const struct service *find_service(const struct model *m, const char *ifn
 static const struct entity *find_entity(const struct service *s, const uint8_t *bytes)
 {
 	size_t low = 0, high = s->entity_count;
-	uint8_t tag[MANGLE_MAX_TAG];
+	uint8_t tag[MANGLE_MAX_TAG] = {0};
 
 	for (unsigned int i = 0; i < s->tag_len; i++)
 		tag[i] = (uint8_t)(bytes[i] & (0xff ^ s->tag_ignored[i]));
