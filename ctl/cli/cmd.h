@@ -134,6 +134,13 @@ int option_number(const struct cmd *c, enum option_id o, uint64_t max, uint64_t 
 
 /* store_open for a verb that needs loaded tables: -ENOENT has e set. */
 int open_loaded(const struct cmd *c, enum store_access access, struct store **s, struct err *e);
+/* The same, with the running services in m. The caller frees m and closes the store, once this has
+ * returned 0. */
+int open_running(const struct cmd *c, enum store_access access, bool with_entities,
+		 struct store **s, struct model *m, struct err *e);
+/* The same without entities, and the service meant: see pick_service. */
+int open_picked(const struct cmd *c, enum store_access access, struct store **s, struct model *m,
+		struct service **svc, struct err *e);
 /* Closes a store opened with STORE_CREATE: what failed leaves no tables that were not there. */
 int close_created(struct store *s, int ret);
 

@@ -78,6 +78,37 @@ int open_loaded(const struct cmd *c, enum store_access access, struct store **s,
 	return err;
 }
 
+int open_running(const struct cmd *c, enum store_access access, bool with_entities,
+		 struct store **s, struct model *m, struct err *e)
+{
+	int err = open_loaded(c, access, s, e);
+
+	if (err)
+		return err;
+	model_init(m);
+	err = store_read(*s, m, with_entities, e);
+	if (err) {
+		model_free(m);
+		store_close(*s);
+	}
+	return err;
+}
+
+int open_picked(const struct cmd *c, enum store_access access, struct store **s, struct model *m,
+		struct service **svc, struct err *e)
+{
+	int err = open_running(c, access, false, s, m, e);
+
+	if (err)
+		return err;
+	err = pick_service(c, m, svc, e);
+	if (err) {
+		model_free(m);
+		store_close(*s);
+	}
+	return err;
+}
+
 int close_created(struct store *s, int ret)
 {
 	struct err ignored;

@@ -54,15 +54,12 @@ int cmd_save(const struct cmd *c, struct err *e)
 {
 	struct model m;
 	struct store *s;
-	int err = open_loaded(c, STORE_READ, &s, e);
+	int err = open_running(c, STORE_READ, true, &s, &m, e);
 
 	if (err)
 		return err;
-	model_init(&m);
-	err = store_read(s, &m, true, e);
 	store_close(s);
-	if (!err)
-		print_config(c->out, &m);
+	print_config(c->out, &m);
 	model_free(&m);
-	return err;
+	return 0;
 }

@@ -98,26 +98,6 @@ static int check_fits(const struct cmd *c, const struct entity *en, const struct
 		    why.text);
 }
 
-/* Opens the store and picks the service meant, of the running ones without entities in m. The
- * caller frees m and closes the store, once this has returned 0. */
-static int open_picked(const struct cmd *c, enum store_access access, struct store **s,
-		       struct model *m, struct service **svc, struct err *e)
-{
-	int err = open_loaded(c, access, s, e);
-
-	if (err)
-		return err;
-	model_init(m);
-	err = store_read(*s, m, false, e);
-	if (!err)
-		err = pick_service(c, m, svc, e);
-	if (err) {
-		model_free(m);
-		store_close(*s);
-	}
-	return err;
-}
-
 int cmd_map_set(const struct cmd *c, struct err *e)
 {
 	const struct change_options o = change_options(c);
@@ -295,13 +275,11 @@ int cmd_map_flush(const struct cmd *c, struct err *e)
 			e, c->name,
 			"--all, --service: only one of the two (see mangle-ctl %s --help)",
 			c->name);
-	err = open_loaded(c, STORE_WRITE, &s, e);
+	err = open_running(c, STORE_WRITE, false, &s, &from, e);
 	if (err)
 		return err;
-	model_init(&from);
 	model_init(&to);
-	err = store_read(s, &from, false, e);
-	if (!err && !given(c, OPT(ALL)))
+	if (!given(c, OPT(ALL)))
 		err = pick_service(c, &from, &picked, e);
 	if (!err)
 		err = model_copy(&to, &from, e);

@@ -224,13 +224,11 @@ static int list(const struct cmd *c, struct filter *f, const struct rows_form *f
 	struct listing l = {0};
 	struct model m;
 	struct store *s;
-	int err = open_loaded(c, STORE_READ, &s, e);
+	int err = open_running(c, STORE_READ, false, &s, &m, e);
 
 	if (err)
 		return err;
-	model_init(&m);
-	err = store_read(s, &m, false, e);
-	if (!err && (one || given(c, OPT(SERVICE))))
+	if (one || given(c, OPT(SERVICE)))
 		err = pick_service(c, &m, &picked, e);
 	if (!err)
 		err = read_listing(s, &m, picked, f, &l, e);

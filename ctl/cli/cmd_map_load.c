@@ -14,21 +14,15 @@ static int read_settings(const struct cmd *c, struct service *out, struct err *e
 	struct service *svc;
 	struct model m;
 	struct store *s;
-	int err = open_loaded(c, STORE_READ, &s, e);
+	int err = open_picked(c, STORE_READ, &s, &m, &svc, e);
 
 	if (err)
 		return err;
-	model_init(&m);
-	err = store_read(s, &m, false, e);
-	if (!err)
-		err = pick_service(c, &m, &svc, e);
-	if (!err) {
-		*out = *svc;
-		out->keep_entities = false; /* and has none */
-	}
+	*out = *svc;
+	out->keep_entities = false; /* and has none */
 	model_free(&m);
 	store_close(s);
-	return err;
+	return 0;
 }
 
 /* A row of `more` has its own name, or none. */

@@ -215,14 +215,12 @@ int cmd_service_del(const struct cmd *c, struct err *e)
 	const char *name = c->argv[0];
 	struct model from, to;
 	struct store *s;
-	int ret = open_loaded(c, STORE_WRITE, &s, e);
+	int ret = open_running(c, STORE_WRITE, false, &s, &from, e);
 
 	if (ret)
 		return ret;
-	model_init(&from);
 	model_init(&to);
-	ret = store_read(s, &from, false, e);
-	if (!ret && !model_find(&from, name))
+	if (!model_find(&from, name))
 		ret = no_such_service(name, e);
 	if (!ret)
 		ret = model_copy(&to, &from, e);
@@ -243,12 +241,10 @@ int cmd_service_list(const struct cmd *c, struct err *e)
 	static uint64_t entities[MANGLE_MAX_SERVICES];
 	struct model m;
 	struct store *s;
-	int ret = open_loaded(c, STORE_READ, &s, e);
+	int ret = open_running(c, STORE_READ, false, &s, &m, e);
 
 	if (ret)
 		return ret;
-	model_init(&m);
-	ret = store_read(s, &m, false, e);
 	for (unsigned int i = 0; i < m.service_count && !ret; i++) {
 		struct table_sizes sizes = {0};
 
