@@ -263,14 +263,16 @@ def test_order(load):
     assert_error(["map", "list", "--limit", "0"], 2, "--limit 0")
 
 
+AGELESS = ("map", "list", "-o", "service,tag,target,packets")  # whose output is the same a second later
+
+
 def test_color(listed):
     red, yellow, plain = "\x1b[31m", "\x1b[33m", "\x1b[0m"
-    ageless = ("map", "list", "-o", "service,tag,target,packets")
-    shown = tty(*ageless)
+    shown = tty(*AGELESS)
     assert f"{red}  drop {plain}" in shown and f"{yellow}  pass {plain}" in shown and shown.count("\x1b") == 4
     for argv, env in (([], {"NO_COLOR": "1"}), (["--color", "never"], {}), ([], {"TERM": "dumb"})):
         assert "\x1b" not in tty("map", "list", *argv, **env)
-    assert tty(*ageless, "--color=always", NO_COLOR="1") == shown
+    assert tty(*AGELESS, "--color=always", NO_COLOR="1") == shown
     assert "\x1b" not in ok("map", "list").out and red in ok("map", "list", "--color", "always").out
     assert "\x1b" not in ok("map", "list", "-j", "--color", "always").out
     assert_error(["map", "list", "--color", "blue"], 2, "blue")
@@ -279,13 +281,12 @@ def test_color(listed):
 def test_pager(listed):
     """On a terminal only; what is empty, cat, or not there, turns it off; leaving it early is no error."""
     mark = "sed s/^/PAGED:/"
-    ageless = ("map", "list", "-o", "service,tag,target,packets")
-    shown = tty(*ageless)
-    paged = tty(*ageless, PAGER=mark)
+    shown = tty(*AGELESS)
+    paged = tty(*AGELESS, PAGER=mark)
     assert [li.removeprefix("PAGED:") for li in paged.splitlines()] == shown.splitlines() and paged.startswith("PAGED:")
     for env in ({"PAGER": "cat"}, {"PAGER": "no-such-pager -x"}, {"PAGER": mark, "TERM": "dumb"}):
         assert "PAGED" not in tty("map", "list", "--color", "always", **env)
-    assert tty(*ageless, "--no-pager", PAGER=mark) == shown
+    assert tty(*AGELESS, "--no-pager", PAGER=mark) == shown
     assert "PAGED" not in tty("map", "set", "ABCD", "6001", "--service", "telemetry", PAGER=mark)
     assert "PAGED" not in ok("map", "list", env={**os.environ, "PAGER": mark}).out
     assert tty("-j", "service", "list", PAGER=mark) == ok("-j", "service", "list").out
