@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What status and doctor say of attachments, services and the flow table beside what they list. */
+/* What status and doctor say about attachments, services and the flow table, beside their lists. */
 #include "advice.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static void warn_about_gone(struct warnings *w, const struct attachment *a)
 	case GONE_DEVICE:
 		add_warning(
 			w,
-			"%s: the device that mangle was attached to in %s is gone (where it is back: mangle-ctl %sattach %s; else: mangle-ctl detach --gone)",
+			"%s: the device that mangle was attached to in %s is gone (once it is back: mangle-ctl %sattach %s; else: mangle-ctl detach --gone)",
 			name, text, option, name);
 		return;
 	case GONE_NETNS:
@@ -51,7 +51,7 @@ static void warn_about_gone(struct warnings *w, const struct attachment *a)
 	}
 }
 
-/* Links are asked in their own network namespace, by the name that they have now. */
+/* A link's state is read in the link's own network namespace, by the name that the link has now. */
 static enum link_state read_link_state(const struct attachment *a)
 {
 	enum link_state state = LINK_UNKNOWN;
@@ -78,7 +78,7 @@ static void warn_about_link(struct warnings *w, const struct attachment *a)
 	else if (a->link == LINK_NO_CARRIER)
 		add_warning(
 			w,
-			"%s: no carrier: nothing is received (look after cable, switch port or peer)",
+			"%s: no carrier: nothing is received (check cable, switch port and peer)",
 			name);
 }
 
@@ -140,7 +140,8 @@ static const char *names_text(const struct names *n, char buf[NAMES_TEXT_SIZE])
 	return buf;
 }
 
-/* Is there an interface of that name in the thread's network namespace? 1, 0, or -errno. */
+/* Returns 1 where the thread's network namespace has an interface of that name, 0 where it has
+ * none, or negative errno. */
 static int is_there(const char *name)
 {
 	struct netdev dev;
@@ -150,7 +151,7 @@ static int is_there(const char *name)
 	return !err ? 1 : err == -ENODEV ? 0 : err;
 }
 
-/* The same where something is attached. */
+/* The same in the network namespace of the attachment. */
 static int is_there_in(const struct attachment *a, const char *name)
 {
 	int back, there;
@@ -162,7 +163,7 @@ static int is_there_in(const struct attachment *a, const char *name)
 	return there;
 }
 
-/* Programs go by the names that their interfaces had when they were attached. */
+/* An attached program matches services by the name that its interface had when it was attached. */
 static enum service_place find_place(const char *name, const struct attachment *a, size_t count)
 {
 	int there = is_there(name);
@@ -178,7 +179,7 @@ static enum service_place find_place(const char *name, const struct attachment *
 		there = is_there_in(&a[i], name);
 		unknown |= there < 0;
 	}
-	/* With nothing attached it may be in any other network namespace. */
+	/* With nothing attached, the interface may be in any other network namespace. */
 	if (there > 0 || !any)
 		return PLACE_NOT_ATTACHED;
 	return unknown ? PLACE_UNKNOWN : PLACE_MISSING;
@@ -189,7 +190,7 @@ enum service_place service_place(const struct service *s, const struct attachmen
 	return *s->ifname ? find_place(s->ifname, a, count) : PLACE_ANY;
 }
 
-/* One that was renamed since, which has that name now. */
+/* Returns the attachment whose interface was renamed since, and has that name now; NULL: none. */
 static const struct attachment *find_renamed(const char *name, const struct attachment *a,
 					     size_t count)
 {
@@ -222,7 +223,7 @@ static void warn_about_place(struct warnings *w, const char *who, const char *na
 			who, name, name);
 }
 
-/* Once for each interface that services name, at the first of them. */
+/* Each interface that services name is reported once, with all services that name it. */
 void warn_about_places(struct warnings *w, const struct model *m, const struct attachment *a,
 		       size_t count)
 {
@@ -300,7 +301,8 @@ int read_flows(struct store *s, uint64_t *used, struct err *e)
 
 	*used = 0;
 	err = store_flows(s, count_connection, used, e);
-	/* It holds some more, until a connection's way back is gone. */
+	/* The table holds more entries than its size for a while: a connection's reverse entry goes
+	 * last. */
 	if (*used > size)
 		*used = size;
 	return err;

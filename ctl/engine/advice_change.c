@@ -10,7 +10,7 @@
 
 /* ---- what is odd in the tables ---- */
 
-/* Entities of one service of which the same is to be said: the first, and how many. */
+/* The entities of one service that share a warning: the first of them, and how many they are. */
 struct odd {
 	const struct entity *first;
 	size_t count;
@@ -61,7 +61,8 @@ static bool has_port(const struct service *s, uint16_t port)
 	return false;
 }
 
-/* Shared ports of all services, so that a million targets are looked up in no time. */
+/* The shared ports of all services, indexed by port: a table may have a million targets to
+ * look up. */
 struct shared {
 	const struct model *m;
 	uint8_t protocols[65536]; /* by port */
@@ -76,7 +77,8 @@ static void note_shared(struct shared *shared, const struct model *m)
 			shared->protocols[m->services[i].ports[k]] |= m->services[i].protocols;
 }
 
-/* The service whose shared port it is, s itself before others; NULL where it is none. */
+/* Returns the service whose shared port the target is, s before any other; NULL where none
+ * has it. */
 static const struct service *shared_by(const struct shared *shared, const struct service *s,
 				       const struct target *t)
 {
@@ -92,7 +94,7 @@ static const struct service *shared_by(const struct shared *shared, const struct
 	return NULL;
 }
 
-/* whose: "ABCD", "unknown tags". */
+/* whose: what has the target, "ABCD" or "unknown tags". */
 static void say_shared(struct warnings *w, const struct service *s, const struct service *by,
 		       uint16_t port, const char *whose, size_t count)
 {
@@ -109,12 +111,12 @@ static void say_shared(struct warnings *w, const struct service *s, const struct
 			"service %s: target %u of %s is the shared port of service %s, which does not match these packets%s%s",
 			s->name, port, whose, by->name,
 			s->reply && by->protocols & MANGLE_PROTO_UDP
-				? "; what is sent from it gets another shared port"
+				? "; datagrams sent from it get another shared port"
 				: "",
 			more_text(count, more));
 }
 
-/* own: those whose target is the service's own shared port, else another's. */
+/* own: warn of targets that are the service's own shared port, else of those of another's. */
 static void warn_about_shared(struct warnings *w, const struct shared *shared,
 			      const struct service *s, bool own)
 {
@@ -163,7 +165,7 @@ static void warn_about_twice_used(struct warnings *w, const struct service *s)
 	for (size_t i = 0; i < s->entity_count && owner; i++) {
 		const struct entity *en = &s->entities[i];
 
-		/* What stays on the shared port has been named already. */
+		/* Targets that are the service's own shared port have a warning already. */
 		if (en->target.action != ACTION_PORT || has_port(s, en->target.port))
 			continue;
 		if (!owner[en->target.port]) {
@@ -218,7 +220,7 @@ static void warn_about_all(struct warnings *w, const struct model *m, const stru
 		if (*m->services[i].ifname && !if_nametoindex(m->services[i].ifname))
 			add_warning(
 				w,
-				"service %s: interface %s does not exist here: no packet matches before mangle is attached to one of that name",
+				"service %s: interface %s does not exist here: no packet matches until mangle is attached to an interface of that name",
 				m->services[i].name, m->services[i].ifname);
 }
 

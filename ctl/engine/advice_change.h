@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a change brings that works, and may not be what was meant. Said once, with the change. */
+/* Warnings about a change that is valid, but may not be what was meant. They are given once, with
+ * the change. */
 #ifndef ENGINE_ADVICE_CHANGE_H
 #define ENGINE_ADVICE_CHANGE_H
 
@@ -8,14 +9,14 @@
 
 struct store;
 
-/* More entities than this have targets in common, since there are no more ports. */
+/* Beyond this number entities must share targets, since there are no more ports. */
 #define MANY_TARGETS 65535
-/* Entities that work, and may not be meant: those that are there, of every service. */
+/* Warns about entities of every service that are valid, but may not be what was meant. */
 void warn_about_tables(struct warnings *w, const struct model *m);
-/* What is to be said of `to`, and is not of `from`. s: may be NULL. */
+/* Warns about what is odd in `to` and was not in `from`. s: may be NULL. */
 void warn_about_change(struct warnings *w, struct store *s, const struct model *from,
 		       const struct model *to);
-/* The same of one row; same: another with its target, or NULL. */
+/* Warns about one entity. same: another entity with its target, or NULL. */
 void warn_about_row(struct warnings *w, const struct model *m, const struct service *s,
 		    const struct entity *en, const struct entity *same);
 

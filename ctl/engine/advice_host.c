@@ -14,9 +14,9 @@
 struct host_check {
 	struct store *store;
 	struct warnings *warn;
-	bool connections, replies;		   /* what the services want */
+	bool connections, replies;		   /* some service has them */
 	bool shared[65536];			   /* ports of services in TCP connection mode */
-	const struct service *any, *any_connected; /* that name no destination */
+	const struct service *any, *any_connected; /* without daddr; the latter with connections */
 	bool asks_conntrack;
 	union {
 		struct host_local_ports local;
@@ -24,7 +24,7 @@ struct host_check {
 	};
 };
 
-/* How many ports, and the first of them. */
+/* The ports that share a warning: how many, and the first of them. */
 struct found {
 	unsigned int count, first;
 };
@@ -48,8 +48,8 @@ int read_setting(struct warnings *w, const char *who, const char *path, int none
 	int value, err = host_setting(path, &value);
 
 	if (err && err != -ENOENT)
-		add_warning(w, "%s: cannot tell what /proc/sys/net/%s is: %s (see doctor)", who,
-			    path, strerror(-err));
+		add_warning(w, "%s: cannot read /proc/sys/net/%s: %s (see doctor)", who, path,
+			    strerror(-err));
 	return err ? none : value;
 }
 
@@ -114,11 +114,11 @@ static void check_local_ports(struct host_check *h, const char *who)
 	if (f.count)
 		add_warning(
 			h->warn,
-			"%s: target %u%s, from which replies come, is among the host's ephemeral ports %u-%u: what another socket sends from it gets the shared port too (choose other targets, or reserve these: sysctl net.ipv4.ip_local_reserved_ports)",
+			"%s: target %u%s, from which replies come, is among the host's ephemeral ports %u-%u: datagrams that another socket sends from it get the shared port too (choose other targets, or reserve these: sysctl net.ipv4.ip_local_reserved_ports)",
 			who, f.first, and_more(&f, more), h->local.first, h->local.last);
 }
 
-/* What comes back for the clients of a gateway has the gateway's own address. */
+/* Packets that come back to the clients of a masquerading gateway have its own address. */
 static void check_gateway(const struct host_check *h, const char *who)
 {
 	const struct service *s = h->asks_conntrack ? h->any_connected : h->any;
@@ -132,7 +132,7 @@ static void check_gateway(const struct host_check *h, const char *who)
 	can_ask = prog_probe()->conntrack && !service_has_connections(s);
 	add_warning(
 		h->warn,
-		"%s: this host forwards and %s: what comes back to port %u for a client behind it is taken for service %s's (%sgive the service daddr, or masquerade to a range of ports without this one; see GATEWAYS in mangle-ctl(8))",
+		"%s: this host forwards and %s: packets that come back to port %u for a client behind it match service %s (%sgive the service daddr, or masquerade to a range of ports without this one; see GATEWAYS in mangle-ctl(8))",
 		who,
 		masquerades > 0 ? "masquerades"
 				: "whether it masquerades cannot be told (see doctor)",
@@ -140,7 +140,7 @@ static void check_gateway(const struct host_check *h, const char *who)
 		can_ask ? "mangle-ctl upgrade makes it ask conntrack; or " : "");
 }
 
-/* Does the program ask, on every interface of the namespace? */
+/* Returns whether the program asks conntrack on every interface of the namespace. */
 static bool ask_conntrack(const struct attachment *a, size_t count, uint64_t netns)
 {
 	bool all = true;
@@ -151,7 +151,7 @@ static bool ask_conntrack(const struct attachment *a, size_t count, uint64_t net
 	return all;
 }
 
-/* In the thread's network namespace. */
+/* Checks the thread's network namespace. */
 static void check_this_host(struct host_check *h, const char *who)
 {
 	if (h->connections) {

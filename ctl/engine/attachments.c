@@ -23,7 +23,7 @@ static int by_name(const void *x, const void *y)
 		     : (a->key.ifindex > b->key.ifindex) - (a->key.ifindex < b->key.ifindex);
 }
 
-/* A device may have been renamed since. */
+/* The device may have been renamed since it was attached. */
 static void read_name(struct attachment *a)
 {
 	char name[IF_NAMESIZE];
@@ -35,7 +35,7 @@ static void read_name(struct attachment *a)
 	}
 	if (if_indextoname(a->key.ifindex, name))
 		snprintf(a->iface.name, sizeof(a->iface.name), "%s", name);
-	else if (errno != ENXIO && errno != ENODEV) /* it has just gone */
+	else if (errno != ENXIO && errno != ENODEV) /* the device has just gone */
 		snprintf(a->unseen, sizeof(a->unseen), "its name: %s", strerror(errno));
 	netns_return(back);
 }

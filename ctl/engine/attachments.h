@@ -9,19 +9,19 @@ struct store;
 
 enum link_state { LINK_UNKNOWN, LINK_UP, LINK_NO_CARRIER, LINK_DOWN };
 
-/* What is recorded as attached, with what is known about it now. */
+/* A recorded attachment, with its present state. */
 struct attachment {
-	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, which services go by */
+	char attached_as[MANGLE_IFNAME_SIZE]; /* its name then, by which services match it */
 	struct mangle_iface_key key;
-	struct mangle_iface iface; /* name: the present one where the device can be found */
-	bool attached;		   /* in doubt it is */
-	char unseen[160];     /* why it cannot be told where it is, or what is there; "": it can */
-	enum link_state link; /* once warn_about_attachment has asked */
+	struct mangle_iface iface; /* name: the present one, where the device is found */
+	bool attached;		   /* also where that cannot be told */
+	char unseen[160];	   /* why its state cannot be told; "": it can */
+	enum link_state link;	   /* set by warn_about_attachment */
 };
 int read_attachments(struct store *s, struct attachment **out, size_t *count, struct err *e);
-/* Is something before it attached in the same namespace? */
+/* Returns whether an attachment before the i-th one is in the same namespace. */
 bool netns_seen_before(const struct attachment *a, size_t i);
-/* Calls here for every network namespace that something is attached in, each once, with one of the
+/* Calls `here` once for each network namespace that an interface is attached in, with one of the
  * attachments there, until it returns an error. */
 int in_each_netns(struct store *s,
 		  int (*here)(void *arg, const struct attachment *a, struct err *e), void *arg,
@@ -29,20 +29,20 @@ int in_each_netns(struct store *s,
 bool is_key(const struct attachment *a, uint64_t netns, int ifindex);
 bool any_attached(const struct attachment *a, size_t count);
 
-/* Where it is attached, in words: "network namespace NAME". */
+/* Writes where the interface is attached: "network namespace NAME". */
 #define NETNS_TEXT_SIZE 112
 const char *netns_text(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
-/* The same of any; name: as netns_search has it. */
+/* The same of any namespace; name: as netns_search returns it. */
 const char *netns_words(const char *name, uint64_t netns, char buf[NETNS_TEXT_SIZE]);
-/* "-n NAME ", for a command that is to find the interface; "" where that needs none or has no name.
- */
+/* Writes "-n NAME ", the option with which a command finds the interface; "" where none is needed,
+ * or where the namespace has no name. */
 const char *netns_option(const struct attachment *a, char buf[NETNS_TEXT_SIZE]);
-/* One of that name in another network namespace, which is not what the name means here; NULL: none.
- */
+/* Returns an attachment of that name in another network namespace, where the name means another
+ * interface here, or none; NULL: there is none. */
 const struct attachment *attached_elsewhere(const struct attachment *a, size_t count,
 					    const char *name);
-/* Why it is not attached any more. Where another process detached the program, the interface still
- * exists. */
+/* Why it is not attached any more. GONE_PROGRAM: the interface exists, and another process detached
+ * the program. */
 enum gone { GONE_NOT, GONE_DEVICE, GONE_NETNS, GONE_PROGRAM, GONE_UNKNOWN };
 enum gone attachment_gone(const struct attachment *a);
 

@@ -33,7 +33,7 @@ static int check_generation(const struct change_options *o, const struct change_
 		return 0;
 	return fail(
 		e, -ESTALE, o->name,
-		"changing generation %llu: the running one is %llu by now (read the state again, see status)",
+		"changing generation %llu: the running generation is %llu now (read the state again, see status)",
 		(unsigned long long)o->expect, (unsigned long long)r->generation);
 }
 
@@ -42,7 +42,7 @@ static bool any_change(const struct changes *c)
 	return c->added || c->removed || c->updated;
 }
 
-/* A conflict is the fault of what comes to what was there. */
+/* A conflict is reported at the services that the change brings, not at those that run already. */
 static void mark_changed(const struct model *from, struct model *to)
 {
 	for (unsigned int i = 0; i < to->service_count; i++) {
@@ -59,13 +59,13 @@ static int validate(struct store *s, const struct model *from, struct model *to,
 {
 	int err = s ? store_check(s, to, e) : model_check(to, e);
 
-	/* What the kernel does already it can. */
+	/* The kernel has proved already that it can do what runs. */
 	if (!err && !prog_needs(from).in)
 		err = prog_can(to, e);
 	return err;
 }
 
-/* Where nothing is loaded there are no connections, and no store to ask for them. */
+/* Where nothing is loaded there are no connections, and no store to search for them. */
 static int guard(struct store *s, const struct model *from, const struct model *to,
 		 const struct change_options *o, struct err *e)
 {
@@ -92,8 +92,8 @@ static int publish(struct store *s, const struct model *from, const struct model
 	struct err ignored;
 	int err = prune_for_change(s, from, to, o->force, e);
 
-	/* The tc programs that old or new services need are there before the change, and those that
-	 * only old ones needed go after it. */
+	/* The tc programs that old or new services need are attached before the change; those that
+	 * only the old ones needed are detached after it. */
 	if (!err)
 		err = tc_programs_set(
 			s, (struct prog_needs){were.in || are.in, were.out || are.out}, e);
@@ -101,7 +101,8 @@ static int publish(struct store *s, const struct model *from, const struct model
 		return err;
 	describe(s, o);
 	err = store_publish(s, to, c, e);
-	/* A program that stays on finds nothing to do, and the next change takes it off. */
+	/* A program that could not be detached finds nothing to do, and the next change
+	 * detaches it. */
 	tc_programs_set(s, err ? were : are, &ignored);
 	return err;
 }

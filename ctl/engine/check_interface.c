@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One interface: the device, its offloads, native mode, what services ask of it. */
+/* Checks of one interface: the device, its offloads, native mode, what services require of it. */
 #include "check_interface.h"
 
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #include "files/config.h"
 #include "interfaces.h"
 
-#define LINEAR_MTU 3498 /* of a frame in one page, less headroom and tail */
+#define LINEAR_MTU 3498 /* of a frame in one page, without headroom and tailroom */
 
-/* feature: what ethtool calls it; NULL where it does no harm. */
+/* feature: its name in ethtool -K; NULL where the offload is only mentioned. */
 static void check_offload(struct findings *f, const char *name, const char *what, int value,
 			  const char *feature, const char *bad)
 {
@@ -23,7 +23,7 @@ static void check_offload(struct findings *f, const char *name, const char *what
 		add_finding(f, name, CHECK_WARN, "%s is on: %s (ethtool -K %s %s off)", what, bad,
 			    name, feature);
 	else
-		add_finding(f, name, CHECK_OK, "%s is %s", what, value ? "not known to it" : "off");
+		add_finding(f, name, CHECK_OK, "%s is %s", what, value ? "not supported" : "off");
 }
 
 static void check_offloads(struct findings *f, const char *name)
@@ -32,7 +32,7 @@ static void check_offloads(struct findings *f, const char *name)
 	struct err why;
 
 	if (netdev_features(name, &has, &why)) {
-		add_finding(f, name, CHECK_WARN, "its offloads cannot be asked for: %s", why.line);
+		add_finding(f, name, CHECK_WARN, "cannot tell which offloads are on: %s", why.line);
 		return;
 	}
 	check_offload(
@@ -42,15 +42,15 @@ static void check_offloads(struct findings *f, const char *name)
 		      "frames are merged before mangle sees them");
 	check_offload(
 		f, name, "VLAN stripping", has.rxvlan, NULL,
-		"mangle does not see the VLAN tags that the hardware takes off, and does not match by them");
+		"mangle does not see the VLAN tags that the hardware strips, and does not match on them");
 	add_finding(
 		f, name, CHECK_OK,
 		"checksum offload: receive %s, transmit %s; frames whose checksum is left to hardware are recognised",
 		has.rx_checksum == 1 ? "on" : "off", has.tx_checksum == 1 ? "on" : "off");
 }
 
-/* Is mangle attached to it, and with what services is it or would it be? What cannot be read is
- * told by the check of the tables. */
+/* Returns whether mangle is attached to the device; m: the services that run, or would be loaded.
+ * Errors are ignored here, since the check of the tables reports them. */
 static bool look_up(double wait, const struct netdev *dev, struct model *m)
 {
 	struct attachment *a = NULL;
@@ -77,7 +77,7 @@ static void check_mode(struct findings *f, const char *name, const struct netdev
 	if (!xdp->known)
 		add_finding(
 			f, name, CHECK_INFO,
-			"whether its driver has native mode shows when it is attached: this kernel does not tell before (Linux 6.3 does)");
+			"cannot tell before attaching whether its driver has native mode (Linux 6.3 or later can)");
 	else if (xdp->native)
 		add_finding(f, name, CHECK_OK, "its driver has native mode");
 	else
@@ -94,18 +94,18 @@ static void check_mtu(struct findings *f, const struct netdev *dev, const struct
 	if (large && !(m->features.frags && m->features.load_bytes))
 		add_finding(
 			f, dev->name, CHECK_WARN,
-			"MTU %u: this kernel may refuse native mode, and large frames are not looked into (ip link set %s mtu 1500)",
+			"MTU %u: this kernel may refuse native mode, and tags behind the first buffer are not found (ip link set %s mtu 1500)",
 			dev->mtu, dev->name);
 	else if (large && xdp->native && !xdp->several_buffers)
 		add_finding(
 			f, dev->name, CHECK_WARN,
-			"MTU %u: its driver takes no frames of several buffers in native mode, and may refuse it (ip link set %s mtu 1500)",
+			"MTU %u: its driver does not support frames of several buffers in native mode, and may refuse that mode (ip link set %s mtu 1500)",
 			dev->mtu, dev->name);
 	else
 		add_finding(f, dev->name, CHECK_OK, "MTU %u", dev->mtu);
 }
 
-/* Whether mangle can work on it. */
+/* Returns whether mangle can be attached to the device. */
 static bool check_device(struct findings *f, const struct netdev *dev)
 {
 	struct netdev copy = *dev;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is loaded and attached, the configuration of the next boot, the host that connections end
- * on. */
+/* Checks of what is loaded and attached, of the configuration that the next boot loads, and of the
+ * host that TCP connections end on. */
 #include "check_loaded.h"
 
 #include <errno.h>
@@ -79,8 +79,8 @@ static void check_attachments(struct findings *f, const struct model *m, struct 
 			"nothing is attached: packets reach the shared ports unchanged (mangle-ctl attach IFACE)");
 }
 
-/* What the next boot loads, and whether it is what runs. s: NULL where nothing does, or nobody can
- * tell. */
+/* Checks what the next boot loads, and whether it equals what runs. s: NULL where nothing is
+ * loaded, or the tables cannot be read. */
 static int check_config(struct findings *f, struct store *s, struct err *e)
 {
 	struct drift drift;
@@ -92,14 +92,14 @@ static int check_config(struct findings *f, struct store *s, struct err *e)
 	if (err)
 		return err;
 	if (drift.state == DRIFT_BROKEN)
-		/* To another user the file may only be hidden. */
+		/* To another user than root the file may only be unreadable. */
 		add_finding(f, "configuration", geteuid() == 0 ? CHECK_BAD : CHECK_WARN,
 			    "%s cannot load it: %s", geteuid() == 0 ? "the next boot" : "this user",
 			    drift.why.line);
 	else if (s && drift.differs)
 		add_finding(
 			f, "configuration", CHECK_WARN,
-			"%s: what runs differs from it, and goes with a reboot (mangle-ctl apply, or keep what runs: mangle-ctl save)",
+			"%s: what runs differs from it, and is lost at a reboot (mangle-ctl apply, or keep what runs: mangle-ctl save)",
 			file);
 	else
 		add_finding(f, "configuration", CHECK_OK, "%s: %u service%s, %llu entit%s%s", file,
@@ -148,7 +148,7 @@ void check_loaded(struct findings *f, double wait)
 	if (err && err != -ENOENT)
 		add_finding(f, "tables", why.status == EXIT_LOCK_BUSY ? CHECK_WARN : CHECK_BAD,
 			    "%s", why.line);
-	/* The file can be judged by itself. */
+	/* The configuration file is checked also where the tables cannot be read. */
 	if (err)
 		check_config(f, NULL, &ignored);
 	store_close(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The kernel, what this process may do, and what mangle builds on. */
+/* Checks of the kernel, of the permissions of this process, and of what mangle builds on. */
 #include "check_machine.h"
 
 #include <errno.h>
@@ -35,14 +35,14 @@ static void check_kernel(struct findings *f, struct machine *m)
 		add_finding(f, "kernel", CHECK_OK, "%s", name.release);
 }
 
-/* What to do about a capability that is missing: root has them all, unless they were taken. */
+/* The remedy for a missing capability: root has all of them, unless they were taken away. */
 static const char *more_rights(void)
 {
 	return geteuid() == 0 ? "give this process the capability: see Permissions in mangle-ctl(8)"
 			      : "run as root";
 }
 
-/* Whether programs may be loaded. */
+/* Returns whether programs can be loaded. */
 static bool check_permissions(struct findings *f)
 {
 	static const struct {
@@ -51,7 +51,7 @@ static bool check_permissions(struct findings *f)
 		const char *may, *may_not;
 	} features[] = {
 		{CAPS(BPF), CHECK_BAD, "tables can be changed",
-		 "tables cannot be changed, rows not be listed"},
+		 "tables cannot be changed, and entities cannot be listed"},
 		{CAPS_PROGRAM, CHECK_BAD, "programs can be loaded",
 		 "programs cannot be loaded: no attach, no explain, no first service with connections or replies"},
 		{CAPS(SYS_ADMIN), CHECK_WARN, "all network namespaces can be entered",
@@ -73,7 +73,7 @@ static bool check_permissions(struct findings *f)
 	if (caps_have(CAPS(BPF)) && probe_maps() == -EPERM) {
 		add_finding(
 			f, "permissions", CHECK_BAD,
-			"bpf(2) is refused in spite of the capabilities (let it through in the seccomp profile of the container or unit)");
+			"bpf(2) is refused despite the capabilities (allow it in the seccomp profile of the container or unit)");
 		return false;
 	}
 	return caps_have(CAPS_PROGRAM);
@@ -88,7 +88,7 @@ static void check_memlock(struct findings *f, const struct machine *m)
 		return;
 	add_finding(
 		f, "locked memory", CHECK_WARN,
-		"limited to %llu bytes, which this kernel counts tables by (ulimit -l unlimited)",
+		"limited to %llu bytes, and this kernel charges tables to it (ulimit -l unlimited)",
 		(unsigned long long)limit.rlim_max);
 }
 
@@ -107,7 +107,7 @@ static void check_frames(struct findings *f, struct machine *m)
 	else
 		add_finding(
 			f, "large frames", CHECK_WARN,
-			"this kernel cannot show programs frames of more than one buffer: jumbo frames (5.18 or later can)");
+			"this kernel does not give programs frames of more than one buffer, as jumbo frames are (5.18 or later does)");
 }
 
 static void check_connection(struct findings *f, const struct machine *m)
@@ -150,13 +150,13 @@ static void check_dispatcher(struct findings *f, const struct machine *m)
 	else if (!found)
 		add_finding(
 			f, "dispatcher", CHECK_WARN,
-			"libxdp's xdp-dispatcher.o is not found: mangle attaches alone (install libxdp whole)");
+			"libxdp's xdp-dispatcher.o is not found: mangle attaches alone (install all of libxdp)");
 	else
 		add_finding(f, "dispatcher", CHECK_OK,
 			    "other XDP programs can share the interface");
 }
 
-/* Where it cannot be mounted here check_tables says so. */
+/* Where it cannot be mounted by this process, the check of the tables reports that. */
 static void check_bpffs(struct findings *f)
 {
 	const char *missing = caps_missing(CAPS(SYS_ADMIN));
@@ -187,8 +187,8 @@ static void check_jit(struct findings *f)
 
 	if (err)
 		add_finding(f, "JIT", CHECK_INFO,
-			    "cannot tell what /proc/sys/net/core/bpf_jit_enable is: %s",
-			    err == -ENOENT ? "it is in the initial network namespace alone"
+			    "cannot read /proc/sys/net/core/bpf_jit_enable: %s",
+			    err == -ENOENT ? "it exists in the initial network namespace only"
 					   : strerror(-err));
 	else if (on)
 		add_finding(f, "JIT", CHECK_OK, "programs are compiled");

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Can this machine run mangle? */
+/* doctor: can this machine run mangle? */
 #ifndef ENGINE_CHECK_MACHINE_H
 #define ENGINE_CHECK_MACHINE_H
 
 #include "kernel/probe.h"
 #include "findings.h"
 
-/* What the check of an interface goes by. */
+/* What the check of an interface has to know of the machine. */
 struct machine {
 	unsigned int release; /* major << 8 | minor */
-	bool may_probe;	      /* programs may be loaded: else features says nothing */
+	bool may_probe;	      /* programs can be loaded; if not, `features` is empty */
 	struct prog_features features;
 };
 void check_machine(struct findings *f, struct machine *m);

@@ -20,8 +20,8 @@ int cannot_tell(const char *object, int err, const char *what, const char *why, 
 
 /* ---- connections of others to ports that are to be taken ---- */
 
-/* Established connections to ports that a service is about to take: those of the first such port.
- */
+/* The established connections to ports that a service is about to take: those to the first such
+ * port. */
 struct established {
 	const struct service *taker[65536]; /* NULL: no service takes it */
 	unsigned int port, count;
@@ -39,7 +39,7 @@ static int count_connection(void *arg, const struct host_socket *socket)
 	return 0;
 }
 
-/* Whether there are such ports. */
+/* Marks the ports that new or changed services take; returns whether there are any. */
 static bool mark_taken(const struct model *from, const struct model *to, struct established *found)
 {
 	bool any = false;
@@ -58,7 +58,7 @@ static bool mark_taken(const struct model *from, const struct model *to, struct 
 	return any;
 }
 
-/* In the thread's network namespace. */
+/* Checks the thread's network namespace. */
 static int check_here(struct established *found, const char *who, struct err *e)
 {
 	struct err why;
@@ -90,13 +90,13 @@ static int check_there(struct established *found, const struct attachment *a, st
 			"taking TCP ports: cannot tell whether clients are connected to them", why,
 			e);
 	}
-	if (back >= 0) /* else it is this one, and has been looked at */
+	if (back >= 0) /* else it is the thread's own, which has been checked */
 		err = check_here(found, name, e);
 	netns_return(back);
 	return err;
 }
 
-/* Here, and wherever packets would be mangled. */
+/* Checks this namespace, and each that an interface is attached in. */
 static int check_everywhere(struct store *s, struct established *found, struct err *e)
 {
 	struct attachment *a;
@@ -132,14 +132,14 @@ int check_taken(struct store *s, const struct model *from, const struct model *t
 
 struct bound {
 	struct store *store;
-	bool shared[65536]; /* ports whose connections count */
+	bool shared[65536]; /* ports whose connections are counted */
 	struct sockets sockets;
 	unsigned int count;
 	uint16_t port; /* the shared port of the first one counted */
 	bool one_port; /* count only those of that port */
 };
 
-/* One that has the shared port itself needs no mangle. */
+/* Counts a live connection, unless its socket has the shared port itself: that needs no mangle. */
 static int count_alive(void *arg, const struct mangle_flow_key *key, const struct mangle_flow *flow)
 {
 	struct bound *b = arg;
@@ -173,7 +173,7 @@ static int count_bound(void *arg, const struct attachment *a, struct err *e)
 	return err;
 }
 
-/* Does one that stays serve the namespace? Then its connections go on. */
+/* Returns whether an interface that stays attached serves the namespace: its connections go on. */
 static bool stays(const struct attachment *a, size_t count, const bool *chosen, uint64_t netns)
 {
 	for (size_t i = 0; i < count; i++)
@@ -227,7 +227,7 @@ int check_bound(struct store *s, const struct attachment *a, size_t count, const
 	return err;
 }
 
-/* A service of the model that has connections on the port. */
+/* Returns a service of the model that has TCP in connection mode on the port; NULL: none. */
 static const struct service *connections_on(const struct model *m, uint16_t port)
 {
 	for (unsigned int i = 0; i < m->service_count; i++)
@@ -238,7 +238,8 @@ static const struct service *connections_on(const struct model *m, uint16_t port
 	return NULL;
 }
 
-/* Marks the ports that `of` has connections on, and `not_of` has not; whether there is one. */
+/* Marks the ports on which `of` has TCP in connection mode and `not_of` has not; returns whether
+ * there are any. */
 static bool mark_ports(const struct model *of, const struct model *not_of, bool ports[65536])
 {
 	bool any = false;

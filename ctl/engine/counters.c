@@ -52,7 +52,7 @@ void counters_free(struct counters *c)
 
 /* ---- from one time to another ---- */
 
-/* Counters of a service that was made anew meanwhile began at 0 again. */
+/* The counters of a service that was replaced meanwhile have begun at 0 again. */
 static uint64_t since(uint64_t before, uint64_t now)
 {
 	return now >= before ? now - before : now;
@@ -136,7 +136,7 @@ bool stats_line_is_empty(const struct stats_line *l)
 	return !seen(l);
 }
 
-/* Packets that a service takes for invalid, or has no port for. */
+/* Returns how many packets the service found invalid, or had no port for. */
 static uint64_t refused(const struct service_stats *s)
 {
 	static const enum mangle_reason all[] = {REASON_MALFORMED_L4, REASON_TOO_SHORT,
@@ -148,7 +148,8 @@ static uint64_t refused(const struct service_stats *s)
 	return sum;
 }
 
-/* Most of all packets are nobody's here, and what would be is not told by reason. */
+/* There is no share of all packets, most of which belong to no service, nor under observe, where
+ * verdicts are not counted by reason. */
 static struct stats_value refused_share(const struct stats_line *l)
 {
 	if (!l->service || l->is_would)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The counters of services at one time, what was counted from one time to another, and the columns
- * of lists of them. */
+/* The counters of services at one time, what was counted between two times, and the columns of
+ * lists of them. */
 #ifndef ENGINE_COUNTERS_H
 #define ENGINE_COUNTERS_H
 
@@ -8,32 +8,32 @@
 
 struct service_stats {
 	char name[MANGLE_NAME_SIZE];
-	bool takes_unknown; /* unknown tags are given a port, not refused */
+	bool takes_unknown; /* the unknown policy is a port: unknown tags are not refused */
 	struct stats stats;
 };
 
 struct counters {
-	struct stats all; /* packets of no service too */
+	struct stats all; /* includes packets of no service */
 	struct service_stats *services;
 	size_t count;
 	uint64_t clock; /* when they were read, ns of CLOCK_MONOTONIC */
 };
 
-/* Of the model's services, or of the one that `only` is. The caller frees *out. */
+/* Reads the counters of the model's services, or of `only`. The caller frees *out. */
 int counters_read(struct store *s, const struct model *m, const struct service *only,
 		  struct counters *out, struct err *e);
-/* What was counted from `before` to `now`, which the caller frees. */
+/* Computes what was counted from `before` to `now`. The caller frees *out. */
 int counters_since(const struct counters *before, const struct counters *now, struct counters *out,
 		   struct err *e);
 void counters_free(struct counters *c);
 
 /* ---- columns ---- */
 
-/* What a column has the values of: one service, or all packets. */
+/* What a row of a list is about: one service, or all packets. */
 struct stats_line {
 	const struct stats *stats;
 	const struct service_stats *service; /* NULL: all packets */
-	bool is_would; /* what would have happened, under observe, instead of what happened */
+	bool is_would; /* what enforce would have done, instead of what was done */
 };
 
 enum stats_kind {
@@ -44,20 +44,20 @@ enum stats_kind {
 
 struct stats_column {
 	enum stats_kind kind;
-	enum mangle_verdict verdict; /* of STATS_VERDICT */
-	const char *json;	     /* its key; NULL: it is in text alone */
+	enum mangle_verdict verdict; /* for STATS_VERDICT */
+	const char *json;	     /* its key; NULL: the column is in text only */
 	const char *title;
-	bool is_loss; /* what is not 0 there is to be seen at once */
+	bool is_loss; /* values above 0 are losses, and highlighted */
 };
 #define STATS_COLUMN_COUNT (MANGLE_VERDICT_COUNT + 2)
 extern const struct stats_column stats_columns[STATS_COLUMN_COUNT];
 
 struct stats_value {
-	bool is_none; /* the line has no such value */
+	bool is_none; /* the line has no value in this column */
 	uint64_t count, whole;
 };
 struct stats_value stats_column_value(const struct stats_column *c, const struct stats_line *l);
-/* Has the line any packets? */
+/* Returns whether no packet was counted. */
 bool stats_line_is_empty(const struct stats_line *l);
 
 #endif

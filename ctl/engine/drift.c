@@ -29,14 +29,14 @@ static void compare(const struct model *running, const struct model *desired, st
 	d->state = d->differs ? DRIFT_DIFFERS : DRIFT_SAME;
 }
 
-/* What the file says, or where there is none the built-in default, as far as this kernel can do it.
- */
+/* Reads what the file describes, or without a file the built-in default, as far as this kernel can
+ * do it. */
 static int read_desired(const struct drift *d, const struct model *running, struct model *desired,
 			struct err *e)
 {
 	int err = *d->file ? config_load(d->file, desired, e) : model_default(desired, e);
 
-	/* What it does already it can. */
+	/* The kernel has proved already that it can do what runs. */
 	if (!err && !prog_needs(running).in)
 		err = prog_can(desired, e);
 	return err;
@@ -81,7 +81,7 @@ static int read_drift(struct store *s, const char *file, struct drift *out, stru
 	err = s ? store_read(s, &running, true, e) : 0;
 	if (!err) {
 		wrong = read_desired(out, &running, &desired, &out->why);
-		if (wrong == -ENOMEM) { /* says nothing about the file */
+		if (wrong == -ENOMEM) { /* the error is not about the file */
 			*e = out->why;
 			err = wrong;
 		}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What runs beside what the configuration file says: whether they are the same, and by how much
- * not. */
+/* Compares what runs with the configuration file: whether they differ, and by how much. */
 #ifndef ENGINE_DRIFT_H
 #define ENGINE_DRIFT_H
 
@@ -11,16 +10,16 @@ struct store;
 enum drift_state {
 	DRIFT_SAME,
 	DRIFT_DIFFERS,
-	DRIFT_MISSING,	  /* what runs is in no file */
+	DRIFT_MISSING,	  /* what runs is in no configuration file */
 	DRIFT_BROKEN,	  /* the file cannot be loaded: `why` */
-	DRIFT_NOT_LOADED, /* nothing runs */
+	DRIFT_NOT_LOADED, /* nothing is loaded */
 };
 
 struct drift {
-	const char *file; /* "": none was applied, and there is none of the default name */
+	const char *file; /* "": none was applied, and the default file does not exist */
 	enum drift_state state;
-	bool differs;	       /* does anything else run than the file says? */
-	unsigned int services; /* of the file, where it can be loaded */
+	bool differs;	       /* what runs is not what the file describes */
+	unsigned int services; /* in the file, where it can be loaded */
 	uint64_t entities;     /* the same */
 	unsigned int
 		service_changes; /* services that differ: the flow table's size counts as one */
@@ -30,13 +29,13 @@ struct drift {
 
 /*
  * Compares what runs (s NULL: nothing is loaded) with the file that was last applied or attached
- * with, else with CONFIG_DEFAULT_FILE, else with the built-in default. 0, or negative errno with e
- * set where what runs cannot be read.
+ * with, else with CONFIG_DEFAULT_FILE, else with the built-in default. Returns 0, or negative errno
+ * with e set where what runs cannot be read.
  */
 int drift_read(struct store *s, struct drift *out, struct err *e);
 /* The same, with the file that `attach` loads where nothing is loaded, as units do at boot. */
 int drift_read_boot(struct store *s, struct drift *out, struct err *e);
-/* Is that the file of drift_read_boot? */
+/* Returns whether drift_read_boot compares with that file. */
 bool drift_is_boot_file(const char *file);
 
 #endif

@@ -15,8 +15,8 @@
 #include "attachments.h"
 #include "connections.h"
 
-/* Those to which the same happens: how many, and of the first what it is and which service matches.
- */
+/* The addresses that share a warning: how many they are, and of the first the device
+ * and service. */
 struct affected {
 	unsigned int count;
 	char device[MANGLE_IFNAME_SIZE];
@@ -24,11 +24,11 @@ struct affected {
 	uint64_t netns;
 	char address[INET6_ADDRSTRLEN];
 	const struct service *service;
-	bool forwards; /* the kernel knows no route to it, else it does not forward */
+	bool forwards; /* the kernel has no route to it; false: it does not forward */
 };
 
 struct look {
-	/* the interface, and what matches there */
+	/* the interface, and the services that match there */
 	const struct devices *all;
 	const struct device *d;
 	const char *name;
@@ -36,9 +36,9 @@ struct look {
 	bool forwards4, forwards6;
 	uint64_t netns;
 	int netns_fd;
-	struct nl_sock *routes; /* asks there, wherever the thread is */
+	struct nl_sock *routes; /* asks for routes there, whatever namespace the thread is in */
 
-	/* what is looked at, in another namespace */
+	/* the device that is looked at, in another namespace */
 	const char *netns_name;
 	const struct devices *there;
 	const struct device *child;
@@ -69,7 +69,7 @@ static bool takes(const struct service *s, const struct netdev_address *a)
 	return !s->daddr_count;
 }
 
-/* NULL: none does. */
+/* Returns the first service that would take packets to the address; NULL: none. */
 static const struct service *service_for(const struct look *l, const struct netdev_address *a)
 {
 	for (unsigned int i = 0; i < l->m->service_count; i++)
@@ -78,7 +78,7 @@ static const struct service *service_for(const struct look *l, const struct netd
 	return NULL;
 }
 
-/* One that names single addresses means this host's. */
+/* A service whose daddr are single addresses is meant for this host's. */
 static bool takes_many(const struct service *s)
 {
 	for (unsigned int i = 0; i < s->daddr_count; i++)
@@ -110,15 +110,15 @@ static void note(const struct look *l, struct affected *to, const struct service
 	to->forwards = a->family == 4 ? l->forwards4 : l->forwards6;
 }
 
-/* The kernel tells that an address is not this host's where it would forward to it: 1; else 0, or
- * negative errno. */
+/* Returns 1 where the kernel would forward packets to the address, by which mangle knows that it is
+ * not this host's; else 0, or negative errno. */
 static int would_forward(const struct look *l, const struct netdev_address *a)
 {
 	return (a->family == 4 ? l->forwards4 : l->forwards6) ? netdev_has_route(l->routes, a) : 0;
 }
 
-/* What has another MAC address is never taken for this host's. Returns 1 where something was noted.
- */
+/* A packet to another MAC address is never taken for this host's. Returns 1 where a warning was
+ * noted. */
 static int look_at_address(void *arg, const struct netdev_address *a)
 {
 	struct look *l = arg;
@@ -231,8 +231,8 @@ static void say_affected(struct warnings *w, const struct look *l)
 			l->d->name, text_of(&l->not_bound, text));
 }
 
-/* That a run may not look everywhere is how its place is, and needs nothing done; that it could not
- * is a warning. */
+/* A run that has no right to look into other namespaces needs to do nothing: an info. A run that
+ * tried and failed gives a warning. */
 static void say_unknown(struct warnings *w, const char *name, int err)
 {
 	(err == -EACCES || err == -EPERM ? add_info : add_warning)(

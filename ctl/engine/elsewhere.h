@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Containers' network interfaces that were made on one that mangle is attached to: VLAN, macvlan
- * and ipvlan devices in network namespaces of their own. What they receive passes mangle first.
- */
+/* Network interfaces of containers that were created on top of an attached one: VLAN, macvlan and
+ * ipvlan devices in network namespaces of their own. mangle sees their packets first. */
 #ifndef ENGINE_ELSEWHERE_H
 #define ENGINE_ELSEWHERE_H
 
@@ -13,8 +11,9 @@ struct devices;
 struct device;
 
 /*
- * What becomes of TCP connections to containers whose devices were made on d, with those of these
- * services that match on it; name: as services call it. In its namespace, of which all is there.
+ * Warns about TCP connections to containers whose devices were created on top of d, where these
+ * services match them. name: the one by which services match d. Called in d's namespace, whose
+ * devices are `all`.
  */
 void warn_about_elsewhere(struct warnings *w, const struct devices *all, const struct device *d,
 			  const char *name, const struct model *m);

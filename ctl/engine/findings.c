@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A text of others may begin with what it is about. */
+/* A text made elsewhere may begin with the name of what was checked. */
 static const char *without_name(const char *text, const char *name)
 {
 	size_t len = strlen(name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What checks have found, to be shown to the user. */
+/* What the checks of doctor have found. */
 #ifndef ENGINE_FINDINGS_H
 #define ENGINE_FINDINGS_H
 
@@ -16,7 +16,7 @@ struct findings {
 		char *text; /* allocated */
 	} * finding;
 	size_t count;
-	bool is_bad; /* one of them is CHECK_BAD */
+	bool is_bad; /* there is one of CHECK_BAD */
 };
 void add_finding(struct findings *f, const char *name, enum check_state state, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

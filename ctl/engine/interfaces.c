@@ -16,7 +16,7 @@
 
 /* ---- before attaching ---- */
 
-/* Those below go to the front, else they stay in their order. */
+/* Lower devices go to the front; the order is kept otherwise. */
 static void put_lower_first(const struct devices *all, struct netdev *dev, int devs)
 {
 	for (int i = 1; i < devs; i++)
@@ -31,7 +31,7 @@ static void put_lower_first(const struct devices *all, struct netdev *dev, int d
 		}
 }
 
-/* All of them are there, even where one went since it was looked for. */
+/* Refuses where a device has gone since its name was looked up. */
 static int find_all(const struct devices *all, const struct netdev *dev, int devs, struct err *e)
 {
 	for (int i = 0; i < devs; i++)
@@ -69,12 +69,12 @@ int check_devices(struct netdev *dev, int devs, struct err *e)
 
 /* ---- what does not work on some: TCP ---- */
 
-/* An interface, and what the services that may match there want of it. */
+/* An interface, and what the services that match there require of it. */
 struct scene {
 	struct warnings *w;
 	const struct devices *all;
 	const struct device *d;
-	const struct device *master; /* NULL: it is no port */
+	const struct device *master; /* NULL: it is not a port */
 	bool generic;
 	bool connections, replies;
 };
@@ -103,8 +103,8 @@ static void warn_about_netfilter(const struct scene *s, const char *ip4, const c
 			*ip4 && *ip6 ? "are" : "is", s->master->name);
 }
 
-/* br_netfilter takes the socket away from a packet that was given one: on all bridges by the
- * settings, which are not there without it, and on one by that bridge's own flags. */
+/* br_netfilter takes the socket away from a packet that mangle gave one. It is switched on for all
+ * bridges by the sysctls, which exist only with the module, or for one bridge by its own flags. */
 static void note_bridge_netfilter(const struct scene *s)
 {
 	struct netdev_bridge own;
@@ -176,13 +176,13 @@ static void note_bond(const struct scene *s)
 	if (is_port_of(s, "bond") || is_port_of(s, "team"))
 		add_warning(
 			s->w,
-			"%s: it is a port of %s: what comes in by another port is not mangled%s (attach to %s instead)",
+			"%s: it is a port of %s: packets that its other ports receive are not mangled%s (attach to %s instead)",
 			s->d->name, s->master->name,
-			s->replies ? ", replies that leave by another keep their port" : "",
+			s->replies ? ", and replies that leave by them keep their port" : "",
 			s->master->name);
 }
 
-/* Its frames come to the program like those of generic mode, where they are more than a packet. */
+/* A tap's frames reach the program as in generic mode, also where they hold several datagrams. */
 static void note_tap(const struct scene *s)
 {
 	struct netdev_features f;
@@ -201,7 +201,7 @@ static void note_dummy(const struct scene *s)
 	if (!strcmp(s->d->kind, "dummy"))
 		add_warning(
 			s->w,
-			"%s: it is a dummy, which receives nothing: what is sent to its addresses comes in by other interfaces (attach to those)",
+			"%s: it is a dummy, which receives nothing: packets to its addresses arrive on other interfaces (attach to those)",
 			s->d->name);
 }
 
@@ -220,7 +220,7 @@ static void (*const notes[])(const struct scene *s) = {
 	note_tap,
 };
 
-/* Those that go by another interface's name have no part in it. */
+/* A service that names another interface does not match here. */
 static void note_services(struct scene *s, const struct model *m, const char *name)
 {
 	for (unsigned int i = 0; i < m->service_count; i++) {

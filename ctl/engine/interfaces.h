@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which interfaces can have mangle, and what of it does not work on those that can. */
+/* Which interfaces mangle can be attached to, and what does not work on those that it can. */
 #ifndef ENGINE_INTERFACES_H
 #define ENGINE_INTERFACES_H
 
@@ -10,15 +10,14 @@
 
 struct store;
 
-/*
- * The interfaces named can have mangle; puts those below others first, as the kernel wants them to
- * be attached.
- */
+/* Refuses interfaces that mangle cannot be attached to, and puts lower devices first, in which
+ * order the kernel accepts them. */
 struct netdev;
 int check_devices(struct netdev *dev, int devs, struct err *e);
-/* What is to be known about an interface that is attached, with these services. */
+/* Warns about an attached interface, given these services. */
 void warn_about_interface(struct warnings *w, const struct attachment *a, const struct model *m);
-/* What of that follows from the device alone; name: as services call it. In its namespace. */
+/* The part of these warnings that follows from the device alone. name: the one by which services
+ * match it. Called in the device's namespace. */
 void warn_about_device(struct warnings *w, int ifindex, const char *name, bool generic,
 		       const struct model *m);
 

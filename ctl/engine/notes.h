@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a run has to say beside its result. */
+/* Warnings and infos that a run reports beside its result. */
 #ifndef ENGINE_NOTES_H
 #define ENGINE_NOTES_H
 
 #include <stddef.h>
 
-/* Texts to be shown to the user; allocated. An info needs nothing done; with a fault mangle, or
- * what a service asks for, does not work. */
+/* Texts for the user, allocated. NOTE_INFO needs no action; NOTE_FAULT: mangle, or what a service
+ * asks for, does not work. */
 enum note_level { NOTE_INFO, NOTE_WARNING, NOTE_FAULT };
 struct warnings {
 	struct note {

@@ -7,16 +7,14 @@
 
 struct socket_ends;
 
-/*
- * The TCP sockets of a network namespace that live, read when the first is asked for: a run that
- * asks for none need not be able to look there. Begin with {.netns = inode}.
- */
+/* The live TCP sockets of a network namespace. They are read when sockets_alive is first called: a
+ * run that never calls it needs no permission to read them. Initialize with {.netns = inode}. */
 struct sockets {
 	uint64_t netns;
 	struct socket_ends *all;
 	size_t count, room;
 	bool read;
-	int err; /* they could not be read, and why */
+	int err; /* why they could not be read; 0: they could */
 	struct err why;
 };
 /* Returns whether the flow's client has a connection to that port of this host: 1, 0, or negative
@@ -24,9 +22,9 @@ struct sockets {
 int sockets_alive(struct sockets *s, const struct mangle_flow_key *key, uint16_t port);
 void sockets_free(struct sockets *s);
 
-/* Is the flow one of that network namespace? */
+/* Returns whether the flow belongs to that network namespace. */
 bool flow_is_of(const struct mangle_flow_key *key, uint64_t netns);
-/* Returns the local port of the flow's socket, 0 where it has no socket yet. */
+/* Returns the local port of the flow's socket; 0: it has no socket yet. */
 uint16_t flow_socket_port(const struct mangle_flow_key *key, const struct mangle_flow *flow);
 
 #endif

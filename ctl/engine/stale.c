@@ -16,11 +16,11 @@
 #include "connections.h"
 #include "sockets.h"
 
-/* What of a shared port's entries goes. */
+/* Which entries of a shared port are removed. */
 enum stale {
 	STALE_NONE,
 	STALE_TAKEN, /* those whose client is connected to the shared port itself */
-	STALE_DEAD,  /* those too that no socket belongs to, while no new ones are made */
+	STALE_DEAD,  /* those too that have no socket; only while no new ones are made */
 };
 
 struct prune {
@@ -55,7 +55,7 @@ static int prune_here(struct prune *p, const char *who, uint64_t netns, struct e
 	sockets_free(&p->sockets);
 	if (!p->sockets.err)
 		return err;
-	/* None was removed: the list is read before the first is judged. */
+	/* Nothing was removed: the list is read before the first entry is judged. */
 	if (p->forced)
 		return 0;
 	return cannot_tell(who, err,
@@ -107,7 +107,8 @@ int prune_for_change(struct store *s, const struct model *from, const struct mod
 		if (!old || !service_same_settings(old, svc))
 			any |= mark_stale(p, svc, STALE_DEAD);
 	}
-	/* Where connections come in by another service's ways, they are made meanwhile. */
+	/* Where the old services already have connections on the port, new entries are made
+	 * meanwhile. */
 	for (unsigned int i = 0; i < from->service_count; i++)
 		for (unsigned int k = 0; k < from->services[i].port_count; k++)
 			if (p->shared[from->services[i].ports[k]] &&
@@ -119,14 +120,14 @@ int prune_for_change(struct store *s, const struct model *from, const struct mod
 	return err;
 }
 
-/* 1, 0, or negative errno. */
+/* Returns 1, 0, or negative errno. */
 static int has_tc_programs(const struct attachment *a)
 {
 	return a->attached && a->iface.tc_in ? tc_programs_attached(&a->key, &a->iface) : 0;
 }
 
-/* Is an interface of this namespace about to get the program that acts on flows; is it not the
- * first? 1, 0, or negative errno with e set. */
+/* Returns 1 where an interface of this namespace is about to get the program that acts on flows,
+ * else 0, or negative errno with e set; *first: no interface there has it yet. */
 static int needs_tc_programs(const struct attachment *a, size_t count, const struct netdev *dev,
 			     int devs, bool *first, struct err *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Entries of the flow table whose connection is over. */
+/* Removes entries of the flow table whose connection is over. */
 #ifndef ENGINE_STALE_H
 #define ENGINE_STALE_H
 
@@ -11,10 +11,10 @@ struct store;
 struct netdev;
 
 /*
- * Before the programs act on them, entries of the flow table go that would take a later connection
- * for one that is over: before a change of services, where it gives a service connections it did
- * not have; before interfaces of the thread's network namespace are attached. Where it cannot be
- * told which ones are over, that is refused; with force all of them stay.
+ * Remove entries by which the programs would take a later connection for one that is over. They are
+ * called before the programs act on these entries: before a change that gives a service connections
+ * it did not have, and before interfaces of the thread's network namespace are attached. Where it
+ * cannot be told which connections are over, the change is refused; with force all entries stay.
  */
 int prune_for_change(struct store *s, const struct model *from, const struct model *to, bool force,
 		     struct err *e);

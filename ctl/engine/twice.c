@@ -12,12 +12,12 @@
 
 /* ---- what is where ---- */
 
-/* A network namespace that something is attached in, or is to be. */
+/* A network namespace that an interface is attached in, or is to be. */
 struct place {
 	uint64_t netns;
-	struct devices all; /* none where it cannot be entered, which warn_about_interface says */
+	struct devices all; /* empty where it cannot be entered; warn_about_interface says so */
 	int fd;
-	int err; /* it was entered, and its devices could not be read: why */
+	int err; /* it was entered, but its devices could not be read */
 	struct err why;
 };
 
@@ -63,7 +63,7 @@ static void free_places(struct places *p)
 	free(p->all);
 }
 
-/* The thread's own namespace, and those that something is attached in. */
+/* Reads the thread's own namespace, and those that an interface is attached in. */
 static int read_places(struct places *p, const struct attachment *a, size_t count, struct err *e)
 {
 	p->count = 0;
@@ -81,7 +81,7 @@ static int read_places(struct places *p, const struct attachment *a, size_t coun
 
 struct spot {
 	const struct place *place;
-	const struct device *device; /* NULL: it cannot be told, or it is gone */
+	const struct device *device; /* NULL: it is gone, or cannot be found */
 };
 
 static struct spot find_spot(const struct places *p, uint64_t netns, int ifindex)
@@ -91,13 +91,13 @@ static struct spot find_spot(const struct places *p, uint64_t netns, int ifindex
 	return (struct spot){place, place ? devices_find(&place->all, ifindex) : NULL};
 }
 
-/* Is upper above lower, of another namespace? 1, 0, or negative errno. */
+/* Returns whether upper, in another namespace, is above lower: 1, 0, or negative errno. */
 static int is_above_elsewhere(struct spot upper, struct spot lower)
 {
 	const struct devices *there = &upper.place->all, *here = &lower.place->all;
 	int back, id, err;
 
-	/* Hardly any is, whatever the namespaces' ids: so these are asked for last. */
+	/* Hardly any device is, whatever the namespaces' ids are: so the ids are asked for last. */
 	if (!device_is_above_elsewhere(there, upper.device, here, lower.device, -1))
 		return 0;
 	err = netns_enter_inode(upper.place->netns, &back);
@@ -117,7 +117,8 @@ static int is_above(struct spot upper, struct spot lower)
 	return device_is_above(&upper.place->all, upper.device, lower.device, true);
 }
 
-/* How d is placed to the other: "a port of", "below", "above"; NULL where they share no packets. */
+/* Sets *how to the relation of d to the other: "a port of", "below" or "above"; NULL where no
+ * packet passes both. */
 static int relation(struct spot other, struct spot d, const char **how)
 {
 	int found;
@@ -142,7 +143,8 @@ static int relation(struct spot other, struct spot d, const char **how)
 
 #define NAME_SIZE (MANGLE_IFNAME_SIZE + sizeof(" in ") + NETNS_TEXT_SIZE)
 
-/* "eth0", or where it is in another namespace than that: "eth0 in network namespace blue". */
+/* Writes "eth0", or where it is in another namespace than `than` "eth0 in network
+ * namespace blue". */
 static const char *name_of(const struct attachment *a, uint64_t than, char buf[NAME_SIZE])
 {
 	char netns[NETNS_TEXT_SIZE];
@@ -212,7 +214,7 @@ int check_twice(struct store *s, const struct netdev *dev, int devs, struct err 
 	if (err)
 		return err;
 	err = read_places(&p, a, count, e);
-	if (!err && p.all[0].err) { /* the thread's own */
+	if (!err && p.all[0].err) { /* the thread's own namespace */
 		*e = p.all[0].why;
 		err = p.all[0].err;
 	}

@@ -14,8 +14,8 @@ void unit_name(const char *iface, char *out, size_t size)
 {
 	char escaped[64] = "*", *at = escaped;
 
-	/* systemd.unit(5), "String Escaping"; an interface's name has at most 15 bytes, and no /.
-	 */
+	/* The rules are in systemd.unit(5), "String Escaping"; an interface's name has at most 15
+	 * bytes, and no slash. */
 	for (const char *c = iface; c && *c && at < escaped + sizeof(escaped) - 5; c++)
 		at += isalnum((unsigned char)*c) || *c == '_' || *c == ':' ||
 				      (*c == '.' && c > iface)
@@ -24,11 +24,11 @@ void unit_name(const char *iface, char *out, size_t size)
 	snprintf(out, size, "mangle@%s.service", escaped);
 }
 
-/* Exit statuses of systemctl is-active, as of an init script's. */
+/* The exit statuses of systemctl is-active, which are those of an init script. */
 #define SYSTEMCTL_INACTIVE 3
 #define SYSTEMCTL_NO_UNIT 4
 
-/* Returns its exit status, -1 where it has none. Its output is discarded. */
+/* Runs a command with its output discarded. Returns its exit status; -1: it has none. */
 static int run(const char *const argv[])
 {
 	posix_spawn_file_actions_t files;
@@ -49,12 +49,12 @@ static int run(const char *const argv[])
 enum unit_state unit_stop(const char *unit)
 {
 	const char *const is_active[] = {"systemctl", "--quiet", "is-active", unit, NULL};
-	/* Not for ever: the caller may be part of what systemd is to stop first. */
+	/* The time is limited, since the caller may be part of what systemd has to stop first. */
 	const char *const stop[] = {"timeout", "10", "systemctl", "--quiet", "stop", unit, NULL};
 
 	int active;
 
-	if (access("/run/systemd/system", F_OK)) /* sd_booted(3) */
+	if (access("/run/systemd/system", F_OK)) /* as sd_booted(3) does */
 		return UNIT_INACTIVE;
 	active = run(is_active);
 	if (active == SYSTEMCTL_INACTIVE || active == SYSTEMCTL_NO_UNIT)

@@ -41,7 +41,7 @@ def test_target_is_a_shared_port(load):
     assert not warnings("map", "set", "--service", "left", "IJKL", "5003"), "that is TCP's"
     warns(warnings("service", "set", "right", "--unknown", "5000"), "service right: target 5000 of unknown tags", "of service left")
     assert not warnings("service", "set", "right", "--unknown", "pass")
-    warns(warnings("service", "set", "left", "--reply", "on"), "target 5002 of EFGH", "; what is sent from it gets another shared port")
+    warns(warnings("service", "set", "left", "--reply", "on"), "target 5002 of EFGH", "; datagrams sent from it get another shared port")
     ok("map", "set", "--service", "left", "EFGH", "drop")
     warns(warnings("map", "load", "--service", "left", "-", stdin="MNOP 5000\n"), "target 5000 of ABCD", "(and 1 more like it)")
 

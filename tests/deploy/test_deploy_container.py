@@ -298,7 +298,7 @@ def test_the_rest_is_needed(runtime, place):
         seccomp = re.search(r" --security-opt=seccomp=\S+", runtime.command)[0]
         refused(runtime.run(place.ns, "attach", "v0", but={seccomp: ""}), "Operation not permitted")
         said = runtime.run(place.ns, "doctor", but={seccomp: ""})
-        assert said.returncode == 1 and "bpf(2) is refused in spite of the capabilities" in said.stdout, said
+        assert said.returncode == 1 and "bpf(2) is refused despite the capabilities" in said.stdout, said
         # podman's own profile does for whoever has CAP_SYS_ADMIN
         runtime.ok(place.ns, "attach", "v0", but={seccomp: " --cap-add=SYS_ADMIN"})
     else:
