@@ -61,12 +61,4 @@ struct {
 	__type(value, struct mangle_scratch);
 } scratch_of_cpu SEC(".maps");
 
-/* Written by the explaining instance alone, and never pinned. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct mangle_explained);
-} explained SEC(".maps");
-
 #endif

@@ -16,12 +16,17 @@
 #include "conntrack.h"
 #endif
 #include "judge.h"
+#include "explain.h"
 #include "tcp_explain.h"
 #include "rewrite.h"
 #include "report.h"
 
-SEC("xdp")
-int mangle(struct xdp_md *ctx)
+/*
+ * explaining (a constant): nothing is counted, and what would become of the packet is written down.
+ * That is a program of its own, because whatever it alone asks for would cost the other one
+ * instructions for every packet: the compiler would have to keep it at hand.
+ */
+static __always_inline int handle(struct xdp_md *ctx, bool explaining)
 {
 	enum mangle_verdict verdict, would;
 	enum mangle_reason reason;
@@ -46,7 +51,7 @@ int mangle(struct xdp_md *ctx)
 		explains_tcp = true;
 	}
 	reason = judge(&p, reason, &would);
-	if (explaining && explains_tcp)
+	if (explains_tcp)
 		reason = explain_first_data(&p, reason, &would);
 
 	verifier_forget(&p, reason);
@@ -56,11 +61,26 @@ int mangle(struct xdp_md *ctx)
 		reason = REASON_WRITE_FAILED;
 		verdict = would = VERDICT_PASSED;
 	}
-	report(&p, reason, verdict, would, 1, p.frame_len);
+	if (explaining)
+		write_explained(&p, reason, verdict, would);
+	else
+		report(&p, reason, verdict, would, 1, p.frame_len);
 	switch (verdict) {
 	case VERDICT_DROPPED: return XDP_DROP;
 	default: return XDP_PASS;
 	}
+}
+
+SEC("xdp")
+int mangle(struct xdp_md *ctx)
+{
+	return handle(ctx, false);
+}
+
+SEC("xdp")
+int explain(struct xdp_md *ctx)
+{
+	return handle(ctx, true);
 }
 
 char LICENSE[] SEC("license") = "GPL";

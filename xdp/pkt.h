@@ -21,9 +21,8 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Constants that are set when the program is loaded. */
-const volatile bool explaining = false;	 /* say why instead of counting */
-const volatile __u64 own_ifname[2] = {}; /* name of the interface, struct mangle_match */
+/* Set when the program is loaded: the name of the interface, as struct mangle_match has it. */
+const volatile __u64 own_ifname[2] = {};
 
 /* Offsets and lengths are bytes, offsets count from the frame's first byte. */
 struct pkt {

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reports what has happened to a packet, at either hook: counts it, or explains it. A CPU writes to
- * its own counters, without atomics.
+ * Reports what has happened to a packet, at either hook: counts it. A CPU writes to its own
+ * counters, without atomics.
  */
 #ifndef XDP_REPORT_H
 #define XDP_REPORT_H
 
 #include "pkt.h"
 
-static __always_inline void count(struct pkt *p, enum mangle_reason reason,
-				  enum mangle_verdict verdict, enum mangle_verdict would,
-				  __u32 frames, __u64 bytes)
+/*
+ * Called once everything is written, with what has happened. frames, bytes: as on the wire. would:
+ * the verdict without observe.
+ */
+static __always_inline void report(struct pkt *p, enum mangle_reason reason,
+				   enum mangle_verdict verdict, enum mangle_verdict would,
+				   __u32 frames, __u64 bytes)
 {
 	__u32 slot = p->service ? p->service->stats : 0;
 	__u32 key = p->cpu * MANGLE_STATS_SLOTS + slot;
@@ -40,46 +44,6 @@ static __always_inline void count(struct pkt *p, enum mangle_reason reason,
 		c->bytes[at] += bytes;
 	}
 	c->last_seen[at] = bpf_jiffies64() >> MANGLE_SEEN_SHIFT;
-}
-
-static __always_inline void explain(struct pkt *p, enum mangle_reason reason,
-				    enum mangle_verdict verdict, enum mangle_verdict would)
-{
-	const __u32 zero = 0;
-	struct mangle_explained *e = bpf_map_lookup_elem(&explained, &zero);
-
-	if (!e)
-		return;
-	e->reason = reason;
-	e->verdict = verdict;
-	e->would = would;
-	e->service = p->service_index;
-	e->has_ports = p->has_ports;
-	e->has_tag = p->has_tag;
-	e->old_port = p->old_port;
-	e->new_port = verdict == VERDICT_REWRITTEN ? p->new_port : p->old_port;
-	e->tag[0] = p->tag_lo;
-	e->tag[1] = p->tag_hi;
-	e->family = p->family;
-	e->src_port = p->src_port;
-	e->has_payload = p->has_ports && !p->malformed_l4;
-	e->addr_off = p->addr_off;
-	e->l4_off = p->l4_off;
-	e->payload_len = p->payload_len;
-}
-
-/*
- * Called once everything is written, with what has happened. frames, bytes: as on the wire. would:
- * the verdict without observe.
- */
-static __always_inline void report(struct pkt *p, enum mangle_reason reason,
-				   enum mangle_verdict verdict, enum mangle_verdict would,
-				   __u32 frames, __u64 bytes)
-{
-	if (explaining)
-		explain(p, reason, verdict, would);
-	else
-		count(p, reason, verdict, would, frames, bytes);
 }
 
 #endif

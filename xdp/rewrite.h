@@ -101,13 +101,6 @@ static __always_inline bool csum_is_partial(struct pkt *p)
 	verifier_forget(p, p->shared_copy);
 	verifier_forget(p, p->frame_len);
 	verifier_forget(p, p->cpu);
-	verifier_forget(p, p->src_port);
-	verifier_forget(p, p->payload_len);
-	verifier_forget(p, p->service_index);
-	verifier_forget(p, p->has_ports);
-	verifier_forget(p, p->has_tag);
-	verifier_forget(p, p->tag_lo);
-	verifier_forget(p, p->tag_hi);
 	return csum_fold(pseudo + sum_bytes(p->ctx, p->l4_off, p->l4_len)) != 0xffff;
 }
 

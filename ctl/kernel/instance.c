@@ -37,7 +37,6 @@ bool instance_wants_conntrack(void)
 			       offsetof(struct mangle_bpf__rodata, field), \
 		       "gateway.bpf.o has all that mangle.bpf.o has")
 SAME_PLACE(have_load_bytes);
-SAME_PLACE(explaining);
 SAME_PLACE(own_ifname);
 SAME_PLACE(gated);
 SAME_PLACE(own_epoch);
@@ -60,6 +59,23 @@ static struct mangle_bpf *open_object(bool conntrack)
 	return NULL;
 }
 
+/* The one of the two that is loaded. */
+static struct bpf_program *program_of(const struct mangle_bpf *skel)
+{
+	return bpf_program__autoload(skel->progs.explain) ? skel->progs.explain
+							  : skel->progs.mangle;
+}
+
+/* The one that explains comes with a map of its own. */
+static int choose_program(struct mangle_bpf *skel, bool explaining)
+{
+	int err = bpf_program__set_autoload(skel->progs.mangle, !explaining);
+
+	if (!err)
+		err = bpf_program__set_autoload(skel->progs.explain, explaining);
+	return err ?: bpf_map__set_autocreate(skel->maps.explained, explaining);
+}
+
 /*
  * Opens an instance for that interface on the store's maps; what is left is to load it. epoch:
  * struct mangle_gate; 0: it has no gate.
@@ -68,7 +84,7 @@ static struct mangle_bpf *open_instance(const struct store *s, const struct mang
 					bool explaining, uint64_t epoch, struct err *e)
 {
 	struct mangle_bpf *skel;
-	int err = 0;
+	int err;
 
 	if (prog_probe_told(e))
 		return NULL;
@@ -78,14 +94,12 @@ static struct mangle_bpf *open_instance(const struct store *s, const struct mang
 		return NULL;
 	}
 	skel->rodata->have_load_bytes = prog_probe()->load_bytes;
-	skel->rodata->explaining = explaining;
 	skel->rodata->gated = epoch != 0;
 	skel->rodata->own_epoch = epoch;
 	memcpy((void *)skel->rodata->own_ifname, i->name, sizeof(skel->rodata->own_ifname));
-	if (instance_frags(i->mode))
-		bpf_program__set_flags(skel->progs.mangle, BPF_F_XDP_HAS_FRAGS);
-	if (!explaining)
-		err = bpf_map__set_autocreate(skel->maps.explained, false);
+	err = choose_program(skel, explaining);
+	if (!err && instance_frags(i->mode))
+		err = bpf_program__set_flags(program_of(skel), BPF_F_XDP_HAS_FRAGS);
 	if (!err)
 		err = maps_reuse(s, MAP_USER_XDP, skel->obj);
 	if (err) {
@@ -149,7 +163,7 @@ struct bpf_object *instance_object(const struct mangle_bpf *skel)
 
 int instance_fd(const struct mangle_bpf *skel)
 {
-	return bpf_program__fd(skel->progs.mangle);
+	return bpf_program__fd(program_of(skel));
 }
 
 void instance_unload(struct mangle_bpf *skel)

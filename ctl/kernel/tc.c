@@ -78,8 +78,6 @@ static struct tc_bpf *load_tc(const struct store *s, const struct mangle_iface_k
 	for (enum hook h = 0; h < HOOKS && !err; h++)
 		err = bpf_program__set_autoload(program_of(skel, h), want[h]);
 	if (!err)
-		err = bpf_map__set_autocreate(skel->maps.explained, false);
-	if (!err)
 		err = maps_reuse(s, MAP_USER_TC, skel->obj);
 	if (!err)
 		err = tc_bpf__load(skel);

@@ -168,7 +168,8 @@ static void read_counted(struct outcome *o, uint32_t len)
 		CHECK(st->bytes[i] == (i == o->reason ? len : 0));
 }
 
-static void run(struct outcome *o, const uint8_t *frame, uint32_t len, uint32_t cut, bool whole)
+static void run(int (*program)(struct xdp_md *), struct outcome *o, const uint8_t *frame,
+		uint32_t len, uint32_t cut, bool whole)
 {
 	struct xdp_md ctx = {0};
 
@@ -187,7 +188,7 @@ static void run(struct outcome *o, const uint8_t *frame, uint32_t len, uint32_t 
 	ctx.data_end = ctx.data + cut;
 	CHECK(ctx.data == (uintptr_t)host.first);
 
-	o->act = mangle(&ctx);
+	o->act = program(&ctx);
 	read_counted(o, len);
 	o->frame = malloc(len);
 	for (uint32_t i = 0; i < len; i++)
@@ -451,7 +452,7 @@ static void check_refused(const struct outcome *whole, const uint8_t *frame, uin
 	struct outcome o = {0};
 
 	host.refuses = true;
-	run(&o, frame, len, 0, false);
+	run(mangle, &o, frame, len, 0, false);
 	host.refuses = false;
 	if (memcmp(whole->frame, frame, len)) {
 		CHECK(o.counted && o.reason == REASON_WRITE_FAILED && o.verdict == VERDICT_PASSED);
@@ -506,15 +507,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	host.cpu = CHOSEN_CPU(data[0]);
 	host.listening = data[0] & 0x80;
 
-	explaining = true;
 	memset(&host.said, 0xff, sizeof(host.said));
-	run(&told, frame, len, len, true);
+	run(explain, &told, frame, len, len, true);
 	CHECK(!told.counted);
 	s = explained_service();
 	check_tables(NULL, NULL, len);
 
-	explaining = false;
-	run(&whole, frame, len, len, true);
+	run(mangle, &whole, frame, len, len, true);
 	if (whole.counted) {
 		if (s && host.said.has_tag)
 			en = find_entity(s);
@@ -527,7 +526,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_tables(s, en, len);
 
-	run(&parts, frame, len, where_to_cut(data[1], len), false);
+	run(mangle, &parts, frame, len, where_to_cut(data[1], len), false);
 	CHECK(is_the_same(&whole, &parts, len));
 	check_tables(s, en, len);
 	check_refused(&whole, frame, len);

@@ -88,6 +88,7 @@ int __wrap_bpf_object__load_skeleton(struct bpf_object_skeleton *s)
 	if (other_ways && is_program(s)) {
 		skel->rodata->have_load_bytes = false;
 		bpf_program__set_flags(skel->progs.mangle, 0);
+		bpf_program__set_flags(skel->progs.explain, 0);
 	}
 	return __real_bpf_object__load_skeleton(s);
 }

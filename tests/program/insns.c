@@ -45,17 +45,6 @@ static struct bpf_object *open_gated(void)
 	return skel->obj;
 }
 
-static struct bpf_object *open_explaining(void)
-{
-	struct mangle_bpf *skel = mangle_bpf__open();
-
-	if (!skel)
-		return NULL;
-	skel->rodata->have_load_bytes = prog_probe()->load_bytes;
-	skel->rodata->explaining = true;
-	return skel->obj;
-}
-
 static struct bpf_object *open_gateway(void)
 {
 	struct gateway_bpf *skel = gateway_bpf__open();
@@ -96,7 +85,7 @@ static const struct program {
 	{"XDP", "mangle", open_mangle, always},
 	{"XDP, before Linux 5.18", "mangle", open_without_helpers, always},
 	{"XDP, behind a gate", "mangle", open_gated, always},
-	{"XDP, explaining", "mangle", open_explaining, always},
+	{"XDP, explaining", "explain", open_mangle, always},
 	{"XDP, on a gateway", "mangle", open_gateway, has_conntrack},
 	{"tc ingress", "tc_in", open_tc, has_connection},
 	{"tc egress", "tc_out", open_tc, always},

@@ -15,7 +15,7 @@ TREE = Path(__file__).resolve().parents[2]
 PARTS = ("Makefile", "CHANGELOG.md", "maps", "xdp", "ctl")
 
 # The same program under another hash: its lines are others.
-REBUILT = {"xdp/mangle.bpf.c": [("\nSEC(\"xdp\")\n", "\n/* another build */\n\nSEC(\"xdp\")\n")]}
+REBUILT = {"xdp/mangle.bpf.c": [("\nint mangle(", "\n/* another build */\nint mangle(")]}
 
 # Every map that is converted, and nearly every field's place.
 NEXT_LAYOUT = {"maps/schema.h": [
