@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Words to a command, and what is said where they make none. */
+/* Turns the words of the command line into a command, or into the error that says what is wrong. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -12,9 +12,9 @@
 
 #define WAIT_DEFAULT 5
 #define WAIT_MAX 86400
-/* What getopt_long returns for an option without a letter. */
+/* getopt_long returns this plus the option's number for a long option. */
 #define LONG_BASE 256
-/* Verbs that an error names at most. */
+/* An error names at most this many verbs. */
 #define NAMED_MAX 4
 
 /* ---- options ---- */
@@ -29,7 +29,7 @@ static int option_of(int val)
 	return -1;
 }
 
-/* The word that the option just seen was written as; with its value where that hangs on it. */
+/* Returns the word that the option just parsed was written as, which may hold its value too. */
 static const char *option_word_at(char **argv)
 {
 	return argv[optarg && optarg == argv[optind - 1] ? optind - 2 : optind - 1];
@@ -48,12 +48,12 @@ static bool is_abbreviated(const char *word, int o)
 	       !is_word(word + 2, len - 2, option_aliases[o]);
 }
 
-/* An option that is not known, as typed. */
+/* An unknown option, as it was typed. */
 struct unknown {
 	char word[104]; /* "": there is none */
 };
 
-/* The first one counts. */
+/* Only the first unknown option is reported. */
 static void note_unknown(struct unknown *u, const char *word)
 {
 	if (!*u->word)
@@ -72,7 +72,7 @@ static void suggest_option(struct suggestion *s, int o)
 	}
 }
 
-/* Once the verb is known, since only its options are worth a proposal. */
+/* Called once the verb is known, since only the verb's own options are worth a suggestion. */
 static int unknown_option(const struct cmd *c, const struct unknown *u, struct err *e)
 {
 	uint64_t options = c->verb ? c->verb->options | GLOBAL : UINT64_MAX;
@@ -86,13 +86,13 @@ static int unknown_option(const struct cmd *c, const struct unknown *u, struct e
 		return usage_error(e, "command line", "option %s: not known (%s)", u->word, text);
 	if (c->verb && c->verb->arguments && strstr(c->verb->arguments, "TAG"))
 		return usage_error(e, "command line",
-				   "option %s: not known (a tag that begins with - goes behind --)",
+				   "option %s: not known (put -- before a tag that begins with -)",
 				   u->word);
 	return usage_error(e, "command line", "option %s: not known (see mangle-ctl %s%s--help)",
 			   u->word, c->name, *c->name ? " " : "");
 }
 
-/* getopt_long returned '?' or ':'. */
+/* Handles a '?' or ':' that getopt_long returned. */
 static int bad_getopt(int got, char **argv, struct unknown *u, struct err *e)
 {
 	int o = option_of(optopt);
@@ -110,7 +110,7 @@ static int bad_getopt(int got, char **argv, struct unknown *u, struct err *e)
 	return 0;
 }
 
-/* any and none clear what was named before them. */
+/* The words any and none discard the values given before them. */
 static void add_word(struct words *w, const char *word)
 {
 	if (!strcmp(word, "any") || !strcmp(word, "none"))
@@ -142,7 +142,8 @@ static struct option long_option(const char *name, int o)
 	};
 }
 
-/* longs has room for two names of each option and an end, shorts for two characters and an end. */
+/* longs must have room for two names of each option and an end, shorts for two characters of each
+ * and an end. */
 static void list_options(struct option *longs, char *shorts)
 {
 	*shorts++ = ':';
@@ -166,7 +167,7 @@ static int parse_options(int argc, char **argv, struct cmd *c, struct unknown *u
 
 	list_options(longs, shorts);
 	opterr = 0;
-	unsetenv("POSIXLY_CORRECT"); /* options stand in any position */
+	unsetenv("POSIXLY_CORRECT"); /* options may stand in any position */
 	while (!err && (got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		int o = option_of(got);
 
@@ -198,7 +199,8 @@ static void suggest_verb(struct suggestion *s, const struct verb *v)
 		suggest(s, known, v->name);
 }
 
-/* The nearest commands. Without a noun the word may be the second one of a command ("list"). */
+/* Suggests the nearest commands. Without a noun, the word may be the second one of a command
+ * ("list"). */
 static void suggest_verbs(struct suggestion *s, const char *noun)
 {
 	char first[VERB_WORD_SIZE];
@@ -241,7 +243,7 @@ static void take_help(struct cmd *c)
 	take_words(c, 1);
 }
 
-/* Takes the verb's one or two words off. A noun alone, or nothing, leaves c->verb NULL. */
+/* Removes the verb's one or two words. A noun alone, or no word, leaves c->verb NULL. */
 static int parse_verb(struct cmd *c, struct err *e)
 {
 	const char *word = c->argc ? c->argv[0] : NULL;
@@ -262,7 +264,7 @@ static int parse_verb(struct cmd *c, struct err *e)
 
 /* ---- do they fit? ---- */
 
-/* A list of words in a text of limited length. */
+/* A list of words, in a text of limited length. */
 struct list {
 	char text[320];
 	size_t len;
@@ -278,7 +280,7 @@ static void __attribute__((format(printf, 2, 3))) add(struct list *l, const char
 	va_end(ap);
 }
 
-/* The option is known, but not to this verb: to which? */
+/* The option is known, but belongs to other verbs, which the error names. */
 static int misplaced_option(const struct cmd *c, int o, struct err *e)
 {
 	struct list takers = {0};
@@ -290,13 +292,14 @@ static int misplaced_option(const struct cmd *c, int o, struct err *e)
 	if (count > NAMED_MAX)
 		return usage_error(
 			e, c->name,
-			"option --%s: not taken by this command (see mangle-ctl %s --help)",
+			"option --%s: not an option of this command (see mangle-ctl %s --help)",
 			option_rows[o].name, c->name);
-	return usage_error(e, c->name, "option --%s: not taken by this command (but by %s)",
+	return usage_error(e, c->name,
+			   "option --%s: not an option of this command (it belongs to %s)",
 			   option_rows[o].name, takers.text);
 }
 
-/* All that is missing at once. */
+/* Reports everything that is missing in one error. */
 static int missing_words(const struct cmd *c, uint64_t options, struct err *e)
 {
 	const struct verb *v = c->verb;
@@ -335,12 +338,13 @@ static int check_words(const struct cmd *c, struct err *e)
 	return 0;
 }
 
-/* Only a noun, or nothing: help answers best. Programs that read JSON get their one line. */
+/* The command line has only a noun, or nothing: the help is the best answer. A program that reads
+ * JSON gets an error instead. */
 static int incomplete(const struct cmd *c, struct err *e)
 {
 	if (!c->out->json)
 		return 0;
-	return usage_error(e, "command line", "%s: no command is named (see mangle-ctl %s%s--help)",
+	return usage_error(e, "command line", "%s: no command is given (see mangle-ctl %s%s--help)",
 			   *c->name ? c->name : "arguments", c->name, *c->name ? " " : "");
 }
 

@@ -35,7 +35,7 @@ static int parse_mode(const struct cmd *c, int *mode, struct err *e)
 	return 0;
 }
 
-/* All names first, so that a wrong one is found before anything is done. */
+/* All names are looked up first, so that a wrong one is found before anything is done. */
 static int find_devices(const struct cmd *c, struct netdev **out, struct err *e)
 {
 	struct netdev *dev = calloc((size_t)c->argc + 1, sizeof(*dev));
@@ -55,12 +55,12 @@ static int find_devices(const struct cmd *c, struct netdev **out, struct err *e)
 	return 0;
 }
 
-/* What --config says, or where nothing is loaded what is to be loaded then. */
+/* Reads the configuration to load: that of --config, else the default file, else the built-in. */
 static int load_desired(const struct cmd *c, struct model *m, struct err *e)
 {
 	if (given(c, OPT(CONFIG)))
 		return config_load(c->value[OPT_CONFIG], m, e);
-	/* One that cannot be looked at is not taken for missing: loading it says why. */
+	/* A file that cannot be looked at is not taken for missing: loading it reports why. */
 	if (!access(CONFIG_DEFAULT_FILE, F_OK) || errno != ENOENT)
 		return config_load(CONFIG_DEFAULT_FILE, m, e);
 	return model_default(m, e);
@@ -86,7 +86,7 @@ static int check_same(const struct cmd *c, struct store *s, const struct model *
 	return err;
 }
 
-/* Services and entities into tables that are new, or a look whether they are those desired. */
+/* Loads services and entities into new tables, or compares existing tables with the file. */
 static int load_tables(const struct cmd *c, struct store *s, struct model *desired,
 		       struct changes *d, struct err *e)
 {
@@ -105,7 +105,7 @@ static int load_tables(const struct cmd *c, struct store *s, struct model *desir
 	model_init(&nothing);
 	err = change_apply(s, &nothing, desired, &o, &r, e);
 	*d = r.changes;
-	change_result_free(&r); /* report_attached warns of what is attached too */
+	change_result_free(&r); /* report_attached repeats these warnings */
 	return err;
 }
 
@@ -138,7 +138,7 @@ static int read_needs(struct store *s, struct prog_needs *needs, struct err *e)
 	return err;
 }
 
-/* All of them or none; changed tells which were not attached before. */
+/* Attaches to all of the devices or to none; changed: which were not attached before. */
 static int attach_devices(const struct cmd *c, struct store *s, const struct netdev *dev, int mode,
 			  bool *changed, struct err *e)
 {
@@ -158,7 +158,8 @@ static int attach_devices(const struct cmd *c, struct store *s, const struct net
 	return err;
 }
 
-/* A device that was deleted and made anew leaves a record behind that means nothing any more. */
+/* A device that was deleted and created again leaves a record behind that has no meaning
+ * any more. */
 static int forget_gone(struct store *s, const struct attachment *a, size_t count, struct err *e)
 {
 	int err = 0;
@@ -173,7 +174,7 @@ static int forget_gone(struct store *s, const struct attachment *a, size_t count
 	return err;
 }
 
-/* The first of those named, in *first: what concerns the host concerns all of them. */
+/* Sets *first to the first device named, since warnings about the host are the same for all. */
 static void say_attached(const struct cmd *c, const struct netdev *dev, const bool *changed,
 			 const struct attachment *a, size_t count, const struct model *m,
 			 struct warnings *w, const struct attachment **first)
@@ -275,7 +276,7 @@ int cmd_attach(const struct cmd *c, struct err *e)
 	if (err)
 		return err;
 	model_init(&desired);
-	/* Files are read before the lock is taken, where it is known that they are needed. */
+	/* Files that are certainly needed are read before the lock is taken. */
 	if (given(c, OPT(CONFIG)))
 		err = load_desired(c, &desired, e);
 	if (!err)

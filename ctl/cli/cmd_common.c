@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What several verbs need: words to values, the service meant, the way to a new state. */
+/* What several verbs need: words into values, the picked service, the way to a new state. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +127,7 @@ int no_such_service(const char *name, struct err *e)
 		    "looking for the service: no such service (see mangle-ctl service list)");
 }
 
-/* As many names as fit into buf, which has room for a dozen. */
+/* Writes as many names as fit into buf, which should have room for a dozen. */
 static const char *name_services(const struct model *m, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -161,7 +161,7 @@ int pick_service(const struct cmd *c, const struct model *m, struct service **ou
 	if (!m->service_count)
 		return fail(
 			e, -ENOENT, c->name,
-			"choosing a service: there is none (see mangle-ctl service add --help)");
+			"choosing a service: none is loaded (see mangle-ctl service add --help)");
 	*out = m->services;
 	return 0;
 }

@@ -24,7 +24,7 @@ static int check(const struct cmd *c, struct model *desired, struct err *e)
 	struct store *s = NULL;
 	int ret = store_open(&s, STORE_READ, c->wait, e);
 
-	/* Where nothing is loaded yet all of the file is new. */
+	/* Where nothing is loaded yet, everything in the file is new. */
 	if (!ret || ret == -ENOENT)
 		ret = apply(c, s, desired, e);
 	store_close(s);

@@ -19,13 +19,13 @@
 #include "model/diff.h"
 #include "print.h"
 
-/* By its present name, or by the recorded one where the device is gone. */
+/* Finds an attachment by the interface's present name, or by its recorded one where it is gone. */
 static const struct attachment *find_attachment(const struct attachment *a, size_t count,
 						const char *name, const struct netdev *dev)
 {
 	const struct attachment *gone = NULL;
 
-	/* One that moved may have come to the index of one that has gone. */
+	/* An interface that moved here may have got the ifindex of one that is gone. */
 	for (size_t i = 0; dev && i < count; i++) {
 		if (!is_key(&a[i], netns_inode(), dev->ifindex))
 			continue;
@@ -50,7 +50,7 @@ static int no_such_device(const char *name, const struct attachment *elsewhere, 
 	netns_option(elsewhere, option);
 	return fail(
 		e, -ENODEV, name,
-		"looking for the interface: no such interface here; one of that name is attached in %s (mangle-ctl %sdetach %s)",
+		"looking for the interface: no such interface here; an interface of that name is attached in %s (mangle-ctl %sdetach %s)",
 		text, *option ? option : "-n NAME ", name);
 }
 
@@ -62,7 +62,7 @@ static bool is_named(const struct cmd *c, const char *name)
 	return !c->argc;
 }
 
-/* Marks records whose device or network namespace is gone, wherever that was. */
+/* Marks records whose device or network namespace is gone, in all namespaces. */
 static int choose_gone(const struct cmd *c, const struct attachment *a, size_t count, bool *chosen,
 		       struct err *e)
 {
@@ -84,7 +84,7 @@ static int choose_gone(const struct cmd *c, const struct attachment *a, size_t c
 	return 0;
 }
 
-/* Marks what is meant; a name that nothing has is an error. */
+/* Marks what the command line names; a name without an attachment or interface is an error. */
 static int choose(const struct cmd *c, struct attachment *a, size_t count, bool *chosen,
 		  struct err *e)
 {
@@ -109,7 +109,7 @@ static int choose(const struct cmd *c, struct attachment *a, size_t count, bool 
 	return 0;
 }
 
-/* By whatever name of the device. */
+/* Returns whether the device is recorded, by any of its names. */
 static bool is_recorded(const struct attachment *a, size_t count, const char *name)
 {
 	struct netdev dev;
@@ -119,7 +119,7 @@ static bool is_recorded(const struct attachment *a, size_t count, const char *na
 	return find_attachment(a, count, name, here ? &dev : NULL);
 }
 
-/* What was named, is here, and was not attached. */
+/* Reports the named interfaces that exist here and were not attached. */
 static void say_not_attached(const struct cmd *c, const struct attachment *a, size_t count)
 {
 	struct warnings w = {0};
@@ -133,8 +133,10 @@ static void say_not_attached(const struct cmd *c, const struct attachment *a, si
 		if (!c->out->quiet)
 			print_not_attached(c->out, c->argv[i]);
 		if (elsewhere)
-			add_warning(&w, "%s: it is attached in %s too, and stays so (use -n NAME)",
-				    c->argv[i], netns_text(elsewhere, text));
+			add_warning(
+				&w,
+				"%s: it is also attached in %s, and stays attached there (use -n NAME)",
+				c->argv[i], netns_text(elsewhere, text));
 	}
 	print_warnings(c->out, &w);
 	free_warnings(&w);
@@ -154,7 +156,7 @@ static int check_purge(const struct cmd *c, const struct attachment *a, size_t c
 	return 0;
 }
 
-/* What goes with the tables. Those that cannot be read go all the same. */
+/* Counts what is removed with the tables. Tables that cannot be read are removed all the same. */
 static struct changes count_loaded(const struct cmd *c, struct store *s)
 {
 	struct table_sizes sizes;
@@ -194,7 +196,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 	if (!err && !given(c, OPT(FORCE)))
 		err = check_bound(s, a, count, chosen, e);
 	for (size_t i = 0; i < count && !err; i++) {
-		chosen[i] |= purge; /* records of what is gone do not outlive the tables */
+		chosen[i] |= purge; /* records of gone interfaces are removed with the tables */
 		if (chosen[i])
 			err = prog_may_detach(&a[i].key, &a[i].iface, given(c, OPT(FORCE)), e);
 	}
@@ -220,7 +222,7 @@ static int detach(const struct cmd *c, struct store *s, struct attachment *a, si
 	return 0;
 }
 
-/* Nothing is loaded: nothing is attached, but names must be those of interfaces. */
+/* Nothing is loaded, so nothing is attached; the names must be those of interfaces all the same. */
 static int detach_nothing(const struct cmd *c, struct err *e)
 {
 	const struct changes d = {0};
@@ -248,7 +250,7 @@ static void stop_unit(const struct cmd *c, const char *iface)
 	case UNIT_STOPPED: print_stopped(c->out, unit); break;
 	case UNIT_ACTIVE:
 		add_warning(&w,
-			    "%s: stopping it failed: it is active, and nothing is attached "
+			    "%s: could not be stopped: it is active, and nothing is attached "
 			    "(systemctl stop '%s')",
 			    unit, unit);
 		break;
@@ -262,7 +264,8 @@ static void stop_unit(const struct cmd *c, const char *iface)
 	free_warnings(&w);
 }
 
-/* No unit stays active that has nothing attached. Units are for systemd's own namespace. */
+/* No unit stays active whose interface is not attached. Units belong to the network namespace of
+ * systemd. */
 static void stop_units(const struct cmd *c)
 {
 	struct stat init;
@@ -288,10 +291,10 @@ int cmd_detach(const struct cmd *c, struct err *e)
 				 : given(c, OPT(ALL) | OPT(PURGE)))
 		return usage_error(
 			e, c->name,
-			"arguments: interfaces, --all, or --gone without --purge, one of them (see mangle-ctl %s --help)",
+			"arguments: give either interfaces, --all, or --gone without --purge (see mangle-ctl %s --help)",
 			c->name);
 	err = store_open(&s, STORE_WRITE, c->wait, e);
-	/* What a killed run has begun is purged too. */
+	/* Remains of a killed run are purged too. */
 	if (err == -ENOENT && given(c, OPT(PURGE)) && (!access(STORE_DIR, F_OK) || errno != ENOENT))
 		err = store_open(&s, STORE_CREATE, c->wait, e);
 	if (err == -ENOENT) {

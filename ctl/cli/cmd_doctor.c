@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Looks, and says what to do; creates and changes nothing. */
+/* Checks, and prints remedies; creates and changes nothing. */
 #include "engine/check_interface.h"
 #include "engine/check_loaded.h"
 #include "engine/check_machine.h"

@@ -16,9 +16,11 @@
 #include "files/capture.h"
 #include "print.h"
 
-#define MIN_FRAME 14 /* what the kernel runs; anything shorter has no Ethernet header */
+#define MIN_FRAME \
+	14 /* what the kernel's test run takes; a shorter frame has no Ethernet header \
+	    */
 
-/* One frame in hex, as typed. */
+/* Makes a capture of the one frame that --hex gives. */
 static int open_hex(const struct cmd *c, struct capture *in, struct err *e)
 {
 	const char *word = c->value[OPT_HEX];
@@ -42,7 +44,7 @@ static int open_source(const struct cmd *c, struct capture *in, struct err *e)
 	if (given(c, OPT(HEX)) == (c->argc > 0))
 		return usage_error(
 			e, c->name,
-			"arguments: a capture or --hex, one of the two (see mangle-ctl %s --help)",
+			"arguments: give either a capture or --hex (see mangle-ctl %s --help)",
 			c->name);
 	return c->argc ? capture_open(in, c->argv[0], e) : open_hex(c, in, e);
 }
@@ -50,8 +52,8 @@ static int open_source(const struct cmd *c, struct capture *in, struct err *e)
 /* ---- where they go to ---- */
 
 struct sink {
-	const char *file; /* NULL: nowhere */
-	char *temporary;  /* renamed to file when all is well; NULL: written in place */
+	const char *file; /* NULL: none */
+	char *temporary;  /* renamed to file at the end; NULL: file is written in place */
 	pcap_t *type;
 	pcap_dumper_t *dumper;
 };
@@ -89,12 +91,12 @@ static int open_sink(const struct cmd *c, struct sink *to, struct err *e)
 	to->file = c->value[OPT_OUT];
 	if (!to->file)
 		return 0;
-	/* A pipe or a device is not to be replaced. */
+	/* A pipe or a device must not be replaced by a file. */
 	f = !stat(to->file, &st) && !S_ISREG(st.st_mode) ? fopen(to->file, "we")
 							 : open_temporary(to);
 	if (!f)
 		return fail(e, -errno, *to->file ? to->file : "''",
-			    "opening it for what goes on: %s (see --out)", strerror(errno));
+			    "opening it for writing: %s (see --out)", strerror(errno));
 	to->type = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, CAPTURE_MAX_FRAME,
 							PCAP_TSTAMP_PRECISION_NANO);
 	to->dumper = to->type ? pcap_dump_fopen(to->type, f) : NULL;
@@ -105,7 +107,7 @@ static int open_sink(const struct cmd *c, struct sink *to, struct err *e)
 		    to->type ? pcap_geterr(to->type) : "out of memory");
 }
 
-/* What failed leaves no file. */
+/* After an error no file is left. */
 static int close_sink(struct sink *to, int ret, struct err *e)
 {
 	if (to->dumper) {
@@ -116,9 +118,10 @@ static int close_sink(struct sink *to, int ret, struct err *e)
 		if (ret >= 0 && broken)
 			ret = fail(
 				e, -EIO, to->file,
-				"writing it: not all could be written (see whether the disk is full)");
+				"writing it: not all of it could be written (check free disk space)");
 		if (ret >= 0 && to->temporary && rename(to->temporary, to->file))
-			ret = fail(e, -errno, to->file, "putting it in place: %s (see --out)",
+			ret = fail(e, -errno, to->file,
+				   "renaming the temporary file to it: %s (see --out)",
 				   strerror(errno));
 	}
 	if (ret < 0 && to->temporary)
@@ -164,7 +167,7 @@ struct run {
 	struct explainer *explainer;
 	struct capture *in;
 	struct sink to;
-	struct model services; /* in the order that the program numbers them by */
+	struct model services; /* in the order of the program's service numbers */
 	struct behind *behind;
 	uint8_t *out;
 	struct explained all;
@@ -184,13 +187,14 @@ static int run_frame(struct run *r, const uint8_t *frame, size_t len, struct man
 	}
 	err = explainer_run(r->explainer, frame, len, r->out, said, &inner);
 	if (err)
-		return fail(e, err, r->in->name, "explaining packet %" PRIu64 ": %s (leave it out)",
+		return fail(e, err, r->in->name,
+			    "explaining packet %" PRIu64 ": %s (remove it from the capture)",
 			    r->in->index, inner.line);
 	if (said->reason >= MANGLE_REASON_COUNT || said->verdict >= MANGLE_VERDICT_COUNT ||
 	    said->would >= MANGLE_VERDICT_COUNT || said->service > r->services.service_count)
 		return fail(e, -EPROTO, r->in->name,
 			    "explaining packet %" PRIu64
-			    ": the program gave no answer (see doctor)",
+			    ": the program returned no explanation (see doctor)",
 			    r->in->index);
 	return 0;
 }
@@ -202,7 +206,8 @@ static const struct service *service_of(const struct run *r, const struct mangle
 
 /* ---- captures from behind mangle ---- */
 
-/* Ports that services' tables name, a bit each, read when the first packet asks. */
+/* The ports that services' tables have as targets, a bit each. They are read when the first packet
+ * needs them. */
 struct behind {
 	uint8_t (*port)[65536 / 8];
 	bool read;
@@ -238,7 +243,8 @@ static int read_targets(struct run *r, struct err *e)
 	return err;
 }
 
-/* Would the frame have got the port that it has, had it come to this shared port of the service? */
+/* Returns whether the frame would have got its present port, had it arrived at this shared port of
+ * the service: 1, 0, or negative errno. */
 static int leads_here(struct run *r, unsigned int service, uint16_t shared, const uint8_t *frame,
 		      size_t len, const struct mangle_explained *now, struct err *e)
 {
@@ -258,10 +264,8 @@ static int leads_here(struct run *r, unsigned int service, uint16_t shared, cons
 			       said.new_port == now->old_port;
 }
 
-/*
- * A capture on the host itself has packets as they leave mangle: with the new port, which no
- * service has. Where a service makes just that port of the packet, *from is that service.
- */
+/* A capture on the host itself shows packets as they leave mangle, with the new port, which belongs
+ * to no service. Where a service rewrites to exactly that port, *from is that service. */
 static int find_behind(struct run *r, const uint8_t *frame, size_t len,
 		       const struct mangle_explained *now, const struct service **from,
 		       struct err *e)
@@ -290,7 +294,7 @@ static int find_behind(struct run *r, const uint8_t *frame, size_t len,
 
 /* ---- every packet ---- */
 
-/* The addresses, which the program says the place of, and the VLAN tags that are in the frame. */
+/* Copies the addresses, whose offset the program reports, and the VLAN tags of the frame. */
 static void describe(struct explanation *x, const struct packet *p)
 {
 	size_t size = x->said.family == 4 ? 8 : 32;
@@ -311,7 +315,7 @@ static void describe(struct explanation *x, const struct packet *p)
 	}
 }
 
-/* The name of the entity that gave the verdict. */
+/* Reads the name of the entity that gave the verdict. */
 static int read_entity_name(struct run *r, struct explanation *x, struct err *e)
 {
 	uint8_t tag[MANGLE_MAX_TAG];
@@ -322,7 +326,7 @@ static int read_entity_name(struct run *r, struct explanation *x, struct err *e)
 	return store_read_name(r->store, x->service, tag, x->name, e);
 }
 
-/* One that cannot be explained gets a row that says so. */
+/* A packet that cannot be explained gets a row that says why. */
 static int explain_packet(struct run *r, const struct packet *p, struct err *e)
 {
 	struct explanation *x = add_explained(&r->all);
@@ -370,7 +374,7 @@ static int explain_all(struct run *r, struct err *e)
 	return got;
 }
 
-/* Puts "4, 7-9" of those that were not explained; returns how many they are. */
+/* Writes the numbers of packets that were not explained, "4, 7-9"; returns how many they are. */
 static size_t list_unexplained(const struct explained *all, char *text, size_t size)
 {
 	size_t count = 0, len = 0;
@@ -413,7 +417,7 @@ static int say_unexplained(const struct run *r, struct err *e)
 		count > 1 ? "s" : "", text, why, count > 1 ? " of the first" : "");
 }
 
-/* As if received on --interface, or on the one interface that is attached. */
+/* The packets are explained as if received on --interface, or on the one attached interface. */
 static int choose_interface(const struct cmd *c, struct store *s, char name[MANGLE_IFNAME_SIZE],
 			    struct err *e)
 {
@@ -461,9 +465,9 @@ static int explain(const struct cmd *c, struct capture *in, struct err *e)
 	if (!err)
 		err = explain_all(&r, e);
 	explainer_close(r.explainer);
-	store_close(r.store); /* no other run waits for the lock during the output */
+	store_close(r.store); /* other runs need not wait for the lock during output */
 	err = close_sink(&r.to, err, e);
-	/* Those before one that ended it are printed as well. */
+	/* The packets before an error are printed as well. */
 	for (size_t i = 0; i < r.all.count; i++)
 		print_explanation(c->out, &r.all.packet[i]);
 	if (!err && c->argc)

@@ -53,7 +53,7 @@ static int parse_set_size(const struct cmd *c, struct row_setting *to, struct er
 	return 0;
 }
 
-/* text: where the name is kept. */
+/* text: storage for the name. */
 static int parse_set_name(const struct cmd *c, struct row_setting *to, char text[MANGLE_TEXT_SIZE],
 			  struct err *e)
 {
@@ -178,7 +178,7 @@ static int parse_tags(const struct cmd *c, struct tag **out, struct err *e)
 	return err;
 }
 
-/* In place: nothing is built anew for one tag. */
+/* One entity is deleted in place, so that no table is built anew for it. */
 static int del_one(const struct cmd *c, struct store *s, const struct service *svc,
 		   const struct tag *tag, struct err *e)
 {
@@ -201,7 +201,7 @@ static int compare_tags(const void *a, const void *b)
 	return memcmp(x->bytes, y->bytes, sizeof(x->bytes));
 }
 
-/* All of them at once, or none. */
+/* Deletes all of the tags, or none. */
 static int del_several(const struct cmd *c, struct store *s, const struct model *from,
 		       const char *name, struct tag *tags, struct err *e)
 {
@@ -285,7 +285,7 @@ int cmd_map_flush(const struct cmd *c, struct err *e)
 		err = model_copy(&to, &from, e);
 	for (unsigned int i = 0; i < to.service_count && !err; i++)
 		if (!picked || !strcmp(picked->name, to.services[i].name))
-			to.services[i].keep_entities = false; /* and has none */
+			to.services[i].keep_entities = false; /* so it has none */
 	if (!err)
 		err = apply_change(c, s, &from, &to, false, e);
 	model_free(&from);

@@ -13,7 +13,7 @@
 #include "print.h"
 
 struct filter {
-	const char *match; /* NULL: any */
+	const char *match; /* NULL: no restriction */
 	bool has_target, has_idle;
 	struct target target;
 	int64_t seen_before; /* seconds since 1970 */
@@ -59,7 +59,8 @@ static int parse_filter(const struct cmd *c, struct filter *f, struct err *e)
 	if (!err && given(c, OPT(LIMIT)))
 		err = option_number(c, OPT_LIMIT, UINT32_MAX, &f->limit, e);
 	if (!err && !f->limit)
-		err = bad_option(c, OPT_LIMIT, "would leave none (without it all are printed)", e);
+		err = bad_option(c, OPT_LIMIT,
+				 "would print nothing (without it all entities are printed)", e);
 	f->has_idle = given(c, OPT(IDLE));
 	if (!err && f->has_idle)
 		err = option_number(c, OPT_IDLE, UINT32_MAX, &idle, e);
@@ -69,7 +70,7 @@ static int parse_filter(const struct cmd *c, struct filter *f, struct err *e)
 
 static int unknown_column(const struct cmd *c, struct err *e)
 {
-	char why[PARSE_ERROR_SIZE] = "has a word that is none of";
+	char why[PARSE_ERROR_SIZE] = "names an unknown column; known are";
 	size_t len = strlen(why);
 
 	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
@@ -79,7 +80,7 @@ static int unknown_column(const struct cmd *c, struct err *e)
 	return bad_option(c, OPT_COLUMNS, why, e);
 }
 
-/* "tag,target": each word once. */
+/* Parses "tag,target"; a column may be named once. */
 static int parse_columns(const struct cmd *c, struct rows_form *f, struct err *e)
 {
 	const char *word = c->value[OPT_COLUMNS];
@@ -94,7 +95,7 @@ static int parse_columns(const struct cmd *c, struct rows_form *f, struct err *e
 		if (!field)
 			return unknown_column(c, e);
 		if (taken[field->id])
-			return bad_option(c, OPT_COLUMNS, "has a column twice", e);
+			return bad_option(c, OPT_COLUMNS, "names a column twice", e);
 		taken[field->id] = true;
 		f->column[f->count++] = field;
 		word += len;
@@ -111,7 +112,7 @@ static int parse_form(const struct cmd *c, struct rows_form *f, struct err *e)
 	if (!given(c, OPT(COLUMNS)))
 		return 0;
 	if (c->out->json)
-		return bad_option(c, OPT_COLUMNS, "is for text: JSON has all of them", e);
+		return bad_option(c, OPT_COLUMNS, "is for text output: JSON has all columns", e);
 	return parse_columns(c, f, e);
 }
 
@@ -141,9 +142,9 @@ static int compare_listed(const void *a, const void *b, void *arg)
 	return entity_field_compare(arg, a, b);
 }
 
-/* Rows of several services, and which of them are wanted, in their order. */
+/* The rows of several services, and in their order the ones to be listed. */
 struct listing {
-	struct row **rows; /* of each service */
+	struct row **rows; /* an array for each service */
 	struct listed *all;
 	size_t count;
 };
@@ -156,7 +157,7 @@ static void free_listing(struct listing *l, const struct model *m)
 	free(l->all);
 }
 
-/* Appends those rows of the service that are wanted. */
+/* Appends the rows of the service that the filter selects. */
 static int add_listed(struct listing *l, const struct filter *f, const struct service *s,
 		      const struct row *rows, size_t n, struct err *e)
 {
@@ -171,7 +172,7 @@ static int add_listed(struct listing *l, const struct filter *f, const struct se
 	return 0;
 }
 
-/* Of the service picked, or of all. */
+/* Reads the rows of the picked service, or of all. */
 static int read_listing(struct store *s, struct model *m, const struct service *picked,
 			const struct filter *f, struct listing *l, struct err *e)
 {
@@ -208,7 +209,7 @@ static void reverse(struct listed *rows, size_t count)
 static void print_listing(const struct cmd *c, const struct model *m, struct filter *f,
 			  const struct rows_form *form, struct listing *l)
 {
-	/* Rows come by service and tag already. */
+	/* Rows are in the order of service and tag already. */
 	if (f->sort->id != ENTITY_TAG)
 		qsort_r(l->all, l->count, sizeof(*l->all), compare_listed, (void *)f->sort);
 	if (f->reverse)
@@ -216,7 +217,7 @@ static void print_listing(const struct cmd *c, const struct model *m, struct fil
 	print_rows(c->out, m, l->all, l->count < f->limit ? l->count : (size_t)f->limit, form);
 }
 
-/* one: of one service, --service or the only one; else of all where none is named. */
+/* one: list one service, --service or the only one; else all of them, unless --service is given. */
 static int list(const struct cmd *c, struct filter *f, const struct rows_form *form, bool one,
 		struct err *e)
 {
@@ -232,7 +233,7 @@ static int list(const struct cmd *c, struct filter *f, const struct rows_form *f
 		err = pick_service(c, &m, &picked, e);
 	if (!err)
 		err = read_listing(s, &m, picked, f, &l, e);
-	store_close(s); /* nobody waits for the lock while we write */
+	store_close(s); /* other runs need not wait for the lock during output */
 	if (!err)
 		print_listing(c, &m, f, form, &l);
 	free_listing(&l, &m);

@@ -8,7 +8,7 @@
 #include "files/table_file.h"
 #include "print.h"
 
-/* What a table file must fit to. */
+/* Reads the settings of the service that the table file has to fit. */
 static int read_settings(const struct cmd *c, struct service *out, struct err *e)
 {
 	struct service *svc;
@@ -19,13 +19,13 @@ static int read_settings(const struct cmd *c, struct service *out, struct err *e
 	if (err)
 		return err;
 	*out = *svc;
-	out->keep_entities = false; /* and has none */
+	out->keep_entities = false; /* the file has its entities */
 	model_free(&m);
 	store_close(s);
 	return 0;
 }
 
-/* A row of `more` has its own name, or none. */
+/* An entity of `more` has the name that it has there, or none. */
 static int merge_names(struct service *into, const struct service *more, struct err *e)
 {
 	struct entity_names *names = &into->names;
@@ -47,7 +47,7 @@ static int merge_names(struct service *into, const struct service *more, struct 
 	return err;
 }
 
-/* Both sorted; where both have a tag, that of `more` counts. */
+/* Both are sorted. Where both have a tag, the entity of `more` replaces the other. */
 static int merge(struct service *into, const struct service *more, struct err *e)
 {
 	size_t room = into->entity_count + more->entity_count + 1;
@@ -74,7 +74,7 @@ static int merge(struct service *into, const struct service *more, struct err *e
 	return merge_names(into, more, e);
 }
 
-/* Takes the file's entities. */
+/* Merges the file's entities into the service, or replaces the service's by them. */
 static int load(const struct cmd *c, struct store *s, struct service *file, bool replace,
 		struct err *e)
 {
@@ -87,12 +87,12 @@ static int load(const struct cmd *c, struct store *s, struct service *file, bool
 	ret = store_read(s, &from, false, e);
 	if (!ret)
 		ret = pick_service(c, &from, &svc, e);
-	/* Somebody may have changed it while the file was read. */
+	/* Another run may have changed the service while the file was read. */
 	if (!ret && (svc->tag_len != file->tag_len || strcmp(svc->name, file->name)))
 		ret = fail(e, -EAGAIN, svc->name,
 			   "loading %.200s: the service was changed meanwhile (try again)",
 			   c->argv[0]);
-	/* Those that make place are of interest only where they are told. */
+	/* The entities that are replaced have to be read only where they are printed. */
 	if (!ret && (!replace || given(c, OPT(CHECK))))
 		ret = read_entities_of(s, svc, e);
 	if (!ret)
@@ -112,7 +112,7 @@ static int load(const struct cmd *c, struct store *s, struct service *file, bool
 	return ret;
 }
 
-/* The file is read without the lock: it may come slowly. */
+/* The file is read without the lock, since it may come slowly. */
 static int load_file(const struct cmd *c, bool replace, struct err *e)
 {
 	struct service file;

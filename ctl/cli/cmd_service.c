@@ -12,7 +12,7 @@
 #include "print.h"
 #include "verbs.h"
 
-/* The options of settings are in the order of settings.def. */
+/* The options of settings have the order of settings.def. */
 static enum option_id option_of(const struct setting *t)
 {
 	return OPT_FIRST_SETTING + (enum option_id)t->id;
@@ -52,7 +52,7 @@ static int parse_setting(const struct cmd *c, const struct setting *t, struct se
 	return setting_parse(t, s, word, &why) ? bad_setting(c, t, word, &why, e) : 0;
 }
 
-/* What was given goes into s; the rest of s stays. */
+/* Writes the settings that were given into s, and leaves the others. */
 static int parse_settings(const struct cmd *c, struct service *s, struct err *e)
 {
 	int err = 0;
@@ -79,7 +79,8 @@ static int parse_new(const struct cmd *c, struct service *s, struct err *e)
 	return err;
 }
 
-/* It is there already: 0 where with the same settings, and entities if such were named. */
+/* Succeeds where the existing service has the same settings, and the same entities if any were
+ * given. */
 static int check_same(const struct cmd *c, struct store *s, struct service *desired, struct err *e)
 {
 	struct model old, new;
@@ -102,7 +103,7 @@ static int check_same(const struct cmd *c, struct store *s, struct service *desi
 		if (d.added || d.removed || d.updated)
 			err = fail(
 				e, -EEXIST, c->argv[0],
-				"adding the service: it is there with other settings or entities (use service set, map replace)");
+				"adding the service: it exists with other settings or entities (use service set or map replace)");
 		else
 			print_changes(c->out, &d, false, false, store_generation(s));
 	}
@@ -166,7 +167,7 @@ static int set(const struct cmd *c, struct store *s, struct err *e)
 	svc = ret ? NULL : model_find(&from, name);
 	if (!ret && !svc)
 		ret = no_such_service(name, e);
-	if (!ret) /* entities too: whether they fit is judged with the settings */
+	if (!ret) /* since the settings must fit them */
 		ret = read_entities_of(s, svc, e);
 	if (!ret)
 		ret = model_copy(&to, &from, e);
@@ -177,7 +178,7 @@ static int set(const struct cmd *c, struct store *s, struct err *e)
 		if (!ret && svc->tag_len != tag_len && svc->entity_count)
 			ret = fail(
 				e, -EBUSY, name,
-				"setting --tag %s: its %zu entities have tags of %u bytes (map flush first)",
+				"setting --tag %s: its %zu entities have tags of %u bytes (run map flush first)",
 				c->value[OPT_TAG], svc->entity_count, tag_len);
 	}
 	if (!ret)
@@ -197,7 +198,7 @@ int cmd_service_set(const struct cmd *c, struct err *e)
 		return usage_error(e, c->name,
 				   "options: nothing to set is given (see mangle-ctl %s --help)",
 				   c->name);
-	/* Wrong words are found before the lock is waited for. */
+	/* Wrong words are reported before the run waits for the lock. */
 	service_defaults(&judged);
 	ret = parse_settings(c, &judged, e);
 	if (ret)
@@ -251,7 +252,7 @@ int cmd_service_list(const struct cmd *c, struct err *e)
 		ret = store_table_sizes(s, m.services[i].name, &sizes, e);
 		entities[i] = sizes.entities;
 	}
-	store_close(s); /* no other run waits for the lock during the output */
+	store_close(s); /* other runs need not wait for the lock during output */
 	if (!ret)
 		print_services(c->out, &m, entities);
 	model_free(&m);

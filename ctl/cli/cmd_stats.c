@@ -18,7 +18,7 @@ static void on_interrupt(int sig)
 	interrupted = 1;
 }
 
-/* Of all services, or of the one that --service names. */
+/* Reads the counters of all services, or of the one that --service names. */
 static int read_counters(const struct cmd *c, struct store *s, struct counters *now, struct err *e)
 {
 	struct service *picked = NULL;
@@ -36,7 +36,7 @@ static int read_counters(const struct cmd *c, struct store *s, struct counters *
 	return err;
 }
 
-/* *now as it is, or in text what was counted since `before`, which has no services at first. */
+/* Prints *now, or as text what was counted since `before`, which has no services at first. */
 static int report(const struct cmd *c, const struct counters *before, const struct counters *now,
 		  struct err *e)
 {
@@ -63,7 +63,7 @@ static int report(const struct cmd *c, const struct counters *before, const stru
 	return 0;
 }
 
-/* Goes on with the tables that are in force by now. */
+/* Continues with the tables that are in force now. */
 static int follow(const struct cmd *c, struct store **s, struct err *e)
 {
 	int ret = store_resume(*s, c->wait, e);
@@ -83,7 +83,7 @@ static int watch(const struct cmd *c, struct err *e)
 
 	while (!err && !interrupted) {
 		err = read_counters(c, s, &now, e);
-		store_pause(s); /* no other run waits for the lock during output and sleep */
+		store_pause(s); /* other runs need not wait for the lock during output and sleep */
 		if (!err && before.services)
 			print_stats_again(c->out);
 		if (!err)
@@ -118,7 +118,7 @@ int cmd_stats(const struct cmd *c, struct err *e)
 	if (err)
 		return err;
 	err = read_counters(c, s, &now, e);
-	store_close(s); /* no other run waits for the lock during the output */
+	store_close(s); /* other runs need not wait for the lock during output */
 	if (!err)
 		err = report(c, &none, &now, e);
 	counters_free(&now);

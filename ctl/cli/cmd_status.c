@@ -23,8 +23,8 @@ static void swap(struct attachment *a, struct attachment *b)
 	*b = was;
 }
 
-/* Those that the name means come first, and are counted; a device made anew is not what was
- * attached. */
+/* Puts the attachments of that name first, and counts them. A device that was deleted and created
+ * again is not the one that was attached. */
 static size_t put_first(struct attachment *a, size_t count, const char *name,
 			const struct netdev *dev)
 {
@@ -62,7 +62,7 @@ static void warn_about_drift(struct warnings *w, const struct drift *d, bool loa
 			d->file);
 }
 
-/* Where something else was applied than what the next boot loads. */
+/* Warns where another file was applied than the next boot loads. */
 static int warn_about_boot(struct warnings *w, struct store *s, const struct drift *d,
 			   struct err *e)
 {
@@ -113,7 +113,7 @@ static int read_services(struct store *s, struct status *st, struct model *m,
 	return err ? err : read_flows(s, &st->flows_used, e);
 }
 
-/* Only what concerns the interface named is shown; 1 where it is attached. */
+/* Keeps only the attachments of the named interface; returns 1 where it is attached. */
 static int choose(const char *name, struct attachment *a, size_t *count, struct err *e)
 {
 	struct netdev dev;
@@ -125,7 +125,7 @@ static int choose(const char *name, struct attachment *a, size_t *count, struct 
 	return *count && a[0].attached;
 }
 
-/* all: of what is attached, those that st shows come first. */
+/* all: every attachment; those that `st` shows come first. */
 static int fill(struct store *s, struct status *st, struct model *m, struct attachment *all,
 		size_t all_count, struct warnings *w, struct err *e)
 {
@@ -147,7 +147,7 @@ static int fill(struct store *s, struct status *st, struct model *m, struct atta
 	return 0;
 }
 
-/* The interface that was asked for. */
+/* Warns that the interface asked for is not attached. */
 static void warn_about_not_attached(struct warnings *w, const struct attachment *a, size_t count,
 				    const char *name)
 {
@@ -155,13 +155,14 @@ static void warn_about_not_attached(struct warnings *w, const struct attachment 
 	char where[NETNS_TEXT_SIZE];
 
 	if (elsewhere)
-		add_fault(w, "%s: not attached (one of that name is, in %s)", name,
+		add_fault(w, "%s: not attached (an interface of that name is attached in %s)", name,
 			  netns_text(elsewhere, where));
 	else
 		add_fault(w, "%s: not attached", name);
 }
 
-/* yes: whether the interface asked for is attached. What makes it 1 or 3 is in the warnings. */
+/* yes: the interface asked for is attached. Statuses 1 and 3 of --exit-code follow from the
+ * warnings. */
 static int exit_status(const struct cmd *c, const struct status *st, bool yes)
 {
 	enum note_level worst = NOTE_INFO;

@@ -11,14 +11,14 @@
 #include "model/diff.h"
 #include "print.h"
 
-/* Attachments as they were recorded. */
+/* The attachments as they were recorded before. */
 struct records {
 	struct mangle_iface_key *key;
 	struct mangle_iface *iface;
 	size_t count;
 };
 
-/* NULL where it was not recorded like that. */
+/* Returns the record of the attachment; NULL: there was none. */
 static const struct mangle_iface *record_before(const struct records *r, const struct attachment *a)
 {
 	for (size_t i = 0; i < r->count; i++)
@@ -27,7 +27,7 @@ static const struct mangle_iface *record_before(const struct records *r, const s
 	return NULL;
 }
 
-/* Programs of this build are put in place anew too: that ends what a killed run has left. */
+/* Programs of this build are attached again too, which completes what a killed run has begun. */
 static int upgrade(const struct cmd *c, struct store *s, const struct records *before,
 		   bool *changed, struct err *e)
 {
@@ -65,8 +65,8 @@ static int upgrade_all(const struct cmd *c, struct store *s, bool *changed, stru
 	return err;
 }
 
-/* Returns 1 where tables or an attached program are not of this build, 0 and says so where all
- * are, or negative errno. */
+/* Returns 1 where tables or an attached program are not of this build; 0 where all are, which it
+ * prints; or negative errno. */
 static int is_needed(const struct cmd *c, struct store *s, struct err *e)
 {
 	struct attachment *a;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a shell offers in the place of the word that is being typed. All of it comes from the tables
- * of verbs and options, and from what is loaded; the scripts of the shells only ask and show. What
- * cannot be found out is not offered, and nothing is said of it: there is a prompt on the screen.
+ * Prints what a shell offers for the word that is being typed. All of it comes from the tables of
+ * verbs and options, and from what is loaded; the shells' scripts only call this and show the
+ * answer. What cannot be found out is not offered, and no error is printed, since there is a prompt
+ * on the screen.
  */
 #include <dirent.h>
 #include <net/if.h>
@@ -17,24 +18,24 @@
 #include "print.h"
 #include "verbs.h"
 
-/* Reading a table of so many entities takes 0.1 s, which is as long as a key may take. */
+/* Reading a table of this many entities takes 0.1 s, which is the longest that a key may take. */
 #define TAGS_READ 200000
 #define TAGS_OFFERED 50
 
 /* The command line so far. */
 struct typed {
 	struct output *out;
-	const char *word; /* the one being typed, as far as it is */
-	bool only_words;  /* -- came before it */
-	bool helping;	  /* "help" did, so a command is wanted */
-	int value_of;	  /* the option whose value it is; -1: none */
+	const char *word; /* the word being typed, as far as it is typed */
+	bool only_words;  /* a word -- came before it */
+	bool helping;	  /* the word "help" came before it: a command is offered */
+	int value_of;	  /* the word is this option's value; -1: of none */
 	uint64_t given;	  /* OPT() bits */
 	const char *value[OPT_COUNT];
 	const char *noun;
 	const struct verb *verb;
-	const char **argument; /* those behind the verb, before the word */
+	const char **argument; /* the words after the verb, without the one being typed */
 	int arguments;
-	bool lost; /* a word is no command */
+	bool lost; /* a word before it is no command */
 };
 
 /* ---- reading ---- */
@@ -51,7 +52,7 @@ static int long_option_of(const char *word, size_t len)
 	return -1;
 }
 
-/* The last of a bundle of letters may have its value in the next word. */
+/* The last letter of a bundle may take the next word as its value. */
 static int letter_option_of(const char *letters, const char **value)
 {
 	for (; *letters; letters++)
@@ -64,7 +65,7 @@ static int letter_option_of(const char *letters, const char **value)
 	return -1;
 }
 
-/* value: NULL where it is to come. */
+/* value: NULL where it is the next word. */
 static void take_option(struct typed *t, const char *word)
 {
 	const char *equals = strchr(word, '='), *value = equals ? equals + 1 : NULL;
@@ -120,7 +121,7 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
-/* before: what the shell takes for a part of the word, "--mode=". */
+/* before: what the shell counts as part of the word, "--mode=". */
 static void offer(const struct typed *t, const char *before, const char *with,
 		  const char *candidate, const char *help)
 {
@@ -134,7 +135,7 @@ static void offer(const struct typed *t, const char *before, const char *with,
 
 static void offer_files(const struct typed *t)
 {
-	print_candidate(t->out, ":files", NULL); /* the shell knows better */
+	print_candidate(t->out, ":files", NULL); /* the shell completes file names itself */
 }
 
 static void offer_commands(const struct typed *t)
@@ -144,7 +145,7 @@ static void offer_commands(const struct typed *t)
 		char word[VERB_WORD_SIZE], first[VERB_WORD_SIZE];
 
 		if (t->noun) {
-			/* Aliases only to those who began to type them. */
+			/* Aliases are offered only where their first letters were typed. */
 			for (unsigned int n = 0;
 			     verb_is_of(v, t->noun) && verb_word(v, n, word) && (!n || *t->word);
 			     n++)
@@ -171,7 +172,8 @@ static void offer_options(const struct typed *t)
 			continue;
 		snprintf(name, sizeof(name), "--%s", option_rows[i].name);
 		offer(t, "", t->word, name, option_help(t->verb, i, help));
-		/* The older name only to those who type that. */
+		/* The older name of an option is offered only where its first letters were
+		 * typed. */
 		if (!option_aliases[i] || begins(name, t->word))
 			continue;
 		snprintf(name, sizeof(name), "--%s", option_aliases[i]);
@@ -179,7 +181,7 @@ static void offer_options(const struct typed *t)
 	}
 }
 
-/* "auto|native|generic", but not what stands for something else: "pass|drop|PORT". */
+/* Offers the words of "auto|native|generic", but no placeholder, as in "pass|drop|PORT". */
 static void offer_choices(const struct typed *t, const char *before, const char *with,
 			  const char *choices)
 {
@@ -209,7 +211,7 @@ static void offer_namespaces(const struct typed *t, const char *before, const ch
 		closedir(dir);
 }
 
-/* Is it in that namespace from here on? */
+/* Enters the namespace of -n; returns whether it could. */
 static bool enter(const struct typed *t)
 {
 	struct err ignored;
@@ -246,10 +248,10 @@ static struct store *open_store(void)
 
 static void end_in_wrong_netns(const struct err *why)
 {
-	_exit(why->status); /* completion says nothing */
+	_exit(why->status); /* completion prints no error */
 }
 
-/* In the namespace meant. */
+/* Offers the attached interfaces of the namespace. */
 static void offer_attached(const struct typed *t)
 {
 	struct store *s = open_store();
@@ -282,7 +284,7 @@ static void offer_services(const struct typed *t, const char *before, const char
 		store_close(s);
 }
 
-/* The tag as it would be typed to go on: as hex where that was begun. */
+/* Returns whether the tag continues what was typed: as hex where that was begun, else as text. */
 static bool tag_begins(const struct service *s, const struct entity *e, const char *with,
 		       char text[TAG_TEXT_SIZE])
 {
@@ -291,10 +293,8 @@ static bool tag_begins(const struct service *s, const struct entity *e, const ch
 		      with);
 }
 
-/*
- * The first ones, and the last: what all of them begin with is what these begin with, and that is
- * what a shell types by itself.
- */
+/* Offers the first tags and the last one. All tags in between share what these begin with, which is
+ * what a shell inserts by itself. */
 static void offer_tags_of(const struct typed *t, const struct service *s)
 {
 	char text[TAG_TEXT_SIZE], last[TAG_TEXT_SIZE];
@@ -312,7 +312,7 @@ static void offer_tags_of(const struct typed *t, const struct service *s)
 		print_candidate(t->out, last, NULL);
 }
 
-/* Of the service that --service names, or of the only one. */
+/* Offers tags of the service that --service names, or of the only one. */
 static void offer_tags(const struct typed *t)
 {
 	const char *name = t->value[OPT_SERVICE];
@@ -370,7 +370,7 @@ static void offer_value(const struct typed *t, int o, const char *before, const 
 		offer(t, before, with, "any", "clears it");
 }
 
-/* Which place of the synopsis the word is in decides what it is. */
+/* The word's position in the synopsis decides what is offered. */
 static void offer_argument(const struct typed *t)
 {
 	const char *arguments = t->verb->arguments ? t->verb->arguments : "";

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* --help: all of it comes from the tables of verbs and options. */
+/* Prints --help, all of which comes from the tables of verbs and options. */
 #include <stdio.h>
 #include <string.h>
 
 #include "verbs.h"
 
 #define WIDTH 80
-#define TEXT_COLUMN 26 /* where what is said of a word begins */
+#define TEXT_COLUMN 26 /* where a word's explanation begins */
 
 /* ---- lines ---- */
 
-/* Text that goes on in the next line, indented, where a line is full. */
+/* Text that is wrapped at the width of a line, and indented. */
 struct lines {
 	FILE *out;
 	int column, indent;
 };
 
-/* A piece is not broken. */
+/* Writes a piece that is not broken. */
 static void put_piece(struct lines *l, const char *piece, size_t len)
 {
 	bool first = l->column <= l->indent;
@@ -44,7 +44,7 @@ static void put_text(struct lines *l, const char *text)
 	}
 }
 
-/* A word, and what is said of it beside it, or below where there is no room. */
+/* Writes a word and its explanation: beside the word, or below it where there is no room. */
 static void put_row(const char *word, const char *text, const char *otherwise, FILE *out)
 {
 	struct lines l = {.out = out, .indent = TEXT_COLUMN};
@@ -146,11 +146,11 @@ static void print_verb_help(const struct verb *v, FILE *out)
 	put_text(&l, sentence);
 	fputc('\n', out);
 	for (unsigned int i = 1; verb_word(v, i, word); i++)
-		fprintf(out, "%s%s", i > 1 ? ", " : "Other names of the command: ", word);
+		fprintf(out, "%s%s", i > 1 ? ", " : "Aliases: ", word);
 	if (v->aliases)
 		fputs(".\n", out);
 	if (v->stays)
-		fputs("What is not given stays as it is.\n", out);
+		fputs("Settings that are not given stay as they are.\n", out);
 	print_words(v, out);
 	print_options(v, v->options, "Options", out);
 	print_options(v, GLOBAL, "Options of every command", out);
@@ -159,7 +159,7 @@ static void print_verb_help(const struct verb *v, FILE *out)
 
 /* ---- all of them, or those of a noun ---- */
 
-/* "Also: add for set, ls and show for list." */
+/* Writes "Also: add for set, ls and show for list." */
 static void print_aliases(const char *noun, FILE *out)
 {
 	char word[VERB_WORD_SIZE];

@@ -19,7 +19,7 @@ static int start_output(const struct cmd *c, struct err *e)
 	return 0;
 }
 
-/* Without what is buffered: nothing of it is an answer. */
+/* Ends the process without flushing what is buffered: none of it is an answer. */
 static void end_in_wrong_netns(const struct err *why)
 {
 	print_error(why, NULL);
@@ -52,7 +52,7 @@ static int run(int argc, char **argv, struct cmd *c, struct err *e)
 		help_print(c, out_raw_error());
 		return EXIT_USAGE;
 	}
-	/* One that is gone can be named, not entered. */
+	/* A namespace that is gone can be named, but not entered. */
 	if (c->netns && !given(c, OPT(GONE))) {
 		err = netns_enter(c->netns, e);
 		if (err)

@@ -12,7 +12,8 @@
 
 static void keep_standard_files(void)
 {
-	/* /dev/null for the other direction: to read or write fails as with a closed one. */
+	/* /dev/null is opened for the other direction, so that reading or writing fails as on a
+	 * closed file. */
 	static const int other[] = {O_WRONLY, O_RDONLY, O_WRONLY};
 
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -113,7 +114,7 @@ bool out_failed(struct output *out)
 
 	errno = 0;
 	failed = fflush(out->stream) || ferror(out->stream) || out->lost;
-	/* Who leaves the pager has seen enough. */
+	/* A user who leaves the pager has seen enough: that is no failed write. */
 	return failed && !out->terminal.pager;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one way to standard output and standard error. Text is escaped as a whole once it is put
- * together, so no name can do anything to a terminal, whoever prints it: see escape.h. For the same
- * reason a newline is not written as a character of the text: out_line ends a line.
+ * The one way to standard output and standard error. A text is escaped as a whole once it is put
+ * together, so that no name in it can control the terminal, whoever prints it: see escape.h. For
+ * the same reason a newline is not written as part of the text: out_line ends a line.
  */
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
@@ -12,40 +12,40 @@
 
 #include "terminal.h"
 
-/* Where the results of a run go and in which form, and what of it went wrong. main makes the one of
- * the process; what prints is handed it. */
+/* Where the results of a run go, in which format, and what went wrong there. main creates the one
+ * of the process and hands it to what prints. */
 struct output {
 	FILE *stream;
-	struct terminal terminal; /* what the stream is */
-	bool json, quiet;   /* JSON instead of text; nothing is said of changes, no warnings */
-	bool lost;	    /* some text could not even be put together */
-	bool first_of_list; /* no row of the JSON list is written yet */
-	/* The change that this run has made: where its answer cannot be written, the error tells
-	 * it. "": none. */
+	struct terminal terminal; /* whether the stream is a terminal, and its pager */
+	bool json, quiet;	  /* JSON instead of text; print neither changes nor warnings */
+	bool lost;		  /* a text was lost for want of memory */
+	bool first_of_list;	  /* no row of the JSON list has been written yet */
+	/* The change that this run has made; "": none. Where its answer cannot be written, the
+	 * error mentions it. */
 	char made[128];
 };
 
-/* Standard output, as text without colors and pager. Called before anything is opened: a standard
- * file that is closed stays one that cannot be used, and what is opened does not come to stand in
- * its place. */
+/* Sets standard output up, as text without colors and pager. It is called before any file is
+ * opened, so that a file opened later does not get the number of a standard file that is closed. */
 void out_init(struct output *out);
 void out_text(struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_line(struct output *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_end_line(struct output *out);
-/* What follows has this color, where there are colors. */
+/* Sets the color of what follows, where colors are used. */
 enum out_color { OUT_PLAIN, OUT_RED, OUT_GREEN, OUT_YELLOW };
 void out_color(struct output *out, enum out_color color);
-/* The stream, for what has rules of its own for such characters: JSON, table files, configurations.
- */
+/* Returns the stream for writers that escape by rules of their own: JSON, table files,
+ * configurations. */
 FILE *out_raw(struct output *out);
-/* Flushes; true where not all of it could be written. errno is set, or 0 where it is not known. */
+/* Flushes. Returns true where something could not be written; errno is set, or 0 where the cause is
+ * not known. */
 bool out_failed(struct output *out);
-/* The same at the very end: waits for the pager, where there is one. */
+/* The same at the end of the run: waits for the pager, where there is one. */
 bool out_finish(struct output *out);
 
-/* A line of standard error, which is the same whatever the results are. */
+/* Prints a line on standard error, which does not depend on where the results go. */
 void out_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Standard error for texts that hold nothing from elsewhere: help. */
+/* Returns standard error, for texts that are constants of this program: help. */
 FILE *out_raw_error(void);
 
 #endif

@@ -59,23 +59,24 @@ int print_finish(struct output *out, struct err *e)
 
 	if (!out_finish(out))
 		return 0;
-	why = errno ? strerror(errno) : "it was refused";
+	why = errno ? strerror(errno) : "not all of it could be written";
 	if (*out->made)
 		return fail(e, -EIO, "standard output", "writing: %s (the change was made: %s)",
 			    why, out->made);
-	return fail(e, -EIO, "standard output", "writing: %s (see where it goes)", why);
+	return fail(e, -EIO, "standard output", "writing: %s (check where standard output goes)",
+		    why);
 }
 
 /* ---- standard error ---- */
 
 void print_error(const struct err *e, const char *name)
 {
-	/* The object may be a word that was left empty. */
+	/* The object may be an empty word. */
 	const char *object = e->line[0] == ':' ? "''" : "";
 	size_t len = strlen(e->line);
 
-	/* Help is about the command line. What else is wrong says what to do, where that is known.
-	 */
+	/* The verb's help is a remedy where the command line is wrong. Other errors bring their
+	 * remedy, where one is known. */
 	if (e->status != EXIT_USAGE || (len && e->line[len - 1] == ')'))
 		out_error("mangle-ctl: %s%s", object, e->line);
 	else
@@ -188,7 +189,7 @@ const char *way_name(const struct mangle_iface *i)
 	return i->dispatcher ? "dispatcher" : "plain";
 }
 
-/* "attached eth0, eth1" */
+/* Records "attached eth0, eth1". */
 static void note_interface(struct output *out, const char *done, const char *name)
 {
 	size_t len = strlen(out->made);
@@ -240,7 +241,7 @@ bool print_upgraded(struct output *out, const struct attachment *a,
 		out_line(out, "%s: %s conntrack now", a->iface.name,
 			 a->iface.conntrack ? "asks" : "does not ask");
 	else
-		out_line(out, "%s: has this build already (%s)", a->iface.name, to_text);
+		out_line(out, "%s: already has this build (%s)", a->iface.name, to_text);
 	return other || asks;
 }
 
@@ -263,7 +264,7 @@ static void config_service_json(struct output *out, const struct service *s)
 {
 	json_t *j = json_service(s);
 
-	/* In the file what is not set is left out: null is no value to its readers. */
+	/* A setting that is not set is left out of the file: its reader takes no null. */
 	for (const struct setting *t = settings; t < settings + SETTING_COUNT; t++)
 		if (json_is_null(json_object_get(j, t->name)))
 			json_object_del(j, t->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What has changed, or would change: in numbers, and each difference with what was before. */
+/* Prints what has changed, or would change: in numbers, and each difference with its old value. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 /* ---- numbers ---- */
 
-/* "added 1, generation 8": what is 0 is left out. */
+/* Records "added 1, generation 8"; numbers that are 0 are left out. */
 static void note_changes(struct output *out, const struct changes *c, uint64_t generation)
 {
 	const struct {
@@ -46,7 +46,7 @@ static json_t *json_changes(const struct changes *c, bool changed, uint64_t gene
 			 json_counts(&c->services), "entities", json_counts(&entities));
 }
 
-/* " and 2 services" */
+/* Writes " and 2 services". */
 static void text_count(struct output *out, const char **join, uint64_t n, const char *one,
 		       const char *many)
 {
@@ -56,7 +56,7 @@ static void text_count(struct output *out, const char **join, uint64_t n, const 
 	*join = " and ";
 }
 
-/* "add 3 services and 5005 entities"; false: there is nothing to say. */
+/* Writes "add 3 services and 5005 entities"; returns false where there is nothing to write. */
 static bool text_plan(struct output *out, const char *verb, uint64_t services, uint64_t entities,
 		      bool flows)
 {
@@ -72,7 +72,7 @@ static bool text_plan(struct output *out, const char *verb, uint64_t services, u
 	return true;
 }
 
-/* "would add 3 services and 5005 entities, remove 1 entity" */
+/* Writes "would add 3 services and 5005 entities, remove 1 entity". */
 static void text_planned(struct output *out, const struct changes *c)
 {
 	const struct counts entities = changed_entities(c);
@@ -110,7 +110,7 @@ void print_changes(struct output *out, const struct changes *c, bool changed, bo
 /* ---- differences ---- */
 
 #define REST_TEXT_SIZE (QUOTED_TEXT_SIZE + 24)
-/* " 20:100 name=pump": what is behind the target. */
+/* Writes what follows the target: " 20:100 name=pump". */
 static const char *format_rest(const struct changed *what, char text[REST_TEXT_SIZE])
 {
 	const struct entity *en = what->entity;
@@ -126,7 +126,7 @@ static const char *format_rest(const struct changed *what, char text[REST_TEXT_S
 	return text;
 }
 
-/* "25555 20:100 -> 20002": target, window and name before and after. */
+/* Writes "25555 20:100 -> 20002": target, window and name before and after. */
 static void entity_change(struct output *out, const struct changed *old, const struct changed *new)
 {
 	char tag[TAG_TEXT_SIZE], was[TARGET_TEXT_SIZE], is[TARGET_TEXT_SIZE];

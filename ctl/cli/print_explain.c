@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What explain says. */
+/* Prints what explain has found. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define ADDRESS_SIZE (INET6_ADDRSTRLEN + 3)
 
-/* which: 0 source, 1 destination. IPv6 in brackets where a port follows. */
+/* which: 0 source, 1 destination. An IPv6 address is in brackets where a port follows. */
 static const char *address_of(const struct explanation *x, unsigned int which, bool brackets,
 			      char buf[ADDRESS_SIZE])
 {
@@ -82,7 +82,7 @@ static json_t *json_explanation(const struct explanation *x)
 	return j;
 }
 
-/* Ends and sizes: "192.0.2.1:4001 > 192.0.2.10:5000, payload 8, VLAN 100". */
+/* Writes addresses, ports and sizes: "192.0.2.1:4001 > 192.0.2.10:5000, payload 8, VLAN 100". */
 static void text_flow(struct output *out, const struct explanation *x)
 {
 	const struct mangle_explained *said = &x->said;
@@ -125,22 +125,22 @@ static void text_verdict(struct output *out, const struct explanation *x)
 		out_text(out, " (%s)", x->name);
 }
 
-/* The window that the payload is outside of is the service's before its tag is read. */
+/* As long as the tag is not read, the valid payload sizes are the service's. */
 static void text_reason(struct output *out, const struct explanation *x)
 {
 	const struct mangle_explained *said = &x->said;
 	bool size = said->reason == REASON_TOO_SHORT || said->reason == REASON_TOO_LONG;
 
 	if (size && x->service && !said->has_tag)
-		out_text(out, ": the service wants %u to %u bytes (%s)", x->service->size.min,
+		out_text(out, ": the service accepts %u to %u bytes (%s)", x->service->size.min,
 			 x->service->size.max, reason_name(said->reason));
 	else
 		out_text(out, ": %s (%s)", reason_meaning(said->reason), reason_name(said->reason));
 	if (x->behind)
-		out_text(out, "; captured behind mangle: service %s has given it this port",
+		out_text(out, "; captured after mangle: service %s has rewritten it to this port",
 			 x->behind->name);
 	if (x->sent)
-		out_text(out, "; sent by this host: mangle looks at what comes in");
+		out_text(out, "; sent by this host: mangle processes received packets");
 	out_end_line(out);
 }
 
@@ -203,6 +203,6 @@ void print_explained(struct output *out, const char *name, const struct explanat
 		out_line(
 			out,
 			"%" PRIu64
-			" captured behind mangle: they have the port that mangle gave them (capture on the sender's side, or explain them as they came)",
+			" captured after mangle: they have the port that mangle wrote (capture on the sender's side, or explain them as they were received)",
 			behind);
 }

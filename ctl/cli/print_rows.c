@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Entities with their counters: JSON, a table for scripts, and one that fits a terminal. */
+/* Prints entities with their counters: as JSON, as a table for scripts, or as one that fits the
+ * terminal. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +11,9 @@
 #include "print_internal.h"
 #include "terminal.h"
 
-/* The longest is a tag. */
+/* The longest cell is a tag. */
 #define CELL_SIZE TAG_TEXT_SIZE
-#define LEAST_NAME 12 /* characters that a terminal shows of an entity's name at least */
+#define LEAST_NAME 12 /* the least width of entities' names on a terminal, in characters */
 
 struct layout {
 	const struct rows_form *form;
@@ -95,7 +96,7 @@ void format_brief(uint64_t n, char *text, size_t size)
 		step *= 1000;
 		unit++;
 	}
-	/* Cut and not rounded, so that 999,999 is not 1,000 thousands. */
+	/* Digits are cut, not rounded, so that 999,999 does not become 1,000 thousands. */
 	if (n / step >= 100)
 		snprintf(text, size, "%" PRIu64 "%c", n / step, units[unit]);
 	else if (n / step >= 10)
@@ -114,7 +115,7 @@ static void format_count(const struct layout *l, uint64_t n, char cell[CELL_SIZE
 		snprintf(cell, CELL_SIZE, "%" PRIu64, n);
 }
 
-/* How long ago, in the greatest unit that there is one of. */
+/* Writes the age in the greatest unit of which there is at least one. */
 static void format_age(int64_t seconds, char cell[CELL_SIZE])
 {
 	static const struct {
@@ -123,7 +124,7 @@ static void format_age(int64_t seconds, char cell[CELL_SIZE])
 	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
 	size_t i = 0;
 
-	if (seconds < 0) /* the clock was set back */
+	if (seconds < 0) /* the clock has been set back */
 		seconds = 0;
 	while (units[i].unit != 's' && seconds < units[i].length)
 		i++;
@@ -162,7 +163,8 @@ static const char *format_cell(const struct layout *l, const struct field_value 
 
 /* ---- lines ---- */
 
-/* Put together here and printed at once: a million lines have seven million cells. */
+/* A line is put together here and printed at once, since a million lines have seven
+ * million cells. */
 struct line {
 	char text[ENTITY_FIELD_COUNT * (CELL_SIZE + 1) + MANGLE_TEXT_SIZE];
 	size_t len;
@@ -198,8 +200,8 @@ static const char *title(const struct layout *l, const struct entity_field *f)
 	return l->on_terminal ? f->brief : f->title;
 }
 
-/* Returns how many bytes the first n characters of UTF-8 are, or all of them where they are fewer.
- */
+/* Returns how many bytes the first n characters of UTF-8 take, or all of them where there are
+ * fewer. */
 static size_t bytes_of(const char *text, size_t n)
 {
 	size_t len = 0;
@@ -209,7 +211,7 @@ static size_t bytes_of(const char *text, size_t n)
 	return len;
 }
 
-/* Returns how many characters of UTF-8 it is, of which each takes one place. */
+/* Returns the number of UTF-8 characters, each of which takes one column of the terminal. */
 static size_t width_of(const char *text)
 {
 	size_t n = 0;
@@ -219,7 +221,7 @@ static size_t width_of(const char *text)
 	return n;
 }
 
-/* The last one of a line has no blanks behind it. */
+/* The last cell of a line is not padded. */
 static void put_cell(struct line *to, const struct layout *l, size_t i, const char *text)
 {
 	const struct entity_field *f = l->form->column[i];
@@ -286,7 +288,8 @@ static void widen(struct layout *l, enum entity_field_id field, size_t width)
 		l->width[field] = width;
 }
 
-/* For scripts widths do not depend on the rows, so that a column has its place. */
+/* For scripts the widths do not depend on the rows, so that a column is always in the same
+ * place. */
 static void widths_of_services(struct layout *l, const struct service *services, unsigned int count)
 {
 	for (int i = 0; i < ENTITY_FIELD_COUNT; i++)
@@ -298,7 +301,7 @@ static void widths_of_services(struct layout *l, const struct service *services,
 	}
 }
 
-/* Takes what is too much off a column, as far as that leaves it. Returns what is still too much. */
+/* Narrows a column by too_much, but to no less than `least`. Returns what is still too much. */
 static size_t narrow(struct layout *l, enum entity_field_id field, size_t least, size_t too_much)
 {
 	size_t width = l->width[field], off = width > least ? width - least : 0;
@@ -308,8 +311,8 @@ static size_t narrow(struct layout *l, enum entity_field_id field, size_t least,
 	return too_much - off;
 }
 
-/* What does not fit the terminal is taken off names: of entities, then of services, which the user
- * knows. */
+/* Where a line does not fit the terminal, names are cut: those of entities first, then those of
+ * services, which the user knows. */
 static void fit(struct layout *l)
 {
 	size_t sum = l->form->count - 1, room = terminal_width();
@@ -350,7 +353,7 @@ static bool have_names(const struct listed *rows, size_t count)
 	return false;
 }
 
-/* Returns the form with those columns alone that are to be shown. */
+/* Returns the form with only those columns that are shown. */
 static struct rows_form shown(const struct rows_form *f, const struct listed *rows, size_t count)
 {
 	struct rows_form to = *f;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Services: in the words that `service add` takes, as the configuration file's keys, and what of
- * one has changed. */
+/* Prints services: as arguments of `service add`, with the configuration file's keys, and the
+ * settings of one that have changed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ void print_setting_changes(struct output *out, const struct service *old, const 
 
 /* ---- in the words of service add ---- */
 
-/* A word as a shell takes it: names of interfaces may have anything in them. */
+/* Prints a word quoted for a shell: names of interfaces may have any characters in them. */
 static void print_word(struct output *out, const char *word, size_t len)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -92,7 +92,7 @@ json_t *json_ports(const struct service *s)
 	return j;
 }
 
-/* Its mask only where it has one. */
+/* The mask is a member only where the tag has one. */
 static json_t *json_tag_place(const struct service *s)
 {
 	json_t *j = json_pack("{s:i,s:i}", "offset", (int)s->tag_offset, "length", (int)s->tag_len);
@@ -103,7 +103,7 @@ static json_t *json_tag_place(const struct service *s)
 	return j;
 }
 
-/* "any" is null, but of prefixes, which are an empty list. */
+/* "any" is null; for prefixes it is an empty list. */
 static json_t *json_word(const struct setting *t, const struct service *s)
 {
 	char text[SETTING_TEXT_SIZE];

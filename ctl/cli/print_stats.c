@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counters: a line for each service, its reasons where they are asked for; or a second's rates. */
+/* Prints counters: a line for each service, with --verbose its reasons; or the rates of a
+ * second. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 /* ---- JSON ---- */
 
-/* The columns of the line; would: verdicts alone. */
+/* Returns the columns of the line; of `would` only the verdicts. */
 static json_t *json_line(const struct stats_line *l)
 {
 	json_t *j = json_object();
@@ -63,12 +64,12 @@ static void json_report(struct output *out, const struct stats_report *r)
 struct table {
 	const struct stats_report *report;
 	bool brief;
-	unsigned int lines; /* that there is still room for */
+	unsigned int lines; /* how many more lines the terminal has room for */
 	size_t left_out;
 	int name_width, width[STATS_COLUMN_COUNT];
 };
 
-/* False, and counted, where the terminal is full. */
+/* Returns false where the terminal is full, and counts the line as left out. */
 static bool next_line(struct table *t)
 {
 	if (t->lines) {
@@ -79,7 +80,7 @@ static bool next_line(struct table *t)
 	return false;
 }
 
-/* A counter, or how much of it a second where the report is of a while. */
+/* Writes a counter, or its rate per second where the report covers a time. */
 static const char *format_number(const struct table *t, uint64_t n, char text[NUMBER_SIZE])
 {
 	if (t->report->seconds > 0)
@@ -103,7 +104,7 @@ static void format_share(uint64_t part, uint64_t whole, char text[NUMBER_SIZE])
 		snprintf(text, NUMBER_SIZE, "%" PRIu64 "%%", percent);
 }
 
-/* "" where the line has none. */
+/* Returns "" where the line has no value in the column. */
 static const char *cell(const struct table *t, const struct stats_column *c,
 			const struct stats_line *l, char text[NUMBER_SIZE])
 {
@@ -160,7 +161,7 @@ static void text_line(struct output *out, struct table *t, const char *name,
 	out_end_line(out);
 }
 
-/* What a reason means, on a terminal in as many lines as it takes. */
+/* Writes the meaning of a reason; on a terminal in as many lines as are needed. */
 static void text_meaning(struct output *out, struct table *t, const char *meaning,
 			 unsigned int indent)
 {
@@ -252,7 +253,7 @@ static void widen_name(struct table *t, const char *name)
 	t->name_width = len > t->name_width ? len : t->name_width;
 }
 
-/* Where a line would not fit the terminal names are cut. */
+/* Where a line would not fit the terminal, names are cut. */
 static void fit_name(struct output *out, struct table *t)
 {
 	int sum = t->name_width, least = (int)strlen("  if enforced");
@@ -301,7 +302,8 @@ static void text_report(struct output *out, const struct stats_report *r)
 	struct table t = {
 		.report = r, .brief = out->terminal.is_terminal && !r->exact, .lines = UINT32_MAX};
 
-	/* What scrolls is not seen; the last two are for what is left out, and the cursor. */
+	/* Lines that scroll are not seen. The two lines kept free are the one that counts the lines
+	 * left out, and the cursor's. */
 	if (r->watch && out->terminal.is_terminal)
 		t.lines = terminal_height() > 5 ? terminal_height() - 2 : 3;
 	measure(out, &t);
@@ -330,7 +332,7 @@ void print_stats(struct output *out, const struct stats_report *r)
 void print_stats_again(struct output *out)
 {
 	if (!out->json && out->terminal.is_terminal)
-		fputs("\033[H\033[J", out_raw(out)); /* home, clear to the end */
+		fputs("\033[H\033[J", out_raw(out)); /* cursor home, clear to the end */
 	else if (!out->json)
 		out_end_line(out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* status, as text or JSON. */
+/* Prints status, as text or JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "out.h"
 #include "print_internal.h"
 
-/* Of a column: its width so far, and what is to stand in it. */
+/* Returns the width of a column that holds this text too. */
 static int wider(int width, const char *text)
 {
 	int len = (int)strlen(text);
@@ -166,7 +166,7 @@ static const char *ports_text(const struct service *s, char buf[PORTS_TEXT_SIZE]
 	return buf;
 }
 
-/* As free -h has it: three digits and the unit. */
+/* Writes the size as free -h does: three digits and the unit. */
 static const char *bytes_text(uint64_t bytes, char buf[16])
 {
 	static const char units[] = "BKMGT";
@@ -211,7 +211,7 @@ static void text_services(struct output *out, const struct status *s)
 		text_service_status(out, &m->services[i], &s->service[i], name, ports);
 }
 
-/* "2 services, 1 entity"; without the one that is 0 where the other is not. */
+/* Writes "2 services, 1 entity"; a number that is 0 is left out, unless both are. */
 #define PARTS_TEXT_SIZE 64
 static const char *parts_text(unsigned int services, uint64_t entities, char buf[PARTS_TEXT_SIZE])
 {

@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LONGEST 24 /* letters of a word that can be near a known one */
+#define LONGEST 24 /* words longer than this are not compared */
 
 static unsigned int least(unsigned int a, unsigned int b)
 {
 	return a < b ? a : b;
 }
 
-/* Letters to be left out, put in, exchanged, or swapped with the next, to make b of a (optimal
- * string alignment). Both have at most LONGEST. */
+/* Returns how many letters must be left out, inserted, exchanged, or swapped with the next, to make
+ * b of a (optimal string alignment). Both have at most LONGEST letters. */
 static unsigned int edit_distance(const char *a, const char *b)
 {
 	unsigned int d[LONGEST + 1][LONGEST + 1];

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define SHELL "/bin/sh"
-/* A pager that is not there must not swallow what was to be read. */
+/* A pager that is not installed must not swallow the output: cat takes its place. */
 #define RUN_PAGER "p=${PAGER-less -FRX}; command -v \"${p%% *}\" >/dev/null || p=cat; eval \"$p\""
 
 static bool is_set(const char *variable)
@@ -47,7 +47,7 @@ static struct winsize window(void)
 {
 	struct winsize w = {0};
 
-	/* Standard output may be the pager's pipe by now. */
+	/* Standard output may already be the pager's pipe. */
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
 		ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
 	return w;
@@ -63,7 +63,7 @@ unsigned int terminal_height(void)
 	return size_of("LINES", window().ws_row, 24);
 }
 
-/* Whoever may run this command alone by sudo must not come to a shell by way of the pager. */
+/* A user who may run only this command with sudo must not get a shell by way of the pager. */
 static void confine_pager(void)
 {
 	if (!is_set("SUDO_UID") && !is_set("PKEXEC_UID") && !is_set("DOAS_USER"))
@@ -98,7 +98,7 @@ void terminal_page(struct terminal *t)
 		run_pager(ends[0]);
 	if (t->pager > 0) {
 		dup2(ends[1], STDOUT_FILENO);
-		/* The pager handles these signals. */
+		/* The pager handles these signals itself. */
 		signal(SIGINT, SIG_IGN);
 		signal(SIGQUIT, SIG_IGN);
 		signal(SIGPIPE, SIG_IGN);

@@ -11,13 +11,13 @@
 /* ---- words ---- */
 
 static const struct word_text word_iface = {"IFACE",
-					    "an interface, of the network namespace of -n"};
-static const struct word_text word_service = {"NAME", "1 to 31 of A-Z a-z 0-9 _ . -"};
-static const struct word_text word_known = {"NAME", "the service's, see service list"};
+					    "an interface, in the network namespace of -n"};
+static const struct word_text word_service = {"NAME", "1 to 31 characters of A-Z a-z 0-9 _ . -"};
+static const struct word_text word_known = {"NAME", "a service; see service list"};
 static const struct word_text word_tag = {
 	"TAG",
 	"the tag's bytes: text as ABCD or AB\\x00\\x01, or hex as 0x41424344; exactly as many as "
-	"the service's tags have. One that begins with - goes behind --"};
+	"the service's tags have. Put -- before a tag that begins with -"};
 static const struct word_text word_target = {"TARGET", "a port (1-65535), drop or pass"};
 static const struct word_text word_table = {
 	"FILE",
@@ -42,25 +42,27 @@ static const struct option_text status_texts[] = {
 	{0}};
 static const struct option_text set_texts[] = {
 	{OPT_SIZE, "MIN:MAX|none",
-	 "payload sizes that are valid for this entity; none: those of the service; not given: as it was",
+	 "payload sizes that are valid for this entity; none: those of the service; not given: unchanged",
 	 NULL},
 	{OPT_NAME, "TEXT|none",
-	 "for people, at most 63 bytes of UTF-8; none clears it; not given: as it was", NULL},
+	 "a name for people, at most 63 bytes of UTF-8; none clears it; not given: unchanged",
+	 NULL},
 	{0}};
 static const struct option_text flush_texts[] = {
 	{OPT_ALL, NULL, "the entities of all services", NULL}, {0}};
 static const struct option_text all_services_texts[] = {
-	{OPT_SERVICE, NULL, "only this service", "all of them"}, {0}};
-static const struct option_text explain_texts[] = {
-	{OPT_INTERFACE, NULL, "as if received on this interface", "the one attached, if it is one"},
-	{0}};
+	{OPT_SERVICE, NULL, "only this service", "all services"}, {0}};
+static const struct option_text explain_texts[] = {{OPT_INTERFACE, NULL,
+						    "as if received on this interface",
+						    "the attached one, if there is only one"},
+						   {0}};
 
 /* ---- verbs ---- */
 
 const struct verb verbs[] = {
 	{.name = "attach",
 	 .arguments = "IFACE...",
-	 .help = "attach to interfaces; loads services and entities where none are loaded yet",
+	 .help = "attach to interfaces; load services and entities if none are loaded yet",
 	 .options = OPT(MODE) | OPT(CONFIG) | OPT(FORCE),
 	 .min = 1,
 	 .max = -1,
@@ -168,7 +170,7 @@ const struct verb verbs[] = {
 	 .examples = "mangle-ctl map del ABCD 0xdeadbeef\n"
 		     "mangle-ctl map del --if-exists ABCD"},
 	{.name = "map flush",
-	 .help = "remove all entities of a service, or of --all",
+	 .help = "remove all entities of a service, or with --all of every service",
 	 .options = OPT(SERVICE) | OPT(ALL),
 	 .run = cmd_map_flush,
 	 .texts = flush_texts,
@@ -225,7 +227,7 @@ const struct verb verbs[] = {
 	 .run = cmd_save,
 	 .examples = "mangle-ctl save >running.yaml"},
 	{.name = "stats",
-	 .help = "print verdicts and reasons, in all and by service",
+	 .help = "print counters of verdicts and reasons, in total and by service",
 	 .options = OPT(SERVICE) | OPT(VERBOSE) | OPT(WATCH) | OPT(EXACT),
 	 .run = cmd_stats,
 	 .texts = all_services_texts,
@@ -233,7 +235,7 @@ const struct verb verbs[] = {
 		     "mangle-ctl stats --service feed --watch"},
 	{.name = "explain",
 	 .arguments = "FILE.pcap|--hex BYTES",
-	 .help = "show what would happen to packets, without touching network or counters",
+	 .help = "show what would happen to packets; network and counters are not touched",
 	 .options = OPT(HEX) | OPT(OUT) | OPT(INTERFACE),
 	 .shown = OPT(HEX),
 	 .max = 1,
@@ -266,7 +268,7 @@ const size_t verb_count = sizeof(verbs) / sizeof(*verbs);
 
 /* ---- options ---- */
 
-/* "tag|target|...": what lists can be sorted by. */
+/* "tag|target|...": the words of --sort. */
 #define SORTS_true(column) "|" column
 #define SORTS_false(column)
 #define ENTITY_FIELD(id, kind, of, member, json, column, title, brief, width, align, configured, \
@@ -289,7 +291,7 @@ const struct option_row option_rows[OPT_COUNT] = {
 #undef MANGLE_OPTION_ROW
 };
 
-/* What holds where an option is not given. */
+/* What applies where an option is not given. */
 const char *const option_defaults[OPT_COUNT] = {
 #define SETTING(id, kind, member, name, alias, usual, ...) [OPT_##id] = usual,
 #include "model/settings.def"
@@ -312,7 +314,7 @@ const char *option_name(enum option_id o)
 	return option_rows[o].name;
 }
 
-/* NULL where the option is the same as to other verbs. */
+/* Returns the option's text for this verb; NULL where it is the same for every verb. */
 static const struct option_text *text_of(const struct verb *v, int o)
 {
 	for (const struct option_text *t = v ? v->texts : NULL; t && t->help; t++)

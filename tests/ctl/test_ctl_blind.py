@@ -306,7 +306,7 @@ def test_a_mount_namespace_that_cannot_be_told(fresh):  # pylint: disable=unused
 
 # --- units ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("status, said", [(0, "stopping it failed: it is active"), (1, "cannot tell whether it is active"),
+@pytest.mark.parametrize("status, said", [(0, "could not be stopped: it is active"), (1, "cannot tell whether it is active"),
                                           (3, None), (4, None), (None, "cannot tell whether it is active")])
 def test_a_unit_whose_state_cannot_be_told(fresh, tmp_path, status, said):  # pylint: disable=unused-argument
     """systemctl's answers to is-active where systemd runs, and what else it says (1), or that there is no systemctl."""

@@ -102,7 +102,7 @@ def test_help_has_defaults():
                           ("action", "enforce"), ("daddr", "any"), ("interface", "any")):
         assert row(f"--{option}", "service", "add").endswith(f"(default: {value})"), option
         assert "default" not in row(f"--{option}", "service", "set"), option
-    assert "stays as it is" in ok("service", "set", "--help").out
+    assert "stay as they are" in ok("service", "set", "--help").out
     assert row("--mode", "attach").endswith("(default: auto)")
     assert row("--wait", "attach").endswith("(default: 5)")
     assert row("--sort", "map", "list").endswith("(default: tag)")
@@ -195,8 +195,8 @@ def test_nothing_is_near(one, typed):
 def test_a_tag_like_an_option(one):
     for tag in ("-BCD", "--AB", "-1"):
         for argv in (["map", "set", tag, "6001"], ["map", "get", tag], ["map", "del", tag]):
-            assert_error(argv, 2, re.escape(tag[:2]) + ".*a tag that begins with - goes behind --")
-    assert "goes behind" not in assert_error(["map", "list", "-B"], 2)
+            assert_error(argv, 2, re.escape(tag[:2]) + ".*put -- before a tag that begins with -")
+    assert "put --" not in assert_error(["map", "list", "-B"], 2)
 
 
 def test_an_option_of_other_commands(one):

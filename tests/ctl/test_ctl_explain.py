@@ -268,7 +268,7 @@ def test_lines_have_addresses_sizes_and_vlans(load, tmp_path):
     lines = ok("explain", path).out.splitlines()
     assert lines[0].startswith("packet 1: 198.51.100.7:40000 > 192.0.2.1:5000, payload 6: rewritten to port 6001,"), lines
     assert "[2001:db8::7]:40000 > [2001:db8::1]:5000, payload 6" in lines[1], lines
-    assert "VLAN 100 in it 7" in lines[2] and "the service wants 6 to 20 bytes (too_short)" in lines[2], lines
+    assert "VLAN 100 in it 7" in lines[2] and "the service accepts 6 to 20 bytes (too_short)" in lines[2], lines
     assert lines[3].startswith("packet 4: 60 bytes: passed: "), lines
     assert lines[5].startswith("5 packets: 2 rewritten, 2 passed, 1 dropped (") and "not_ip 1" not in lines[5], lines
     row = ok("explain", path, "-j").json_lines()[2]
@@ -294,7 +294,7 @@ def test_a_capture_from_behind_mangle_is_recognised(load, tmp_path):
     assert [r["reason"] for r in rows] == ["no_service"] * 4
     assert [r.get("behind") for r in rows] == ["telemetry", "telemetry", None, "other"]
     lines = ok("explain", out).out.splitlines()
-    assert ["captured behind mangle" in line for line in lines] == [True, True, False, True, False, True], lines
+    assert ["captured after mangle" in line for line in lines] == [True, True, False, True, False, True], lines
 
 
 def test_capture_from_standard_input_or_pipe(load, tmp_path):

@@ -311,10 +311,10 @@ def test_detach_of_one_in_another_namespace(one, world):
         ctl.ip("-n", other.name, "link", "add", "same0", "type", "veth", "peer", "name", "same1")
         r = ok("-n", other.name, "detach", "same0")
         assert r.out == "same0: not attached\nnothing to change\n"
-        assert r.err == f"mangle-ctl: warning: same0: it is attached in network namespace {c} too, and stays so (use -n NAME)\n"
+        assert r.err == f"mangle-ctl: warning: same0: it is also attached in network namespace {c}, and stays attached there (use -n NAME)\n"
         assert run("-q", "-n", other.name, "detach", "same0").out == ""
         r = run("-n", other.name, "status", "same0")
-        assert r.status == 3 and r.out == f"same0: not attached (one of that name is, in network namespace {c})\n", r
+        assert r.status == 3 and r.out == f"same0: not attached (an interface of that name is attached in network namespace {c})\n", r
         ctl.ip("-n", other.name, "link", "property", "add", "dev", "same0", "altname", "alternative0")
         ok("-n", other.name, "attach", "alternative0")
         assert ok("-n", other.name, "detach", "alternative0").out == "same0: detached\n"
@@ -394,7 +394,7 @@ def test_upgrade_says_from_what_to_what(one, world):
     answer = ctl.change("upgrade")
     assert answer["changed"] is False and answer["generation"] == g
     for argv in (["upgrade"], ["upgrade", "--if-needed"]):
-        assert ok(*argv).out == f"veth0: has this build already ({own})\nnothing to change\n"
+        assert ok(*argv).out == f"veth0: already has this build ({own})\nnothing to change\n"
     if not shutil.which("bpftool", path=os.environ["PATH"] + ":/usr/sbin"):
         pytest.skip("wants bpftool")
     ctl.of_another_build()
