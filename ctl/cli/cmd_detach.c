@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/detach.h"
@@ -268,13 +267,11 @@ static void stop_unit(const struct cmd *c, const char *iface)
  * systemd. */
 static void stop_units(const struct cmd *c)
 {
-	struct stat init;
-
 	if (given(c, OPT(GONE)))
 		return;
 	if (given(c, OPT(ALL)))
 		stop_unit(c, NULL);
-	else if (!stat("/proc/1/ns/net", &init) && init.st_ino == netns_inode())
+	else if (netns_is_hosts(netns_inode()))
 		for (int i = 0; i < c->argc; i++)
 			stop_unit(c, c->argv[i]);
 }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "kernel/ifaces.h"
 #include "kernel/locate.h"
@@ -107,20 +106,13 @@ bool is_key(const struct attachment *a, uint64_t netns, int ifindex)
 
 /* ---- in words ---- */
 
-static bool is_of_the_host(uint64_t netns)
-{
-	struct stat st;
-
-	return !stat("/proc/1/ns/net", &st) && st.st_ino == netns;
-}
-
 const char *netns_words(const char *name, uint64_t netns, char buf[NETNS_TEXT_SIZE])
 {
 	if (*name)
 		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %s", name);
 	else if (netns == netns_inode())
 		snprintf(buf, NETNS_TEXT_SIZE, "this network namespace");
-	else if (is_of_the_host(netns))
+	else if (netns_is_hosts(netns))
 		snprintf(buf, NETNS_TEXT_SIZE, "the host's network namespace");
 	else
 		snprintf(buf, NETNS_TEXT_SIZE, "network namespace %llu, which has no name",

@@ -10,14 +10,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kernel/bpffs.h"
 #include "kernel/caps.h"
 #include "kernel/host.h"
 
-#define BPFFS "/sys/fs/bpf"
 #define KERNEL(major, minor) ((major) << 8 | (minor))
 
 static void check_kernel(struct findings *f, struct machine *m)
@@ -160,9 +158,8 @@ static void check_dispatcher(struct findings *f, const struct machine *m)
 static void check_bpffs(struct findings *f)
 {
 	const char *missing = caps_missing(CAPS(SYS_ADMIN));
-	struct statfs fs;
 
-	if (!statfs(BPFFS, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
+	if (bpffs_is_mounted() > 0)
 		add_finding(f, "bpffs", CHECK_OK, "mounted on " BPFFS);
 	else if (access(BPFFS, F_OK))
 		add_finding(f, "bpffs", CHECK_BAD,

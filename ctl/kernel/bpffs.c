@@ -9,10 +9,7 @@
 #include "bpffs.h"
 #include "caps.h"
 
-#define BPFFS "/sys/fs/bpf"
-
-/* 1, 0, or negative errno. */
-static int is_bpffs(void)
+int bpffs_is_mounted(void)
 {
 	struct statfs fs;
 
@@ -50,7 +47,7 @@ bool bpffs_may_mount(void)
 
 int bpffs_need(bool mount_it, struct err *e)
 {
-	int here = is_bpffs();
+	int here = bpffs_is_mounted();
 
 	if (here > 0)
 		return 0;

@@ -7,6 +7,10 @@
 
 #include "model/err.h"
 
+#define BPFFS "/sys/fs/bpf" /* where it is mounted */
+
+/* Returns 1 where it is mounted, 0 where it is not, or negative errno. */
+int bpffs_is_mounted(void);
 /* Is this a mount namespace in which bpffs is mounted where it is not? What is mounted in another
  * one goes with it. In doubt it is not: bpffs_need says why. */
 bool bpffs_may_mount(void);

@@ -54,6 +54,13 @@ uint64_t netns_inode(void)
 	return present;
 }
 
+bool netns_is_hosts(uint64_t inode)
+{
+	struct stat st;
+
+	return !stat("/proc/1/ns/net", &st) && st.st_ino == inode;
+}
+
 int netns_open(void)
 {
 	int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);

@@ -5,6 +5,7 @@
 
 #include "model/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Enters the namespace `ip netns` knows by that name; the mount namespace stays. Returns 0, or
@@ -20,6 +21,8 @@ typedef void netns_lost_fn(const struct err *why);
 int netns_init(netns_lost_fn *lost, struct err *e);
 /* Returns the inode of the thread's network namespace. */
 uint64_t netns_inode(void);
+/* Is it the network namespace of the host's first process? False also where that cannot be told. */
+bool netns_is_hosts(uint64_t inode);
 /* Opens the thread's network namespace: a file descriptor, or negative errno. */
 int netns_open(void);
 /*
