@@ -2,7 +2,8 @@
 /*
  * Why a packet got its verdict. Each row is a reason: name in capitals, name as printed, what it
  * means. The enum, the strings and the counters come from here; tools/check-docs compares the
- * manual's table with it. New rows go to the end: a row's position is its index in the pinned counters.
+ * manual's table with it. New rows go to the end: a row's position is its index in the pinned
+ * counters.
  */
 #ifndef MANGLE_REASONS_H
 #define MANGLE_REASONS_H
