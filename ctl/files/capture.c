@@ -22,7 +22,7 @@ struct sll2 {
 		address[8];
 };
 
-/* What a link's header says that an Ethernet header has room for. */
+/* The fields of a link-layer header that an Ethernet header has room for. */
 struct link {
 	size_t header; /* its bytes */
 	uint8_t source[ETH_ALEN];
@@ -64,7 +64,7 @@ static bool read_sll2(struct link *l, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-/* IP alone: its version says which. */
+/* The header is plain IP: its version gives the protocol. */
 static bool read_raw(struct link *l, const uint8_t *bytes, size_t len)
 {
 	unsigned int version = len ? *bytes >> 4 : 0;
@@ -85,7 +85,8 @@ static bool read_nothing(struct link *l, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-/* NULL: packets of that link type are not understood. read_nothing: they are Ethernet frames. */
+/* Returns the reader of that link type's header; NULL: it is not supported. read_nothing: frames
+ * are Ethernet. */
 static link_fn reader_of(int dlt)
 {
 	switch (dlt) {
@@ -100,7 +101,8 @@ static link_fn reader_of(int dlt)
 	}
 }
 
-/* Gives the packet an Ethernet header in place of what it has. false: its own is cut. */
+/* Replaces the packet's link-layer header by an Ethernet header. Returns false where its own is
+ * cut. */
 static bool to_ethernet(struct capture *in, struct packet *p, link_fn read_link)
 {
 	struct ethhdr *eth = (struct ethhdr *)(void *)in->frame;
@@ -149,7 +151,7 @@ static int cannot_open(const char *file, const char *why, struct err *e)
 		    "opening the capture: %s (it must be pcap or pcapng)", why);
 }
 
-/* Takes the file over. */
+/* Takes over the file. */
 static int open_pcap(struct capture *in, FILE *f, struct err *e)
 {
 	char why[PCAP_ERRBUF_SIZE];
@@ -259,7 +261,7 @@ static int next_frame(struct capture *in, struct packet *p)
 	return got;
 }
 
-/* Makes an Ethernet frame of it, or says why it cannot be explained. */
+/* Turns the packet into an Ethernet frame, or sets why it cannot be explained. */
 static void judge(struct capture *in, struct packet *p, int dlt)
 {
 	link_fn read_link = reader_of(dlt);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Where explain's packets come from: a capture (pcap or pcapng), or one frame. Packets come out as
- * Ethernet frames, whatever they were captured as.
- */
+/* The source of explain's packets: a capture (pcap or pcapng), or one frame. Packets come out as
+ * Ethernet frames, whatever they were captured as. */
 #ifndef FILES_CAPTURE_H
 #define FILES_CAPTURE_H
 
@@ -33,21 +31,21 @@ struct packet {
 	const uint8_t *bytes; /* the frame, good until the next one is read */
 	size_t len;	      /* bytes that are here */
 	size_t length;	      /* bytes that it had */
-	char why_not[96];     /* why it cannot be explained, "" where it can */
-	bool sent;	      /* by the host that captured it, as far as the capture says */
+	char why_not[96];     /* why it cannot be explained; "": it can */
+	bool sent;	      /* the capturing host sent it, as far as the capture tells */
 	struct timeval time;  /* tv_usec: nanoseconds */
 };
 
 /*
- * Link types: Ethernet; what `tcpdump -i any` writes (SLL, SLL2) and IP without a header of the
- * link, which get an Ethernet header of zeros and what is known. To be closed in any case. 0 or
- * negative errno.
+ * Opens a capture. Link types: Ethernet; what `tcpdump -i any` writes (SLL, SLL2) and IP without a
+ * link-layer header, which get an Ethernet header of zeros and of what is known. The caller closes
+ * it in any case. Returns 0 or negative errno.
  */
 int capture_open(struct capture *in, const char *file, struct err *e);
-/* frame was allocated, and is freed by capture_close; its length is put into len. */
+/* Opens one frame, which is allocated, and freed by capture_close; len gets its length. */
 void capture_of_frame(struct capture *in, const char *name, uint8_t *frame);
 void capture_close(struct capture *in);
-/* 1 with the next packet, 0 at the end, or negative errno. */
+/* Returns 1 with the next packet, 0 at the end, or negative errno. */
 int capture_next(struct capture *in, struct packet *p, struct err *e);
 
 #endif

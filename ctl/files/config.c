@@ -104,7 +104,8 @@ static const struct mapping entity_map = MAPPING(
 
 struct one_service {
 	struct service service;
-	/* The service's tag may come behind its entities: by tag length, the first that has it. */
+	/* The service's tag may follow its entities: for each tag length, the first entity that has
+	 * it. */
 	struct {
 		uint32_t line;
 		uint8_t tag[MANGLE_MAX_TAG];
@@ -177,10 +178,10 @@ static int read_prefixes(struct reader *r, const struct setting *t, struct servi
 	return read_list_or_one(r, t->name, read_prefix, &list);
 }
 
-/* A tag's place that is being read. */
+/* The `tag` mapping that is being read. */
 struct tag_place {
 	struct service *service;
-	char mask[2 * TAG_TEXT_SIZE]; /* as text: the length may come behind it; "": none */
+	char mask[2 * TAG_TEXT_SIZE]; /* as text, since the length may follow it; "": none */
 	uint64_t mask_line;
 };
 
@@ -307,7 +308,8 @@ static int read_entities(struct reader *r, const char *what, void *to)
 	return read_list(r, what, read_entity, to);
 }
 
-/* Relative names are relative to the configuration file; never "-", which is standard input. */
+/* Relative names are relative to the configuration file's directory; never "-", which is standard
+ * input. */
 static char *beside(const char *file, const char *name)
 {
 	const char *slash = strrchr(file, '/');
@@ -391,7 +393,7 @@ static int finish_table(struct reader *r, struct one_service *one)
 	return table_merge(in, one->table, &one->service, r->file, r->e);
 }
 
-/* What can only be checked once the whole service is there, but still has a line of its own. */
+/* These checks need the whole service, but report the line of their own key. */
 static int finish_entities(struct reader *r, struct one_service *one)
 {
 	struct service *s = &one->service;
@@ -484,7 +486,7 @@ static const struct mapping file_map = MAPPING("configuration", "a mapping", fil
 
 static int read_document(struct reader *r)
 {
-	if (yaml_next(r) || yaml_next(r)) /* the stream's start, a document's */
+	if (yaml_next(r) || yaml_next(r)) /* the start of the stream, and of a document */
 		return -EINVAL;
 	if (r->event.type == YAML_STREAM_END_EVENT)
 		return fail(r->e, -EINVAL, file_name(r->file),
@@ -510,7 +512,7 @@ static int validate(struct reader *r)
 	return BAD_AT(r, at->line, "service '%s': %s", at->name, why.text);
 }
 
-/* Pipes and the like have no name to be found by later. */
+/* Pipes and the like have no name by which they are found later. */
 static int note_file(struct reader *r)
 {
 	char path[PATH_MAX];

@@ -13,7 +13,7 @@ static void save_ports(const struct service *s, FILE *out)
 	putc(']', out);
 }
 
-/* text: with commas between. */
+/* text: what comes before, with commas between. */
 static void save_prefixes(const char *text, FILE *out)
 {
 	putc('[', out);
@@ -29,7 +29,7 @@ static void save_prefixes(const char *text, FILE *out)
 	putc(']', out);
 }
 
-/* In single quotes YAML knows no escape but '' for the quote itself. */
+/* In single quotes, YAML's only escape is '' for the quote itself. */
 static void save_quoted(const char *text, FILE *out)
 {
 	putc('\'', out);
@@ -93,7 +93,7 @@ static void save_tag_place(const struct service *s, FILE *out)
 	fputs(" }", out);
 }
 
-/* Names are quoted: some, like null or -, are no text to YAML otherwise. */
+/* Names are quoted, since some, like null or -, are not text to YAML otherwise. */
 static void save_setting(const struct setting *t, const struct service *s, FILE *out)
 {
 	const void *member = (const char *)s + t->at;

@@ -6,8 +6,8 @@
 
 #include "model/model.h"
 
-/* Writes a model as a configuration file: always the same text for the same model. Whoever flushes
- * or closes `out` learns there whether all could be written, and why not. */
+/* Writes a model as a configuration file: always the same text for the same model. Write errors
+ * show when the caller flushes or closes `out`. */
 void config_save(const struct model *m, FILE *out);
 
 #endif

@@ -13,13 +13,13 @@ bool is_stdin(const char *file)
 	return !strcmp(file, "-");
 }
 
-/* What errors call it. */
+/* Returns the name that errors use for the input. */
 const char *file_name(const char *file)
 {
 	return is_stdin(file) ? "<stdin>" : file;
 }
 
-/* 0 or negative errno. The caller closes *in with close_input. */
+/* Opens the input. Returns 0 or negative errno. The caller closes *in with close_input. */
 int open_input(const char *file, FILE **in)
 {
 	struct stat st;
@@ -41,8 +41,8 @@ void close_input(FILE *in)
 		fclose(in);
 }
 
-/* Says why, with FILE:LINE as the object, and where the format is told unless it says what to do.
- */
+/* Sets the error, with FILE:LINE as its object; where it names no remedy, the page of the format is
+ * the remedy. */
 int fail_at(struct err *e, const char *file, uint64_t line, const char *page, const char *fmt, ...)
 {
 	char object[PATH_MAX + 24];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all files that are read have in common: opening them, and errors that name file and line. */
+/* What all readers of files share: opening them, and errors with file and line. */
 #ifndef FILES_INPUT_H
 #define FILES_INPUT_H
 
@@ -11,21 +11,21 @@
 #include "model/err.h"
 
 #define FILE_MAX_BYTES (UINT64_C(1) << 30) /* an endless input must end */
-#define ECHO "%.64s"			   /* of what the file holds, in an error */
+#define ECHO "%.64s"			   /* part of the file's text, in an error */
 #define ECHO_BYTES 64
 
-/* "-": standard input. */
+/* Returns whether the name is "-", standard input. */
 bool is_stdin(const char *file);
-/* What errors call it. */
+/* Returns the name that errors use for the input. */
 const char *file_name(const char *file);
-/* 0 or negative errno. The caller closes *in with close_input. */
+/* Opens the input. Returns 0 or negative errno. The caller closes *in with close_input. */
 int open_input(const char *file, FILE **in);
 void close_input(FILE *in);
-/* Says why, with FILE:LINE as the object, and where the format is told (page, NULL: nowhere) unless
- * it says what to do. Returns -EINVAL. */
+/* Sets the error, with FILE:LINE as its object; where it names no remedy, the manual page of the
+ * format is the remedy (page; NULL: none). Returns -EINVAL. */
 int fail_at(struct err *e, const char *file, uint64_t line, const char *page, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
-/* Does a text of len bytes begin with UTF-16's byte order mark? */
+/* Returns whether a text of len bytes begins with UTF-16's byte order mark. */
 bool is_utf16(const char *start, size_t len);
 
 #endif

@@ -96,7 +96,7 @@ static uint64_t u64_at(const struct pcapng *r, const uint8_t *at)
 
 /* ---- blocks ---- */
 
-/* 1 read, 0 the file ends before the first byte, -EIO. */
+/* Returns 1 read, 0 where the file ends before the first byte, or -EIO. */
 static int read_bytes(struct pcapng *r, void *to, size_t len, const char **why)
 {
 	size_t got = fread(to, 1, len, r->f);
@@ -129,7 +129,8 @@ static int make_room(struct pcapng *r, uint32_t len, const char **why)
 	return 1;
 }
 
-/* The magic tells the byte order of all numbers of the section, the block's own length too. */
+/* The magic number tells the byte order of all numbers of the section, that of the block's own
+ * length too. */
 static int begin_section(struct pcapng *r, uint8_t magic[4], const char **why)
 {
 	uint32_t value;
@@ -146,7 +147,7 @@ static int begin_section(struct pcapng *r, uint8_t magic[4], const char **why)
 	return 1;
 }
 
-/* Reads one block. 1 with *type, 0 at the end, or negative errno. */
+/* Reads one block. Returns 1 with *type, 0 at the end, or negative errno. */
 static int read_block(struct pcapng *r, uint32_t *type, const char **why)
 {
 	uint8_t head[8], magic[4], end[4];
@@ -182,7 +183,8 @@ static int read_block(struct pcapng *r, uint32_t *type, const char **why)
 
 /* ---- interfaces ---- */
 
-/* if_tsresol: a negative power of 10, or of 2 where the highest bit is set. 0: too fine. */
+/* Parses if_tsresol: a negative power of 10, or of 2 where the highest bit is set. Returns 0 where
+ * it is too fine. */
 static uint64_t ticks_of(uint8_t resolution)
 {
 	uint8_t power = resolution & 0x7f;
@@ -258,7 +260,7 @@ static void set_time(struct pcapng_packet *p, const struct interface *i, uint64_
 	p->nanoseconds = (uint32_t)(rest * NANOSECONDS / i->ticks);
 }
 
-/* The packet begins at that place of the body. */
+/* Sets the packet, which begins at that offset of the body. */
 static int take_packet(const struct pcapng *r, struct pcapng_packet *p, uint32_t interface,
 		       uint32_t at, const char **why)
 {
@@ -271,7 +273,8 @@ static int take_packet(const struct pcapng *r, struct pcapng_packet *p, uint32_t
 	return 1;
 }
 
-/* Enhanced, and the obsolete one, which has 16 bits of interface and a count of drops. */
+/* The enhanced packet block, and the obsolete packet block with 16 bits of interface and a drop
+ * count. */
 static int enhanced(const struct pcapng *r, struct pcapng_packet *p, bool obsolete,
 		    const char **why)
 {
@@ -291,7 +294,8 @@ static int enhanced(const struct pcapng *r, struct pcapng_packet *p, bool obsole
 	return got;
 }
 
-/* Its captured length is the least of three: its own, the interface's bound, what is there. */
+/* The captured length is the least of the packet's own, the interface's snaplen, and what
+ * is there. */
 static int simple(const struct pcapng *r, struct pcapng_packet *p, const char **why)
 {
 	if (r->len < 4)

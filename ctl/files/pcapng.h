@@ -23,13 +23,13 @@ struct pcapng_packet {
 	const uint8_t *bytes; /* good until the next one is read */
 };
 
-/* The first byte of every pcapng file, and of no pcap file. */
+/* The first byte of every pcapng file, which no pcap file begins with. */
 #define PCAPNG_FIRST_BYTE 0x0a
 
-/* f stays the caller's, and must outlive it. NULL: out of memory. */
+/* f stays the caller's, and must outlive the reader. Returns NULL where there is no memory. */
 struct pcapng *pcapng_open(FILE *f);
 void pcapng_close(struct pcapng *r); /* NULL is fine */
-/* 1 with the next packet, 0 at the end, -EIO with *why, a constant, or -ENOMEM with *why. */
+/* Returns 1 with the next packet, 0 at the end, or -EIO or -ENOMEM with *why, a constant. */
 int pcapng_next(struct pcapng *r, struct pcapng_packet *p, const char **why);
 
 #endif

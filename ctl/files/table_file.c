@@ -25,7 +25,7 @@ struct lines {
 	char text[LINE_MAX_BYTES];
 };
 
-/* 1 with the next line, 0 at the end, or negative errno. */
+/* Returns 1 with the next line, 0 at the end, or negative errno. */
 static int next_line(struct lines *l, struct err *e)
 {
 	int c;
@@ -46,7 +46,7 @@ static int next_line(struct lines *l, struct err *e)
 	return c == '\n' || l->len;
 }
 
-/* What editors put in front of the text. */
+/* Skips the byte order mark that some editors write. */
 static int skip_mark(struct lines *l, struct err *e)
 {
 	size_t len = sizeof(BOM) - 1;
@@ -69,7 +69,7 @@ static int bad_word(const struct lines *l, const struct bad_word *bad, struct er
 	return BAD_LINE(l, "%s: '%.*s' %s", bad->what, len, bad->text, bad->why.text);
 }
 
-/* Is the row one that the service can have? */
+/* Checks that the service can have the row. */
 static int check_row(const struct lines *l, const struct service *like, const struct tag *tag,
 		     const struct entity *en, struct err *e)
 {
@@ -124,7 +124,7 @@ int table_sort(struct service *s, const char *file, struct err *e)
 		       (unsigned int)s->entities[twice - 1].line);
 }
 
-/* The entities of a table file alone, in a service that has nothing else; like: settings. */
+/* Makes a service with the settings of `like` that has only the entities of a table file. */
 static int read_table(FILE *in, const char *file, const struct service *like, struct service *to,
 		      struct err *e)
 {
@@ -146,10 +146,8 @@ static int read_table(FILE *in, const char *file, const struct service *like, st
 	return ret;
 }
 
-/*
- * Moves the entities of `from` to s; both are sorted. known: the file that those of s were read
- * from, or NULL.
- */
+/* Moves the entities of `from` to s; both are sorted. known: the file that those of s were read
+ * from, or NULL. */
 static int merge_table(struct service *s, struct service *from, const char *file, const char *known,
 		       struct err *e)
 {

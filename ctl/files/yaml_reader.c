@@ -8,10 +8,8 @@
 
 #include "model/parse.h"
 
-/*
- * Gives libyaml at most one line at a time: it decodes all it was given before it asks again, so
- * an encoding error is always in line r->line.
- */
+/* Gives libyaml at most one line at a time: it decodes all input before it asks for more, so an
+ * encoding error is always in line r->line. */
 static int give(void *arg, unsigned char *buf, size_t size, size_t *given)
 {
 	struct reader *r = arg;
@@ -50,7 +48,7 @@ uint64_t yaml_line(const struct reader *r)
 	return r->event.start_mark.line + 1;
 }
 
-/* Whether the problem is the first thing in its line. */
+/* Returns whether the problem is the first thing in its line. */
 static bool begins_line(const struct reader *r)
 {
 	const yaml_mark_t *at = &r->parser.problem_mark;
@@ -58,7 +56,7 @@ static bool begins_line(const struct reader *r)
 	return at->column == r->indent[(at->line + 1) % INDENTS];
 }
 
-/* What libyaml says of the commonest mistakes leads elsewhere. */
+/* libyaml's texts for the commonest mistakes are misleading: these replace them. */
 static int bad_syntax(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
@@ -177,7 +175,7 @@ bool yaml_is_null(const struct reader *r, const char *s)
 	return yaml_is_plain(r) && (!*s || !strcmp(s, "~") || !strcasecmp(s, "null"));
 }
 
-/* *out is good until the next event. */
+/* *out is valid until the next event. */
 int read_text(struct reader *r, const char *what, const char **out)
 {
 	const char *s;
@@ -193,7 +191,7 @@ int read_text(struct reader *r, const char *what, const char **out)
 	return 0;
 }
 
-/* What is a number in YAML's eyes as well. */
+/* Returns whether YAML takes the text for a number. */
 int read_plain(struct reader *r, const char *what, const char *wanted, const char **out)
 {
 	if (!yaml_is_plain(r))
@@ -317,10 +315,8 @@ struct open_map {
 	const struct open_map *outer;
 };
 
-/*
- * A key that stands in another column has ended the mapping in libyaml's eyes. So what comes next
- * is asked: a line that fits nowhere, or a key that is known here and not where it stands.
- */
+/* libyaml takes a key in another column for the end of the mapping. So the next event is checked:
+ * is it a line that fits nowhere, or a known key in the wrong place? */
 static int missing_key(struct reader *r, const struct open_map *here, uint64_t start,
 		       const char *key)
 {
@@ -390,7 +386,7 @@ int read_list(struct reader *r, const char *what,
 	return ret;
 }
 
-/* One value stands for a list of one. */
+/* One value may stand for a list of one. */
 int read_list_or_one(struct reader *r, const char *what,
 		     int (*read_one)(struct reader *r, const char *what, void *to), void *to)
 {

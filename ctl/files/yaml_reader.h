@@ -23,7 +23,7 @@
 
 struct model;
 
-#define INDENTS 256 /* libyaml is a few lines ahead of what it speaks of */
+#define INDENTS 256 /* libyaml reads a few lines ahead of the event */
 
 struct reader {
 	const char *file;
@@ -39,7 +39,7 @@ struct reader {
 	bool too_large;
 	bool has_nul;
 	char start[2];		/* the file's first bytes */
-	size_t indent[INDENTS]; /* blanks that a line begins with, of the last ones, by line */
+	size_t indent[INDENTS]; /* leading blanks of the last lines, by line number */
 	const struct open_map *open;
 };
 
@@ -47,9 +47,9 @@ struct reader {
 int yaml_begin(struct reader *r);
 void yaml_end(struct reader *r);
 int yaml_next(struct reader *r);
-/* The line that the present event begins in. */
+/* Returns the line that the present event begins in. */
 uint64_t yaml_line(const struct reader *r);
-/* Is it text without quotes; and does that stand for no value? */
+/* Return whether it is text without quotes, and whether that stands for no value. */
 bool yaml_is_plain(const struct reader *r);
 bool yaml_is_null(const struct reader *r, const char *s);
 
@@ -57,9 +57,9 @@ bool yaml_is_null(const struct reader *r, const char *s);
 int yaml_wrong_type(struct reader *r, const char *what, const char *wanted);
 int yaml_bad_value(struct reader *r, const char *what, const char *s, const char *why);
 
-/* *out is good until the next event. */
+/* *out is valid until the next event. */
 int read_text(struct reader *r, const char *what, const char **out);
-/* What is a number in YAML's eyes as well. */
+/* Returns whether YAML takes the text for a number. */
 int read_plain(struct reader *r, const char *what, const char *wanted, const char **out);
 int read_number(struct reader *r, const char *what, uint64_t min, uint64_t max, uint64_t *out);
 int read_u16(struct reader *r, const char *what, uint64_t min, uint16_t *out);
@@ -67,11 +67,11 @@ int read_target(struct reader *r, const char *what, struct target *out);
 
 struct key {
 	const char *name;
-	/* Reads the value to `to`; what: the key's name. */
+	/* Reads the value into `to`; what: the key's name. */
 	int (*read)(struct reader *r, const char *what, void *to);
 	bool required;
 	const char *alias; /* an older word for it; NULL: none */
-	/* Instead of read, where several keys are read by what describes each. */
+	/* Used instead of read, where several keys are read by their description. */
 	int (*read_by)(struct reader *r, const void *by, void *to);
 	const void *by;
 };
@@ -92,7 +92,7 @@ struct mapping {
 int read_mapping(struct reader *r, const char *what, const struct mapping *map, void *to);
 int read_list(struct reader *r, const char *what,
 	      int (*read_one)(struct reader *r, const char *what, void *to), void *to);
-/* One value stands for a list of one. */
+/* One value may stand for a list of one. */
 int read_list_or_one(struct reader *r, const char *what,
 		     int (*read_one)(struct reader *r, const char *what, void *to), void *to);
 

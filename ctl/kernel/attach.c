@@ -48,7 +48,8 @@ static int attach_link(const struct mangle_iface_key *k, const struct mangle_ifa
 	return err;
 }
 
-/* 0 attached by the pinned link; the program's instance is loaded here. */
+/* Attaches the program of the pinned link, after loading its instance here. Returns 0, or negative
+ * errno. */
 static int attach_plain(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 			struct err *e)
 {
@@ -97,11 +98,12 @@ static int attach_in(struct store *s, const struct mangle_iface_key *k, struct m
 	i->mode = mode;
 	if (prog_probe()->dispatcher)
 		err = attach_dispatcher(s, k, i, e);
-	liblog_begin(); /* what was said till now is not why this one fails */
+	liblog_begin(); /* earlier messages are not about this attempt */
 	return err == DISPATCHER_UNFIT || err == -EOPNOTSUPP ? attach_plain(s, k, i, e) : err;
 }
 
-/* 1 found and attached, 0 there is none, or negative errno. A record of what is gone goes too. */
+/* Returns 1 found and attached, 0 not attached, or negative errno. The record of a gone interface
+ * is removed. */
 static int find_record(struct store *s, const struct mangle_iface_key *k, struct mangle_iface *out,
 		       struct err *e)
 {
@@ -127,7 +129,7 @@ static int find_record(struct store *s, const struct mangle_iface_key *k, struct
 		} else if (attached) {
 			*out = ifaces[i];
 			found = 1;
-		} else { /* the device went, and came back under the same index */
+		} else { /* the device was deleted, and created again with the same ifindex */
 			err = prog_detach(s, &keys[i], &ifaces[i], e);
 		}
 	}
@@ -150,7 +152,7 @@ int prog_attach(struct store *s, const char *ifname, const char *netns_name, int
 		return err;
 	liblog_begin();
 	k.ifindex = (uint32_t)dev.ifindex;
-	prog_sweep(s); /* what a killed run left would be in the way */
+	prog_sweep(s); /* remains of a killed run would be in the way */
 	err = find_record(s, &k, &i, e);
 	if (err < 0)
 		return err;

@@ -8,9 +8,9 @@
 struct store;
 
 /*
- * Attaches to ifname and records it in the store. mode 0: native, else generic (*got says which).
- * Done already in that mode: 0 with *changed false, and tc programs that had gone are there again.
- * -EEXIST where attached in another mode.
+ * Attaches to ifname and records it in the store. mode 0: native, or generic where the driver has
+ * no native mode (*got: the one used). Attached already in that mode: returns 0 with *changed
+ * false, and missing tc programs are attached again. Attached in another mode: -EEXIST.
  */
 int prog_attach(struct store *s, const char *ifname, const char *netns_name, int mode,
 		struct prog_needs needs, int *got, bool *changed, struct err *e);

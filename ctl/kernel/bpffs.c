@@ -19,9 +19,10 @@ int bpffs_is_mounted(void)
 }
 
 /*
- * In the mount namespace of init, or (where that may not be asked, or init is a container's,
- * perhaps this very process) in the kernel's first one, whose number is fixed or the first that is
- * given out. 1, 0, or negative errno; 1 where there is no /proc.
+ * Returns whether this is the mount namespace of init. Where that may not be read, or init is a
+ * container's (perhaps this very process), it compares with the kernel's first mount namespace,
+ * whose number is fixed or the first one given out. Returns 1, 0, or negative errno; 1 where there
+ * is no /proc.
  */
 static int in_initial_mount_ns(void)
 {

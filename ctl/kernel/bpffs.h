@@ -11,11 +11,11 @@
 
 /* Returns 1 where it is mounted, 0 where it is not, or negative errno. */
 int bpffs_is_mounted(void);
-/* Is this a mount namespace in which bpffs is mounted where it is not? What is mounted in another
- * one goes with it. In doubt it is not: bpffs_need says why. */
+/* Returns whether bpffs may be mounted in this mount namespace. A mount in a namespace other than
+ * the initial one is lost with that. In doubt it may not, and bpffs_need says why. */
 bool bpffs_may_mount(void);
-/* Returns 0 where bpffs is there, or was mounted; -ENOENT without e set where it is not there and
- * mount_it is false; or negative errno with e set. */
+/* Returns 0 where bpffs is mounted, or has been mounted by this call; -ENOENT without e set where
+ * it is not and mount_it is false; or negative errno with e set. */
 int bpffs_need(bool mount_it, struct err *e);
 
 #endif

@@ -13,7 +13,7 @@ static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
 	return hash;
 }
 
-/* Which programs' text this is: FNV-1a (RFC 9923) of the embedded objects. */
+/* The build is FNV-1a (RFC 9923) over the text of the embedded objects. */
 void prog_build(uint8_t build[8])
 {
 	size_t size, gateway_size, tc_size;

@@ -8,13 +8,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Returns those in force. As the kernel has it, CAP_SYS_ADMIN has what was split off from it in it.
- * The system call takes no file descriptor, of which there may be no more. */
+/* Returns the effective capabilities. As in the kernel, CAP_SYS_ADMIN implies those that were split
+ * off from it. capget(2) needs no file descriptor, of which there may be none left. */
 static uint64_t effective(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-	int saved = errno; /* that is being told */
+	int saved = errno; /* the error being reported */
 	uint64_t set;
 
 	syscall(SYS_capget, &header, data);
@@ -50,7 +50,7 @@ const char *caps_missing(uint64_t wanted)
 		{CAPS(SYS_ADMIN), "CAP_SYS_ADMIN"},
 		{CAPS(SYS_PTRACE), "CAP_SYS_PTRACE"},
 	};
-	static _Thread_local char text[128]; /* is returned */
+	static _Thread_local char text[128]; /* returned to the caller */
 	uint64_t left = wanted & ~effective();
 	bool several = left & (left - 1);
 	size_t len = 0;

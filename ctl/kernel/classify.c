@@ -45,8 +45,8 @@ static int by_rank(const void *a, const void *b)
 	return memcmp(&x->mask, &y->mask, sizeof(x->mask));
 }
 
-/* The bits alone do not tell tuples apart: a rule for all of IPv4 as a source tests the same bits
- * (the family) as one for all of IPv4 as a destination, and has another precedence. */
+/* The bits alone do not identify a tuple: a rule for all of IPv4 as source tests the same bits (the
+ * family) as one for all of IPv4 as destination, but has another precedence. */
 static bool same_tuple(const struct rule *a, const struct rule *b)
 {
 	return a->rank == b->rank && !memcmp(&a->mask, &b->mask, sizeof(a->mask));
@@ -130,7 +130,7 @@ static uint32_t expand(const struct service *s, uint32_t service, struct rule *o
 }
 
 /* Cuckoo hashing (Pagh, Rodler 2001): a new rule takes its first cell, the rule that it evicts
- * takes its own other cell, and so on. Returns false where that does not end. */
+ * takes its own other cell, and so on. Returns false where this does not end. */
 static bool cuckoo_insert(union classifier_cell *base, uint32_t rules, const struct rule *r)
 {
 	struct mangle_rule moving = {.key = r->key, .service = r->service};

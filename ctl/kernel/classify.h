@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Turns services into what packets are matched by: the port index and the classifier's cells. */
+/* Turns services into what packets are matched with: the port index and the classifier's cells. */
 #ifndef KERNEL_CLASSIFY_H
 #define KERNEL_CLASSIFY_H
 

@@ -34,7 +34,7 @@ uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* HZ is in no interface: count ticks for a while and take the usual value that is nearest. */
+/* No interface tells HZ: ticks are counted for a while, and the nearest usual value is taken. */
 int clock_measure_hz(uint32_t *out)
 {
 	static const uint32_t usual[] = {100, 250, 300, 1000};

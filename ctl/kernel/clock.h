@@ -6,12 +6,13 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Writes what bpf_jiffies64() >> shift is now, in its low 32 bits. Returns 0, or negative errno of
- * loading or running the program that asks. */
+/* Writes the present value of bpf_jiffies64() >> shift, its low 32 bits. Returns 0, or negative
+ * errno of loading or running the program that reads it. */
 int clock_jiffies(unsigned int shift, uint32_t *out);
 /* Returns the time of that clock in nanoseconds. */
 uint64_t clock_ns(clockid_t clock);
-/* Writes jiffies a second: 100, 250, 300 or 1000, measured for 60 ms. Returns as clock_jiffies. */
+/* Writes the jiffies per second: 100, 250, 300 or 1000, measured for 60 ms. Returns as
+ * clock_jiffies. */
 int clock_measure_hz(uint32_t *hz);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "cpus.h"
 
-/* One more than the greatest number in a list like "0-3,8". */
+/* Returns one more than the greatest number in a list like "0-3,8". */
 static unsigned int cpu_count(const char *path)
 {
 	char text[256] = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How many CPUs there are, and for how many of them tables are laid out. */
+/* The number of CPUs, and the number that tables are laid out for. */
 #ifndef KERNEL_CPUS_H
 #define KERNEL_CPUS_H
 

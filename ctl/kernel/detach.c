@@ -19,7 +19,7 @@ static int detach_link(const struct mangle_iface *i)
 	return link_unpin(link_path(path, i));
 }
 
-/* What is not found there is forgotten: prog_may_detach has seen to it that it has gone. */
+/* A program that is not found is forgotten: prog_may_detach has verified that it is gone. */
 static int detach_dispatcher(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	int back, err = netns_enter_inode(k->netns, &back);
@@ -48,7 +48,7 @@ int prog_may_detach(const struct mangle_iface_key *k, const struct mangle_iface 
 	err = netns_enter_inode(k->netns, &back);
 	if (!err)
 		netns_return(back);
-	/* A namespace that has no process, and that no link shows to exist, is gone. */
+	/* A namespace without a process, and without a link that shows it to exist, is gone. */
 	if (!err || (forced && i->dispatcher) || (err == -ENOENT && device == PIN_NONE))
 		return 0;
 	return fail(e, err, i->name, "detaching: entering its network namespace: %s (see doctor%s)",

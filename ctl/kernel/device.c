@@ -21,7 +21,7 @@ static void copy_text(char *to, size_t size, const char *text)
 	snprintf(to, size, "%s", text ? text : "");
 }
 
-/* VXLAN alone has an attribute of its own for it. */
+/* Only VXLAN has its lower device in an attribute of its own. */
 static int get_link(struct rtnl_link *link)
 {
 	uint32_t ifindex;
@@ -60,7 +60,8 @@ static void add_device(struct nl_object *link, void *to)
 	read_device(&out->all[out->count++], (struct rtnl_link *)link);
 }
 
-/* What libnl cannot make a device of, for want of memory too, is no device that is missing. */
+/* A message of which libnl cannot make a device, also for want of memory, is an error, not a
+ * missing device. */
 static int on_device(struct nl_msg *msg, void *to)
 {
 	struct devices *out = to;
@@ -70,7 +71,7 @@ static int on_device(struct nl_msg *msg, void *to)
 	return err < 0 ? err : out->count == before ? -NLE_NOMEM : NL_OK;
 }
 
-/* Not by libnl's cache, which takes no notice of a request that could not be sent. */
+/* libnl's cache is not used, since it ignores a request that could not be sent. */
 static int read_all(struct devices *out)
 {
 	const struct ifinfomsg request = {.ifi_family = AF_UNSPEC};
@@ -113,7 +114,7 @@ const struct device *devices_find(const struct devices *d, int ifindex)
 
 /* ---- where mangle cannot work ---- */
 
-/* Those that carry packets without an Ethernet header, and what does the same with one. */
+/* Kinds whose packets have no Ethernet header, and the kind with one to use instead. */
 static const struct {
 	const char *kind, *what, *instead;
 } without_header[] = {
@@ -187,13 +188,14 @@ bool device_shares_link(const struct device *d)
 	return false;
 }
 
-/* The link of these two is no device below, but the other end. */
+/* The `link` of these two kinds is the other end, not a lower device. */
 static bool is_pair(const struct device *d)
 {
 	return !strcmp(d->kind, "veth") || !strcmp(d->kind, "netkit");
 }
 
-/* What a tunnel or MACsec receives is another frame, which was inside of the one received below. */
+/* Tunnels and MACsec receive another frame, which was inside the one that the lower device
+ * received. */
 static bool is_on(const struct device *upper, const struct device *lower, bool shared)
 {
 	if (lower->master == upper->ifindex)
@@ -202,7 +204,7 @@ static bool is_on(const struct device *upper, const struct device *lower, bool s
 	       (!shared || device_shares_link(upper));
 }
 
-/* The kernel stacks no more than 8 devices; depth bounds the walk where two change meanwhile. */
+/* The kernel stacks at most 8 devices; depth bounds the walk where two change meanwhile. */
 static bool is_above(const struct devices *all, const struct device *upper,
 		     const struct device *lower, bool shared, int depth)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the kernel says a network interface is, and what follows from that for mangle. It goes by
- * link type, kind and relations, never by name.
- */
+/* The kind of a network interface as the kernel describes it, and what that means for mangle. It is
+ * decided by link type, kind and relations, never by name. */
 #ifndef KERNEL_DEVICE_H
 #define KERNEL_DEVICE_H
 
@@ -26,43 +24,44 @@ struct device {
 	uint8_t address[6];
 };
 
-/* All of the thread's network namespace. */
+/* Reads all devices of the thread's network namespace. */
 struct devices {
 	struct device *all;
 	size_t count;
 };
 int devices_read(struct devices *out, struct err *e);
 void devices_free(struct devices *d);
-/* NULL where there is none of that index. */
+/* Returns the device with that ifindex; NULL: none. */
 const struct device *devices_find(const struct devices *d, int ifindex);
 
-/*
- * Whether mangle cannot work on it at all; why gets the reason, and in parentheses what to attach
- * to instead.
- */
+/* Returns whether mangle cannot work on it at all; `why` gets the reason, and in parentheses what
+ * to attach to instead. */
 bool device_is_unfit(const struct devices *all, const struct device *d, char *why, size_t size);
 
-/* Was it made on link, which hands it frames that link has received itself? */
+/* Returns whether it was created on `link`, which hands it frames that `link` itself has
+ * received. */
 bool device_shares_link(const struct device *d);
-/* Is upper above lower, over however many devices? shared: only where frames that lower receives
- * are received by upper once more. */
+/* Returns whether upper is above lower, across any number of devices. shared: only where upper
+ * receives the frames that lower receives once more. */
 bool device_is_above(const struct devices *all, const struct device *upper,
 		     const struct device *lower, bool shared);
 
 /* ---- devices of two network namespaces ---- */
 
-/* Asks what id the thread's network namespace has given to another, which is open; -1: none.
- * Devices are read first, since that makes the kernel give the ids of their links. 0, or negative
- * errno. */
+/*
+ * Asks for the id that the thread's network namespace has given to another, which is open; -1:
+ * none. Devices must be read first, since that makes the kernel assign the ids of their links.
+ * Returns 0, or negative errno.
+ */
 int devices_netns_id(int netns, int *id);
 /*
- * Was child made on lower, of another namespace ("here"), or on one above that, so that it gets
- * what lower has received? id: the one by which child's namespace knows that; -1: whichever it may
- * be.
+ * Returns whether child was created on lower, which is in another namespace ("here"), or on a
+ * device above that, so that it receives the frames of lower. id: the id of that namespace in
+ * child's; -1: any.
  */
 bool device_is_on_elsewhere(const struct device *child, const struct devices *here,
 			    const struct device *lower, int id);
-/* The same of upper, which may also be above such a child ("there"). */
+/* The same for upper, which may also be above such a child ("there"). */
 bool device_is_above_elsewhere(const struct devices *there, const struct device *upper,
 			       const struct devices *here, const struct device *lower, int id);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * libxdp's dispatcher: several XDP programs on one interface, which is in the thread's network
- * namespace throughout.
- */
+/* libxdp's dispatcher: several XDP programs on one interface. The interface is in the thread's
+ * network namespace throughout. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
@@ -77,7 +75,8 @@ static int dispatch(const struct store *s, const struct mangle_iface_key *k,
 		refused_say(i->name, k->ifindex, (int)i->mode, err, e);
 		goto out;
 	}
-	/* libxdp falls back to attaching the bare program; then a link of our own is better. */
+	/* libxdp falls back to attaching the bare program; a BPF link of mangle's own is better
+	 * then. */
 	mp = xdp_multiprog__get_from_ifindex((int)k->ifindex);
 	shared = !libxdp_get_error(mp) && !xdp_multiprog__is_legacy(mp);
 	if (!libxdp_get_error(mp))
@@ -110,7 +109,8 @@ int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struc
 	return dispatch(s, k, i, epoch, id, e);
 }
 
-/* Is it one of ours that no record names? A run was killed between attaching and recording. */
+/* Returns whether the program is one of mangle's without a record: a run was killed between
+ * attaching and recording. */
 static bool is_orphan(const struct store *s, const struct mangle_iface *ifaces, size_t n,
 		      struct xdp_program *p)
 {
@@ -139,7 +139,7 @@ void prog_undispatch_orphans(struct store *s, uint32_t ifindex)
 	struct err ignored;
 	size_t n, found = 0;
 
-	if (access(LIBXDP_DIR, F_OK)) /* which every dispatcher has */
+	if (access(LIBXDP_DIR, F_OK)) /* every dispatcher has it */
 		return;
 	mp = xdp_multiprog__get_from_ifindex((int)ifindex);
 	if (libxdp_get_error(mp))
@@ -162,7 +162,7 @@ int prog_undispatch(uint32_t ifindex, uint32_t id)
 	struct xdp_program *p;
 	int err = (int)libxdp_get_error(mp);
 
-	if (err) /* no program, no device */
+	if (err) /* there is no program, or no device */
 		return err == -ENOENT || err == -ENODEV ? 0 : err;
 	p = id ? find_program(mp, id) : NULL;
 	if (p)
@@ -171,7 +171,8 @@ int prog_undispatch(uint32_t ifindex, uint32_t id)
 	return err;
 }
 
-/* Is that dispatcher on the interface of that index in the thread's namespace? In doubt it is. */
+/* Returns whether that dispatcher is on the interface with that ifindex in the thread's namespace.
+ * In doubt it is. */
 static bool has_dispatcher(uint32_t ifindex, uint32_t dispatcher)
 {
 	uint32_t id = 0;
@@ -180,7 +181,7 @@ static bool has_dispatcher(uint32_t ifindex, uint32_t dispatcher)
 	return err ? err != -ENODEV : id == dispatcher;
 }
 
-/* Does that directory of libxdp's hold the program? */
+/* Returns whether that directory of libxdp holds the program. */
 static bool holds(const char *path, uint32_t prog)
 {
 	DIR *dir = opendir(path);
@@ -207,10 +208,8 @@ static bool holds(const char *path, uint32_t prog)
 	return found;
 }
 
-/*
- * libxdp_clean_references() goes by the index alone, which an interface of another namespace may
- * have too, so this goes by the program.
- */
+/* libxdp_clean_references() matches by ifindex alone, which an interface of another namespace may
+ * have too; so this matches by program. */
 void prog_forget_dispatcher(uint32_t ifindex, uint32_t prog)
 {
 	DIR *dir = opendir(LIBXDP_DIR);
@@ -238,7 +237,7 @@ int prog_dispatched(uint32_t ifindex, uint32_t id)
 	int err = (int)libxdp_get_error(mp);
 	int found;
 
-	if (err) /* no program, no device */
+	if (err) /* there is no program, or no device */
 		return err == -ENOENT || err == -ENODEV ? 0 : err;
 	found = find_program(mp, id) != NULL;
 	xdp_multiprog__close(mp);

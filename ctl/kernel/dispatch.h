@@ -11,23 +11,21 @@
 struct store;
 
 /*
- * Puts an instance of that epoch into the dispatcher, behind what is there, and *id is its
- * program's; finds out i->conntrack. DISPATCHER_UNFIT, with e not set, where libxdp could not use
- * one: then nothing is attached.
+ * Adds an instance of that epoch to the dispatcher, behind the programs there. *id is the
+ * instance's program; i->conntrack is set. Returns DISPATCHER_UNFIT, with e not set and nothing
+ * attached, where libxdp cannot use a dispatcher.
  */
 #define DISPATCHER_UNFIT 1
 int prog_dispatch(const struct store *s, const struct mangle_iface_key *k, struct mangle_iface *i,
 		  uint64_t epoch, uint32_t *id, struct err *e);
-/* Takes one out, which is no error where it is not there. */
+/* Removes a program; one that is not there is no error. */
 int prog_undispatch(uint32_t ifindex, uint32_t id);
-/* The same for those that no record names: a run was killed before it could. */
+/* Removes the programs without a record, which a killed run has left. */
 void prog_undispatch_orphans(struct store *s, uint32_t ifindex);
-/* Is it in the interface's dispatcher? Returns 1, 0, or negative errno. */
+/* Returns whether it is in the interface's dispatcher: 1, 0, or negative errno. */
 int prog_dispatched(uint32_t ifindex, uint32_t id);
-/*
- * Of a device that has gone, or been made anew, libxdp's pins stay and hold all programs of its
- * dispatcher: removes them. ifindex: 0 where the device's namespace has gone.
- */
+/* Removes libxdp's pins of a device that is gone or was created again; they would hold all programs
+ * of its dispatcher. ifindex: 0 where the device's namespace is gone. */
 void prog_forget_dispatcher(uint32_t ifindex, uint32_t prog);
 
 #endif

@@ -13,8 +13,8 @@
 #include "state.h"
 #include "table.h"
 
-#define LEAST_ROOM 64 /* names that a new map has room for at least */
-/* Many at once: a system call for each of a million takes a second. */
+#define LEAST_ROOM 64 /* the least number of names that a new map has room for */
+/* Names are read in batches: one system call each takes a second for a million. */
 #define BATCH 4096
 
 struct batch {
@@ -66,7 +66,7 @@ static int read_map(const struct inner *in, struct entity_names *out, struct err
 		count = BATCH;
 		more = !bpf_map_lookup_batch(in->fd, first ? NULL : &at, &at, b->tag, b->text,
 					     &count, NULL);
-		if (!more && errno != ENOENT) /* which is the end */
+		if (!more && errno != ENOENT) /* ENOENT: the end of the map */
 			err = broken("reading them", e);
 		else
 			err = add_batch(out, b, count, e);
@@ -137,7 +137,7 @@ static int write_map(int fd, const struct entity_names *n, struct err *e)
 	return err;
 }
 
-/* With room for as many again: one that is full is made anew for the next name. */
+/* The new map has room for twice as many names, since a full one is rebuilt for the next name. */
 static int make_map(const struct store *s, const struct entity_names *n, uint32_t *id,
 		    struct err *e)
 {
@@ -252,7 +252,7 @@ int entity_names_sweep(const struct store *s, uint32_t index, const struct table
 	return err;
 }
 
-/* The kernel alone knows: it makes them one by one. */
+/* Only the kernel knows the memory, since it allocates names one by one. */
 static int map_bytes(int fd, size_t *bytes)
 {
 	char path[64], line[128];

@@ -19,8 +19,8 @@ void store_pause(struct store *s)
 	lock_release(s->dir);
 }
 
-/* Is the configuration's map that is open still the pinned one? 0, -ENOENT without e set, or
- * negative errno with e set. */
+/* Checks that the open configuration map is still the pinned one. Returns 0, -ENOENT without e set,
+ * or negative errno with e set. */
 static int check_pin(const struct store *s, struct err *e)
 {
 	const char *name = map_spec(MAP_CONFIG)->name;
@@ -41,7 +41,7 @@ static int check_pin(const struct store *s, struct err *e)
 	return own.id == pinned.id ? 0 : -ENOENT;
 }
 
-/* Opens the configuration in force, where that is another one by now. */
+/* Opens the configuration in force, where it is another one now. */
 static int reopen_running(struct store *s, struct err *e)
 {
 	uint32_t id;

@@ -10,12 +10,12 @@
 struct store;
 
 int store_epoch(const struct store *s, uint64_t *epoch, struct err *e);
-/* Returns once every program goes by it. */
+/* Returns once every program obeys it. */
 int store_set_epoch(struct store *s, uint64_t epoch, struct err *e);
-/* Returns once every program has ended that ran when it was called. */
+/* Returns once every program run that had begun before the call has ended. */
 int store_wait(struct store *s, struct err *e);
-/* Returns the kernel's id of the map that tells a program of mangle from others; 0: it cannot be
- * had. */
+/* Returns the kernel's id of the map by which mangle's programs are recognised; 0: it cannot be
+ * told. */
 uint32_t store_gate_id(const struct store *s);
 
 #endif

@@ -8,8 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* The first process in /proc/locks that holds a flock on that file; 0: none that is seen from here.
- */
+/* Returns the first process in /proc/locks that holds a flock on that file; 0: none is visible. */
 static int find_holder(const struct stat *file)
 {
 	FILE *f = fopen("/proc/locks", "re");
@@ -21,8 +20,8 @@ static int find_holder(const struct stat *file)
 		unsigned long inode;
 		int pid;
 
-		/* "1: FLOCK ADVISORY WRITE 3312 00:1b:17 0 EOF"; one that waits has "->" before
-		 * FLOCK. */
+		/* A line is "1: FLOCK ADVISORY WRITE 3312 00:1b:17 0 EOF"; a waiting process has
+		 * "->" before FLOCK. */
 		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &major, &minor, &inode) ==
 			    4 &&
 		    major == major(file->st_dev) && minor == minor(file->st_dev) &&
@@ -34,7 +33,7 @@ static int find_holder(const struct stat *file)
 	return found;
 }
 
-/* Its command line, without the folder of the program. */
+/* Reads the command line, without the directory of the program. */
 static bool read_command(int pid, char *out, size_t size)
 {
 	char path[64], words[HOLDER_TEXT_SIZE / 2];
@@ -58,7 +57,7 @@ static bool read_command(int pid, char *out, size_t size)
 	return len;
 }
 
-/* Returns the name of the user who logged in, whatever user the process runs as by now, or NULL. */
+/* Returns the name of the user who logged in, whatever user the process runs as now, or NULL. */
 static const char *login_name(int pid)
 {
 	const struct passwd *user;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who holds a lock. */
+/* Which process holds a lock. */
 #ifndef KERNEL_HOLDER_H
 #define KERNEL_HOLDER_H
 
@@ -7,9 +7,9 @@
 
 #define HOLDER_TEXT_SIZE 256
 /*
- * A process that has the open file locked with flock(2): "mangle-ctl apply web.yaml (pid 3312,
- * alice)", alice being who logged in. False where the kernel shows none, as for processes of other
- * PID namespaces.
+ * Writes the process that has the open file locked with flock(2): "mangle-ctl apply web.yaml (pid
+ * 3312, alice)", where alice is the user who logged in. Returns false where the kernel shows none,
+ * as for processes of other PID namespaces.
  */
 bool holder_text(int fd, char out[HOLDER_TEXT_SIZE]);
 

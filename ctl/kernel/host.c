@@ -26,7 +26,7 @@ static FILE *open_setting(const char *path)
 	return fopen(file, "re");
 }
 
-/* Closes it. 0, or what went wrong where what was read is not what there should be. */
+/* Closes the file. Returns 0, or the error where its content was not as expected. */
 static int close_setting(FILE *f, bool good)
 {
 	int err = good && !ferror(f) ? 0 : ferror(f) && errno ? -errno : -EIO;
@@ -54,7 +54,7 @@ static int read_local_range(struct host_local_ports *out)
 			     fscanf(f, "%u %u", &out->first, &out->last) == 2 && out->last < 65536);
 }
 
-/* A list like 8080,9000-9100. */
+/* Parses a list like 8080,9000-9100. */
 static int read_reserved_ports(struct host_local_ports *out)
 {
 	FILE *f = open_setting("ipv4/ip_local_reserved_ports");
@@ -102,7 +102,7 @@ int host_forwards(void)
 	return first;
 }
 
-/* iptables' own tables: "nat" is listed once anything has used it. */
+/* The tables of legacy iptables: "nat" is listed once it has been used. */
 static int legacy_masquerades(const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -134,8 +134,8 @@ static int on_chain(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Chains of nftables, and of the iptables that is made of it. A kernel without it knows no such
- * request. */
+/* Reads the chains of nftables, which include those of iptables-nft. A kernel without nftables does
+ * not know the request. */
 static int nftables_masquerades(void)
 {
 	struct nfgenmsg request = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
@@ -163,7 +163,7 @@ int host_masquerades(void)
 
 /* ---- sockets ---- */
 
-/* The addresses are in network byte order, printed as if they were the machine's numbers. */
+/* Addresses are in network byte order, but printed as if they were native numbers. */
 static bool parse_socket(const char *line, struct host_socket *s)
 {
 	unsigned int local_port, remote_port;
@@ -183,7 +183,7 @@ static bool parse_socket(const char *line, struct host_socket *s)
 	return true;
 }
 
-/* Reads one of the two lists: a line of headings, and a line for each socket. */
+/* Reads one of the two lists: a heading line, then a line for each socket. */
 static int read_sockets(FILE *f, int (*each)(void *arg, const struct host_socket *socket),
 			void *arg)
 {
@@ -209,7 +209,7 @@ int host_sockets(int (*each)(void *arg, const struct host_socket *socket), void 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files) && !ret; i++) {
 		FILE *f = fopen(files[i], "re");
 
-		/* A kernel that was told to have no IPv6 lacks the second one. */
+		/* A kernel booted without IPv6 lacks the second list. */
 		if (!f && i && errno == ENOENT)
 			break;
 		ret = f ? read_sockets(f, each, arg) : -errno;
@@ -234,7 +234,8 @@ static int on_listener(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Under MPTCP's listener lies one of TCP that says whose it is; older kernels list no other. */
+/* An MPTCP listener has a TCP listener below it that names its owner; older kernels list
+ * no other. */
 static int dump_listeners(uint8_t family, bool *port)
 {
 	struct inet_diag_req_v2 request = {
@@ -254,7 +255,7 @@ int host_mptcp_ports(bool port[65536], struct err *why)
 
 	memset(port, 0, 65536 * sizeof(*port));
 	if (host_setting("mptcp/enabled", &enabled) == -ENOENT)
-		return 0; /* a kernel without it, where sock_diag may be missing too */
+		return 0; /* a kernel without MPTCP, where sock_diag may be missing too */
 	err = dump_listeners(AF_INET, port);
 	if (!err)
 		err = dump_listeners(AF_INET6, port);

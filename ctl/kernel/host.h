@@ -9,18 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads a number below /proc/sys/net, by its path there. 0; -ENOENT where there is no such setting;
- * another negative errno where it cannot be told. */
+/* Reads a number below /proc/sys/net, by its path there. Returns 0; -ENOENT where there is no such
+ * setting; another negative errno where it cannot be read. */
 int host_setting(const char *path, int *value);
 
-/* Does this host forward what is for others? 1, 0, or negative errno: it cannot be told. */
+/* Returns whether this host forwards packets for others: 1, 0, or negative errno where that cannot
+ * be told. */
 int host_forwards(void);
 
-/* Does it translate source addresses, as gateways do? 1, 0, or negative errno: it cannot be told.
- */
+/* Returns whether this host translates source addresses, as gateways do: 1, 0, or negative errno
+ * where that cannot be told. */
 int host_masquerades(void);
 
-/* Ports that the kernel gives to sockets that name none: the range, less what is reserved. */
+/* The ports that the kernel gives to sockets without a port: the range, without reserved ones. */
 struct host_local_ports {
 	unsigned int first, last;
 	bool taken[65536];
@@ -40,14 +41,14 @@ struct host_socket {
 	unsigned int state; /* HOST_TCP_*, or one between */
 };
 /*
- * Calls each for every TCP socket, until it returns other than 0, which is returned. Negative errno
- * with why set ("FILE: reason") where the list cannot be read from its beginning to its end.
- * From /proc, which every kernel has: sock_diag's module may be missing, and not be loadable.
+ * Calls each for every TCP socket, until it returns other than 0, which is returned. Returns
+ * negative errno with `why` set ("FILE: reason") where the list cannot be read completely. The list
+ * is that of /proc, which every kernel has: the module of sock_diag may be missing or not loadable.
  */
 int host_sockets(int (*each)(void *arg, const struct host_socket *socket), void *arg,
 		 struct err *why);
 
-/* Marks the ports that MPTCP listens on. 0, or negative errno with why set. */
+/* Marks the ports that MPTCP listens on. Returns 0, or negative errno with `why` set. */
 int host_mptcp_ports(bool port[65536], struct err *why);
 
 #endif

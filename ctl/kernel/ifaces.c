@@ -29,7 +29,7 @@ int store_ifaces(struct store *s, struct mangle_iface_key **keys, struct mangle_
 		else if (errno != ENOENT)
 			break;
 	}
-	/* Half a list would have what is attached taken for what a killed run left. */
+	/* An incomplete list would make attachments look like remains of a killed run. */
 	if (*count < MANGLE_MAX_IFACES && errno != ENOENT) {
 		fail(e, -errno, "interfaces", "listing them: %s", strerror(errno));
 		free(key);

@@ -119,7 +119,7 @@ bool inner_unpin(const struct store *s, uint32_t id)
 
 int outer_set(int outer, uint32_t place, const struct inner *in, struct err *e)
 {
-	/* The kernel returns from this once no program can still be using what was there. */
+	/* The kernel returns from this update once no program uses the map that was there. */
 	if (bpf_map_update_elem(outer, &place, &in->fd, BPF_ANY))
 		return fail(e, -errno, "tables", "storing a map in slot %u: %s", place,
 			    strerror(errno));
@@ -130,7 +130,7 @@ int outer_fill(int outer, const uint32_t *places, const int *fds, uint32_t n, st
 {
 	uint32_t done = n;
 
-	/* One by one each would wait until no program is running. */
+	/* One by one, each update would wait until no program is running. */
 	if (!n || !bpf_map_update_batch(outer, places, fds, &done, NULL))
 		return 0;
 	for (uint32_t i = 0; i < n; i++)
@@ -147,7 +147,7 @@ void outer_clear(int outer, const uint32_t *places, uint32_t n)
 	uint32_t done = n;
 	int err = -1;
 
-	/* There is no deleting in one go, but a place can be given the smallest table there is. */
+	/* Several slots cannot be deleted at once, but can be given the smallest table there is. */
 	for (uint32_t i = 0; fds && i < n; i++)
 		fds[i] = nothing;
 	if (fds)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is said of changes in syslog. */
+/* The lines about changes in syslog. */
 #ifndef KERNEL_JOURNAL_H
 #define KERNEL_JOURNAL_H
 
@@ -8,9 +8,9 @@
 
 struct store;
 
-/* What the next change is, in the words of the command line, for its line of syslog. */
+/* Describes the next change in the words of the command line, for its line in syslog. */
 void store_describe(struct store *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Writes one line to syslog: who, what (unless it was described), how many; see print_changes. */
+/* Writes one line to syslog: who, what (as described), how many; see print_changes. */
 void store_log(const struct store *s, const struct changes *c, const char *what);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define OBJECT "layout"
 
-/* Bytes that are copied as they are. */
+/* Types whose bytes are copied unchanged. */
 struct piece {
 	size_t from, to, size;
 };
@@ -108,7 +108,7 @@ static int match_struct(struct conversion *c, struct side theirs, struct side ou
 	return err;
 }
 
-/* As many elements as both have. */
+/* Copies as many elements as both arrays have. */
 static int match_array(struct conversion *c, struct side theirs, struct side ours)
 {
 	const struct btf_array *their = btf_array(theirs.type), *our = btf_array(ours.type);

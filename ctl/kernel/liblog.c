@@ -8,8 +8,8 @@
 #include "caps.h"
 #include "liblog.h"
 
-/* Their last warning, for the one line that an error is. The libraries call back in the thread that
- * called them, and hand nothing on that would say for whom. */
+/* The last warning of the libraries, for the one line that an error is. The libraries call back in
+ * the thread that called them, and pass no argument that says for whom. */
 static _Thread_local char last_warning[256];
 
 static void keep_warning(const char *fmt, va_list ap)
@@ -45,7 +45,7 @@ void liblog_begin(void)
 
 const char *liblog_why_of(int err, uint64_t wanted)
 {
-	static _Thread_local char text[sizeof(last_warning) + 128]; /* is returned */
+	static _Thread_local char text[sizeof(last_warning) + 128]; /* returned to the caller */
 	const char *refused = caps_refused(err, wanted);
 
 	if (refused)

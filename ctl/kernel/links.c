@@ -30,8 +30,8 @@ static bool is_link(int fd)
 	return !bpf_link_update(fd, -1, NULL) || errno != EINVAL;
 }
 
-/* At once, where closing and unpinning would leave it to a worker. Done already where its device
- * has gone. */
+/* Detaching takes effect at once, where closing and unpinning would leave it to a kernel worker. A
+ * link whose device is gone is detached already. */
 static int link_detach(int fd)
 {
 	struct bpf_link_info info = {0};

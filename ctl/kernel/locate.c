@@ -33,8 +33,8 @@ bool prog_device_gone(const struct mangle_iface *i)
 	return locate_device(i) == PIN_DEFUNCT;
 }
 
-/* Is the program on the interface of that index in the thread's namespace? 1, 0, or negative errno.
- */
+/* Returns whether the program is on the interface with that ifindex in the thread's namespace: 1,
+ * 0, or negative errno. */
 static int is_on(uint32_t ifindex, const struct mangle_iface *i)
 {
 	uint32_t id = 0;
@@ -58,7 +58,7 @@ void locate_acting(const struct store *s, struct mangle_iface *i)
 		return;
 	i->next_id = i->prog_id;
 	i->prog_id = other;
-	i->next_epoch = 0; /* no program's */
+	i->next_epoch = 0; /* it belongs to no program */
 }
 
 struct sought {
@@ -87,7 +87,7 @@ static int search_here(void *arg, const char *netns_name)
 	return found > 0 ? 1 : err;
 }
 
-/* Is it where the record says? 1, 0, or negative errno. */
+/* Returns whether the program is where the record says: 1, 0, or negative errno. */
 static int is_there(const struct mangle_iface_key *k, const struct mangle_iface *i)
 {
 	int back, ret = netns_enter_inode(k->netns, &back);
@@ -100,9 +100,10 @@ static int is_there(const struct mangle_iface_key *k, const struct mangle_iface 
 }
 
 /*
- * Nothing was found, there or anywhere (negative errno: that could be looked into). A link knows
- * whether its device has gone. Of what is in a dispatcher that is certain where a tcx link beside
- * it says so, or where everything was looked into, its own namespace too unless that has gone.
+ * Nothing was found, in the recorded namespace or in any (negative errno: some could not be
+ * searched). A link knows whether its device is gone. A program in a dispatcher is certainly gone
+ * where a tcx link beside it says so, or where every namespace was searched, its own included
+ * unless that is gone.
  */
 static bool is_gone(const struct mangle_iface *i, int there, int anywhere)
 {
@@ -139,7 +140,7 @@ int prog_locate(struct store *s, struct mangle_iface_key *k, struct mangle_iface
 		found = found ? found : there ? there : -ENOENT;
 		return fail(why, found, "its network namespace", "%s", netns_why(found));
 	}
-	/* The same key, where the first look has failed. */
+	/* Tries the same key again, where the first attempt has failed. */
 	if (!store_iface_put(s, k, i, &ignored) && memcmp(k, &before, sizeof(before)))
 		store_iface_del(s, &before, i, &ignored);
 	return 1;

@@ -31,10 +31,11 @@ static int lock_take(int fd, int how, uint64_t until)
 }
 
 /*
- * flock lets readers in while there are readers, so those that overlap would keep a writer out for
- * ever. So whoever comes goes past `inner` first: readers at once, a writer stops there until those
- * before it have ended, and who comes meanwhile comes after it. It is only an order, and the lock
- * is the lock without it: where nothing is loaded yet there is no such directory.
+ * flock admits readers while there are readers, so overlapping readers would keep a writer out for
+ * ever. Therefore every process passes a queue first, a lock on `inner`: readers pass at once, a
+ * writer keeps it until the readers before it have ended, and later ones wait behind it. It only
+ * gives an order; the lock works without it: where nothing is loaded yet, that directory does not
+ * exist.
  */
 static int take_in_turn(int dir, bool write, uint64_t until)
 {
@@ -67,8 +68,8 @@ static int say_locked(int dir, double wait, struct err *e)
 	return -EBUSY;
 }
 
-/* The lock is on the directory; it counts only if the directory is still there once it is held.
- * Returns 0, -ENOENT without e set where it is not, or negative errno with e set. */
+/* The lock is on the directory, and counts only if the directory still exists once it is held.
+ * Returns 0, -ENOENT without e set where it does not, or negative errno with e set. */
 static int lock(int dir, bool write, double wait, uint64_t until, struct err *e)
 {
 	struct stat held, there;
@@ -92,7 +93,7 @@ int lock_open(bool create, bool write, double wait, int *dir, struct err *e)
 	const uint64_t until = lock_deadline(wait);
 	int err;
 
-	/* What others make is theirs, and then refused. */
+	/* A directory that another user created is refused later. */
 	if (write && geteuid() != 0)
 		return fail(e, -EPERM, STORE_DIR,
 			    "changing its content: permission denied (root is needed)");
@@ -108,7 +109,7 @@ int lock_open(bool create, bool write, double wait, int *dir, struct err *e)
 		err = lock(*dir, write, wait, until, e);
 		if (err != -ENOENT)
 			return err;
-		close(*dir); /* purged while we waited */
+		close(*dir); /* it was purged while this run waited */
 		*dir = -1;
 	}
 }

@@ -55,7 +55,7 @@ uint32_t map_entries(const struct store *s, enum map_id id)
 	return entries[id];
 }
 
-/* Is it the same but for the number of entries? */
+/* Returns whether it is the same except for the number of entries. */
 static bool fits(const struct map_spec *m, const struct bpf_map_info *info)
 {
 	return info->type == m->type && info->key_size == m->key_size &&
@@ -69,13 +69,13 @@ bool map_fits_held(enum held_id id, const struct bpf_map_info *info)
 
 /* ---- creating ---- */
 
-/* bpf(2) itself, so that a map can be made on kernels that count memory by RLIMIT_MEMLOCK (< 5.11).
- */
+/* bpf(2) is called directly, so that a map can be created on kernels that charge memory to
+ * RLIMIT_MEMLOCK (before 5.11). */
 void maps_raise_memlock(void)
 {
 	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
 
-	setrlimit(RLIMIT_MEMLOCK, &all); /* where it is refused it is mostly not needed */
+	setrlimit(RLIMIT_MEMLOCK, &all); /* a refusal is ignored: mostly the limit is high enough */
 }
 
 static int create(const struct map_spec *m, uint32_t entries, int holds)
@@ -108,7 +108,7 @@ static int create_map(const struct store *s, enum map_id id)
 	return fd;
 }
 
-/* A map that others may find has to be complete before. */
+/* A map that others can find must be complete before it is pinned. */
 int map_fill(enum map_id id, int fd, struct err *e)
 {
 	const struct mangle_gate first = {.epoch = 1};
@@ -145,7 +145,7 @@ int map_open(const char *path, uint32_t id, int *fd, struct bpf_map_info *info, 
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
-	/* -ENOENT would be "nothing is loaded". */
+	/* -ENOENT would mean "nothing is loaded". */
 	return fail(e, err == -ENOENT ? -EBADF : err, path, "opening the pin: %s (%s)",
 		    caps_why(err, CAPS(BPF)),
 		    err == -EPERM || err == -EACCES ? "see doctor" : "try again");

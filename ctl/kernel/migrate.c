@@ -34,7 +34,7 @@
 struct migration {
 	struct mangle_layout theirs;
 	int config, stats, ifaces; /* of the older version; -1: none */
-	bool resumed;		   /* programs may run on the new ones */
+	bool resumed;		   /* programs may already run on the new ones */
 };
 
 /* ---- reading theirs ---- */
@@ -53,7 +53,7 @@ static int get_theirs(enum map_id id, struct bpf_map_info *info, int *fd, struct
 		"opening the pin: it is not mangle's, or damaged (remove it if it is not needed)");
 }
 
-/* Maps an array for reading, all of it. */
+/* Maps all of an array for reading. */
 static const void *map_theirs(int fd, const struct bpf_map_info *info, struct err *e)
 {
 	size_t size = (size_t)info->max_entries * info->value_size;
@@ -97,7 +97,7 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 		config->layout = MANGLE_LAYOUT_VERSION;
 		err = outer_set(s->map[MAP_CONFIG], 0, &s->config_inner, e);
 	}
-	inner_close(&s->config_inner); /* opened again, as any other is */
+	inner_close(&s->config_inner); /* it is opened again as any other */
 	if (theirs)
 		munmap((void *)theirs, info.value_size);
 	close(fd);
@@ -106,10 +106,8 @@ static int convert_config(struct store *s, const struct conversion *c, struct er
 
 /* ---- attachments ---- */
 
-/*
- * A record that is there already has been converted before, and may say more by now; unless it is
- * one of a link, and an older binary has attached anew since.
- */
+/* A record that exists has been converted before, and may be newer; unless it is that of a link,
+ * and an older binary has attached again since. */
 static int convert_ifaces(struct store *s, const struct conversion *key, const struct conversion *c,
 			  const struct bpf_map_info *info, struct err *e)
 {
@@ -136,7 +134,7 @@ static int convert_ifaces(struct store *s, const struct conversion *key, const s
 			err = fail(e, -errno, ours.name, "recording the attachment: %s",
 				   strerror(errno));
 	}
-	if (!err && errno != ENOENT) /* which is the end; a record left out would be swept away */
+	if (!err && errno != ENOENT) /* ENOENT: the end; a record left out would be removed */
 		err = fail(e, -errno, "ifaces", "reading attachments: %s", strerror(errno));
 	free(last);
 	free(at);
@@ -152,7 +150,7 @@ static void add_cells(struct mangle_stats *to, const struct mangle_stats *from)
 		((uint64_t *)to)[i] += ((const uint64_t *)from)[i];
 }
 
-/* Nobody counts in theirs any more. Doing it twice gives the same. */
+/* No program counts in the old map any more. Doing this twice gives the same. */
 static int carry_stats(struct store *s, struct err *e)
 {
 	const unsigned int before = s->possible + MANGLE_STATS_BEFORE;
@@ -213,7 +211,7 @@ static int open_theirs(struct store *s, struct bpf_map_info *ifaces, struct err 
 
 static int create_ours(struct store *s, struct err *e)
 {
-	int layout = -1; /* s has theirs */
+	int layout = -1; /* s has it open */
 	int err = 0;
 
 	s->migration->resumed = mkdir(NEXT_DIR, 0700) != 0;
@@ -279,7 +277,7 @@ bool store_is_migrating(const struct store *s)
 	return s->migration;
 }
 
-/* In doubt it is: records are in two places then, and what neither has is swept away. */
+/* In doubt there is one: then records are in two places, and what neither has is removed. */
 bool store_is_changing_layout(void)
 {
 	return !access(NEXT_DIR, F_OK) || errno != ENOENT;
@@ -296,7 +294,7 @@ void store_not_migrated(struct store *s)
 
 _Static_assert(MAP_LAYOUT == 0, "migrate_resume comes to it last");
 
-/* `layout` comes last: until then what is in done/ is still to be put into its place. */
+/* `layout` comes last: until then, maps in done/ still have to be moved to their places. */
 int migrate_resume(struct err *e)
 {
 	char from[PATH_SIZE], to[PATH_SIZE];
@@ -318,7 +316,7 @@ int store_migrated(struct store *s, struct err *e)
 	int err;
 
 	if (!s->migration) {
-		recover_sweep_pins(s); /* which one that was killed at its end has left */
+		recover_sweep_pins(s); /* which a run that was killed at its end has left */
 		return 0;
 	}
 	err = store_wait(s, e);

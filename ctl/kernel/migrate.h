@@ -10,23 +10,23 @@
 struct store;
 
 bool store_is_migrating(const struct store *s);
-/* Was a change of layout begun and not finished? Then attachments are recorded in two places. In
- * doubt it was. */
+/* Returns whether a change of the layout version was begun and not finished: attachments are then
+ * recorded in two places. In doubt there was one. */
 bool store_is_changing_layout(void);
 /*
- * Ends a store opened with STORE_UPGRADE: every program runs on its maps now. What those of another
- * layout version counted is taken over, and they go. On failure doing the same again goes on from
- * there.
+ * Completes a store opened with STORE_UPGRADE: every program runs on its maps now. What was counted
+ * in the maps of the other layout version is carried over, and they are removed. After a failure
+ * the same call continues.
  */
 int store_migrated(struct store *s, struct err *e);
-/* No program runs on its maps: those of the older layout version are the ones that stay. */
+/* Undoes it: no program runs on the new maps, and those of the older layout version stay. */
 void store_not_migrated(struct store *s);
 
 /* For the files of the store. */
 
-/* Finishes what was interrupted when the new maps were being put into their places. */
+/* Completes an upgrade that was interrupted while the new maps were moved to their places. */
 int migrate_resume(struct err *e);
-/* With the shared maps open: makes the others, from those of the older version. */
+/* With the shared maps open, creates the others from those of the older version. */
 int migrate_begin(struct store *s, struct err *e);
 void migrate_close(struct store *s);
 

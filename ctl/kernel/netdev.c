@@ -31,8 +31,8 @@ static int on_link(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* A request for the interface of that index; 0: of the name that is put into it. NULL: no memory.
- */
+/* Builds a request for the interface with that ifindex; 0: for the name that the caller adds.
+ * Returns NULL without memory. */
 static struct nl_msg *link_request(int ifindex)
 {
 	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, 0);
@@ -44,7 +44,7 @@ static struct nl_msg *link_request(int ifindex)
 	return NULL;
 }
 
-/* The index of the interface with that alternative name, which libnl does not ask for. */
+/* Finds the ifindex of the interface with that alternative name, which libnl cannot do. */
 static int ask_altname(struct nl_sock *sk, const char *name)
 {
 	struct nl_msg *msg = link_request(0);
@@ -58,11 +58,11 @@ static int ask_altname(struct nl_sock *sk, const char *name)
 	if (!err && !ifindex)
 		err = -NLE_NODEV;
 	nlmsg_free(msg);
-	/* Before Linux 5.5 there are none, and the request is not understood. */
+	/* Before Linux 5.5 there are no alternative names, and the request is not understood. */
 	return err == -NLE_INVAL || err == -NLE_OPNOTSUPP ? -NLE_NODEV : err ? err : ifindex;
 }
 
-/* The kernel takes an alternative name as a name, where it is no longer than one. */
+/* The kernel accepts an alternative name as a name if it is not longer than one. */
 static int ask_link(struct nl_sock *sk, const char *name, struct rtnl_link **link)
 {
 	int ifindex;
@@ -133,7 +133,7 @@ static int ask_bridge(struct nl_sock *sk, int ifindex, struct netdev_bridge *out
 	return err;
 }
 
-/* libnl's bridges do not have them. */
+/* libnl's bridge objects lack these flags. */
 int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, struct err *e)
 {
 	struct nl_sock *sk;
@@ -164,7 +164,7 @@ static int on_address(struct nl_msg *msg, void *arg)
 
 	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*ifa), attr, IFA_MAX, NULL) || d->ret)
 		return NL_SKIP;
-	/* IFA_ADDRESS is the peer's where there is one. */
+	/* IFA_ADDRESS is the peer's address where there is a peer. */
 	addr = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
 	if (!addr || nla_len(addr) != length || ifa->ifa_scope >= RT_SCOPE_LINK)
 		return NL_SKIP;
@@ -208,7 +208,7 @@ int netdev_has_route(struct nl_sock *sk, const struct netdev_address *to)
 	if (!err)
 		err = netlink_ask(sk, msg, on_route, &found);
 	nlmsg_free(msg);
-	/* libnl has no name for ENETUNREACH. */
+	/* libnl has no error code for ENETUNREACH. */
 	return !err || err == -NLE_FAILURE ? found : err == -NLE_NOMEM ? -ENOMEM : -EIO;
 }
 
@@ -235,7 +235,7 @@ static void set_feature(struct netdev_features *f, const char *name, int on)
 			*known[i].value = on;
 }
 
-/* Every feature that the bitset names gets the value. */
+/* Sets the value of every feature that the bitset names. */
 static void read_bitset(struct nlattr *bitset, struct netdev_features *f, int on)
 {
 	struct nlattr *bits, *bit, *name;
@@ -258,13 +258,14 @@ static int on_features(struct nl_msg *msg, void *arg)
 
 	if (genlmsg_parse(nlmsg_hdr(msg), 0, attr, ETHTOOL_A_FEATURES_MAX, NULL))
 		return NL_SKIP;
-	/* `hw` names all there are; `active` comes without a mask: only those that are on. */
+	/* `hw` lists all features; `active` comes without a mask, and lists only those
+	 * that are on. */
 	read_bitset(attr[ETHTOOL_A_FEATURES_HW], arg, 0);
 	read_bitset(attr[ETHTOOL_A_FEATURES_ACTIVE], arg, 1);
 	return NL_OK;
 }
 
-/* A request to a family of generic netlink, and what takes its one answer. */
+/* A request to a generic netlink family, and the function that takes its one answer. */
 struct genl_request {
 	const char *family;
 	uint8_t version, command;
@@ -336,7 +337,7 @@ int netdev_features(const char *name, struct netdev_features *out, struct err *e
 #define NETDEV_GET 1	      /* NETDEV_CMD_DEV_GET */
 #define NETDEV_IFINDEX 1      /* NETDEV_A_DEV_IFINDEX, u32 */
 #define NETDEV_XDP_FEATURES 3 /* NETDEV_A_DEV_XDP_FEATURES, u64 */
-#define XDP_ACT_BASIC 1	      /* NETDEV_XDP_ACT_BASIC: runs programs, and takes their verdicts */
+#define XDP_ACT_BASIC 1	      /* NETDEV_XDP_ACT_BASIC: runs programs, and obeys their verdicts */
 #define XDP_ACT_RX_SG 32      /* NETDEV_XDP_ACT_RX_SG: frames of several buffers */
 
 static int index_device(struct nl_msg *msg, const void *ifindex)
@@ -395,7 +396,7 @@ static int on_tc(struct nl_msg *msg, void *arg)
 	struct netdev_tc t = {0};
 	const struct tcmsg *tc = nlmsg_data(nlmsg_hdr(msg));
 
-	/* Qdiscs come of all interfaces. */
+	/* The kernel lists the qdiscs of all interfaces. */
 	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(*tc), attr, TCA_MAX, NULL) || !attr[TCA_KIND] ||
 	    tc->tcm_ifindex != d->ifindex || d->ret)
 		return NL_SKIP;

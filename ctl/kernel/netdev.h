@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Interfaces, by libnl-3. Errors: negative errno with e set. */
+/* Network interfaces, by libnl-3. Errors: negative errno with e set. */
 #ifndef KERNEL_NETDEV_H
 #define KERNEL_NETDEV_H
 
@@ -14,39 +14,33 @@ struct netdev {
 	unsigned int mtu;
 	bool up, carrier;
 };
-/*
- * name may be an alternative one (`ip link property`); out has the name proper. -ENODEV where there
- * is none of that name in the thread's namespace.
- */
+/* name may be an alternative one (`ip link property`); out has the proper name. Returns -ENODEV
+ * where the thread's namespace has no interface of that name. */
 int netdev_get(const char *name, struct netdev *out, struct err *e);
 
-/* A bridge's own flags, by which br_netfilter shows its packets to iptables whatever the settings
- * for all bridges say. */
+/* The flags of one bridge by which br_netfilter passes its packets to iptables, whatever the
+ * sysctls for all bridges say. */
 struct netdev_bridge {
 	bool nf_call_iptables, nf_call_ip6tables;
 };
-/* name is for errors alone. */
+/* name is used in errors only. */
 int netdev_bridge(int ifindex, const char *name, struct netdev_bridge *out, struct err *e);
 
-/* An IP address of an interface, other than link-local ones and those of the host alone. */
+/* An IP address of an interface; link-local and host-scope addresses are left out. */
 struct netdev_address {
 	int ifindex;
 	uint8_t family;	  /* 4 or 6 */
 	uint8_t addr[16]; /* network byte order; IPv4 in the first 4 */
 };
-/*
- * Calls each for every such address in the thread's namespace, until it returns other than 0, which
- * is returned. Negative errno where they cannot be listed.
- */
+/* Calls each for every such address in the thread's namespace, until it returns other than 0, which
+ * is returned. Returns negative errno where they cannot be listed. */
 int netdev_addresses(int (*each)(void *arg, const struct netdev_address *a), void *arg);
-/*
- * Is there a route to it in the namespace that the socket (netlink_open, NETLINK_ROUTE) was opened
- * in? 1, 0, or negative errno.
- */
+/* Returns whether there is a route to the address in the namespace that the socket (netlink_open,
+ * NETLINK_ROUTE) was opened in: 1, 0, or negative errno. */
 struct nl_sock;
 int netdev_has_route(struct nl_sock *sk, const struct netdev_address *to);
 
-/* Offloads by ethtool netlink: 1 on, 0 off, -1 not known to this device. */
+/* Offloads as ethtool netlink reports them: 1 on, 0 off, -1 not supported. */
 struct netdev_features {
 	int lro;	      /* rx-lro */
 	int gro_hw;	      /* rx-gro-hw */
@@ -57,7 +51,7 @@ struct netdev_features {
 };
 int netdev_features(const char *name, struct netdev_features *out, struct err *e);
 
-/* What of XDP the interface's driver has; the kernel tells from 6.3 on. */
+/* What the interface's driver supports of XDP; Linux 6.3 and later tell. */
 struct netdev_xdp {
 	bool known;
 	bool native;
@@ -65,17 +59,15 @@ struct netdev_xdp {
 };
 struct netdev_xdp netdev_xdp(int ifindex);
 
-/* What tc has on an interface: a qdisc, or a filter. */
+/* A qdisc or a filter on an interface. */
 struct netdev_tc {
 	char kind[16];
-	uint32_t handle;  /* of a filter: 0 where it only stands for all of its priority */
+	uint32_t handle;  /* of a filter: 0 where the entry only stands for the priority */
 	uint32_t prio;	  /* of a filter */
 	uint32_t prog_id; /* of a filter of kind bpf, else 0 */
 };
-/*
- * Calls each for every qdisc (parent 0), or every filter of that parent, until it returns other
- * than 0, which is returned. No interface has none.
- */
+/* Calls each for every qdisc (parent 0), or every filter of that parent, until it returns other
+ * than 0, which is returned. An interface without any is no error. */
 int netdev_tc(int ifindex, uint32_t parent, int (*each)(void *arg, const struct netdev_tc *t),
 	      void *arg);
 

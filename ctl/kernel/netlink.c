@@ -4,7 +4,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-/* The kernel answers while the request is sent; so what has not come by then does not come. */
+/* The kernel answers while the request is sent, so an answer that is not there by then will not
+ * come. */
 static int limit_waiting(struct nl_sock *sk)
 {
 	const struct timeval limit = {.tv_sec = 10};
@@ -54,6 +55,6 @@ int netlink_ask(struct nl_sock *sk, struct nl_msg *msg, nl_recvmsg_msg_cb_t each
 	if (err >= 0)
 		err = nl_recvmsgs_default(sk);
 	if (err >= 0)
-		err = nl_wait_for_ack(sk); /* what is asked next is not answered by it */
+		err = nl_wait_for_ack(sk); /* its ACK must not be taken for the next answer */
 	return err < 0 ? err : 0;
 }

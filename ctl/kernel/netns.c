@@ -19,10 +19,10 @@
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define NAMED_NETNS "/run/netns"
 
-/* A namespace is a thread's own. present: where the thread is, 0 until it is asked for.
- * home: where it comes back to. */
+/* A thread has a network namespace of its own. present: the thread's, 0 until it is asked for.
+ * home: the one that it returns to. */
 static _Thread_local uint64_t present, home;
-/* The device that all namespaces are on: in /run/netns may also lie ordinary files. */
+/* All namespace files are on one device; /run/netns may hold ordinary files too. */
 static _Thread_local dev_t nsfs;
 static _Thread_local netns_lost_fn *on_lost;
 
@@ -70,8 +70,8 @@ int netns_open(void)
 
 /* ---- entering ---- */
 
-/* inode: what must be there still, 0: anything. Returns 1, 0 where it is gone, or negative errno.
- */
+/* inode: of the file that must still be there, 0: any. Returns 1, 0 where it is gone, or negative
+ * errno. */
 static int enter_path(const char *path, uint64_t inode)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -106,10 +106,10 @@ int netns_enter(const char *name, struct err *e)
 
 /* ---- finding ---- */
 
-/* What is called with every path to a namespace. Above 0 ends it. */
+/* A function that is called with every path to a namespace. A result above 0 ends the search. */
 typedef int path_fn(void *arg, const char *path, uint64_t inode, const char *name);
 
-/* 1 a namespace, 0 none: a process that has ended is in none. */
+/* Returns 1 for a namespace, 0 for none: a process that has ended is in none. */
 static int look_at(const char *path, uint64_t *inode)
 {
 	struct stat st;
@@ -123,8 +123,8 @@ static int look_at(const char *path, uint64_t *inode)
 	return errno == EPERM ? -EACCES : -errno;
 }
 
-/* dir/NAME, or dir/PID/suffix. Goes on past what cannot be looked at, and returns the first such
- * error where nothing returns above 0. */
+/* Visits dir/NAME, or dir/PID/suffix. It continues after entries that cannot be read, and returns
+ * the first such error where no call returns above 0. */
 static int each_in(const char *dir, const char *suffix, path_fn *fn, void *arg)
 {
 	DIR *d = opendir(dir);
@@ -156,7 +156,7 @@ static int each_in(const char *dir, const char *suffix, path_fn *fn, void *arg)
 	return ret > 0 ? ret : first;
 }
 
-/* Does /proc list every process of the machine? hidepid hides those that may not be traced. */
+/* Returns whether /proc lists every process: hidepid hides those that may not be traced. */
 static bool sees_all_processes(void)
 {
 	return caps_have(CAPS(SYS_PTRACE)) && caps_first_pid_ns() == 1;
@@ -269,7 +269,7 @@ static int visit(void *arg, const char *path, uint64_t inode, const char *name)
 	for (size_t i = 0; i < s->count; i++)
 		if (s->visited[i] == inode)
 			return 0;
-	/* Where the thread is there already, no permission is needed. */
+	/* Where the thread is already there, no permission is needed. */
 	ret = inode == present ? 1 : enter_path(path, inode);
 	if (ret <= 0)
 		return ret;

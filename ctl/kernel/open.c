@@ -23,7 +23,7 @@
 
 /* ---- the maps ---- */
 
-/* Before anything else: maps of another version are not what is looked for. */
+/* This is checked first: maps of another version differ from the ones expected. */
 static int open_layout(struct store *s, struct mangle_layout *theirs, struct err *e)
 {
 	const uint32_t zero = 0;
@@ -67,7 +67,7 @@ static int create_all(struct store *s, struct err *e)
 	bool older;
 	int err = 0;
 
-	/* `layout` comes first and `config` last: where that is, all are. */
+	/* `layout` comes first and `config` last: where `config` exists, all do. */
 	if (!s->private && pin_exists(map_spec(MAP_CONFIG)->name))
 		err = check_layout(s, STORE_CREATE, &older, e);
 	else
@@ -84,7 +84,7 @@ static int create_all(struct store *s, struct err *e)
 	return err;
 }
 
-/* Opens the pins that layout versions share, as long as they fit, or the others. */
+/* Opens the pins that layout versions share, as long as they match, or the others. */
 static int open_pins(struct store *s, bool shared, struct err *e)
 {
 	char path[PATH_SIZE];
@@ -120,7 +120,7 @@ static int open_all(struct store *s, enum store_access access, struct err *e)
 	if (!err)
 		err = outer_get(s->map[MAP_CONFIG], 0, &id, e);
 	if (!err && !id)
-		err = -ENOENT; /* its making was interrupted: as if nothing was loaded */
+		err = -ENOENT; /* creating it was interrupted: nothing counts as loaded */
 	return err;
 }
 
@@ -144,7 +144,7 @@ static int finish_open(struct store *s, enum store_access access, double wait, s
 
 	if (!err)
 		err = stats_map(s, e);
-	/* What was begun in another layout version is finished in this one, see store_migrated. */
+	/* An upgrade begun from another layout version is completed, see store_migrated. */
 	if (!err && !s->migration)
 		err = recover_interrupted(s, access != STORE_READ, wait, e);
 	return err;
@@ -158,7 +158,7 @@ int store_open(struct store **out, enum store_access access, double wait, struct
 	*out = NULL;
 	if (err)
 		return err;
-	liblog_begin(); /* the error says it */
+	liblog_begin(); /* its reason goes into the error */
 	s = new_store();
 	if (!s)
 		return fail(e, -ENOMEM, STORE_DIR, "opening it: out of memory");
@@ -173,7 +173,7 @@ int store_open(struct store **out, enum store_access access, double wait, struct
 	if (!err)
 		err = finish_open(s, access, wait, e);
 	if (err) {
-		/* Leave no trace of what could not even be made. */
+		/* Pins that could not be completed are removed. */
 		if (access == STORE_CREATE && s->dir >= 0 && s->map[MAP_CONFIG] < 0)
 			rmdir(STORE_DIR);
 		store_close(s);
@@ -218,7 +218,7 @@ void store_close(struct store *s)
 		if (s->map[m] >= 0)
 			close(s->map[m]);
 	if (s->dir >= 0)
-		close(s->dir); /* last: it is the lock */
+		close(s->dir); /* last, since it is the lock */
 	free(s);
 }
 
@@ -227,7 +227,7 @@ int store_purge(struct store *s, struct err *e)
 	char path[PATH_SIZE];
 
 	(void)s;
-	/* `config` first: from then on nothing counts as loaded. */
+	/* `config` is removed first: from then on nothing counts as loaded. */
 	for (enum map_id m = MAPS; m-- > 0;)
 		unlink(pin_path(path, STORE_DIR, map_spec(m)->name));
 	pins_remove(INNER_DIR);

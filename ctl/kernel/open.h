@@ -10,14 +10,14 @@ struct store;
 enum store_access {
 	STORE_READ,   /* shared lock; -ENOENT without e set where nothing is loaded */
 	STORE_WRITE,  /* exclusive lock; the same */
-	STORE_CREATE, /* exclusive lock; empty tables are made where none are */
-	/* exclusive lock; maps of an older layout version are taken over, which store_migrated ends
-	 */
+	STORE_CREATE, /* exclusive lock; empty tables are created where there are none */
+	/* exclusive lock; maps of an older layout version are migrated, which store_migrated
+	 * completes */
 	STORE_UPGRADE,
 };
 
-/* Mounts bpffs where that is right (see the manual). wait: seconds to wait for the lock. Returns 0
- * or negative errno, with e set unless the access says otherwise. *out is NULL then. */
+/* Mounts bpffs where that is allowed (see the manual). wait: seconds to wait for the lock. Returns
+ * 0, or negative errno with e set, unless the access says otherwise; *out is NULL then. */
 int store_open(struct store **out, enum store_access access, double wait, struct err *e);
 /* Private maps without pins and lock, for tests. */
 int store_open_private(struct store **out, struct err *e);

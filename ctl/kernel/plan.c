@@ -22,14 +22,14 @@
 
 static uint64_t random_seed(void)
 {
-	uint64_t seed = 0x243f6a8885a308d3ULL; /* any will do, where the kernel has no better one */
+	uint64_t seed = 0x243f6a8885a308d3ULL; /* used where the kernel has no random seed */
 
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0)
 		return seed;
 	return seed;
 }
 
-/* A few seeds, then more room, until every tag lies near its bucket. */
+/* Several seeds are tried, then more room, until every tag lies near its home bucket. */
 static int arrange(const struct store *s, const struct service *svc, uint64_t seed,
 		   struct arrangement *a, struct err *e)
 {
@@ -57,8 +57,8 @@ static int arrange(const struct store *s, const struct service *svc, uint64_t se
 
 static int build_table(struct store *s, const struct service *svc, struct plan *p, struct err *e)
 {
-	/* With the seed it had, the tags of old and new table lie in the same order, and counters
-	 * are carried over from one end to the other, not to and fro. */
+	/* With the old seed, the tags of old and new table are in the same order, so that counters
+	 * are carried over in one pass. */
 	uint64_t seed = p->before >= 0 ? store_config(s)->service[p->before].seed : random_seed();
 	struct arrangement a;
 	struct table t;
@@ -82,7 +82,8 @@ static uint32_t free_place(bool used[MANGLE_TABLE_SLOTS])
 {
 	uint32_t i = 0;
 
-	while (i < MANGLE_TABLE_SLOTS - 1 && used[i]) /* there are always some: every table twice */
+	/* There is always a free one: the array has every table's slot twice. */
+	while (i < MANGLE_TABLE_SLOTS - 1 && used[i])
 		i++;
 	used[i] = true;
 	return i;
@@ -97,7 +98,7 @@ int plan_flush(struct store *s, struct pending *w, struct err *e)
 	return err;
 }
 
-/* Takes the map over, its file included. */
+/* Takes over the map and its file descriptor. */
 static int add_pending(struct store *s, struct pending *w, uint32_t place, struct inner *in,
 		       struct err *e)
 {
@@ -173,7 +174,7 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 	memcpy(c->cookie_key, old->cookie_key, sizeof(c->cookie_key));
 	snprintf(c->file, sizeof(c->file), "%s", m->file[0] ? m->file : old->file);
 	for (uint32_t i = 0; i < old->service_count; i++)
-		used[old->service[i].stats] = true; /* also of those that go: they still count */
+		used[old->service[i].stats] = true; /* a removed service still counts there */
 	for (uint32_t i = 0; i < m->service_count; i++) {
 		const struct plan *p = &plans[i];
 		struct mangle_service *to = &c->service[i];
@@ -198,8 +199,8 @@ static void fill_config(struct store *s, const struct model *m, const struct pla
 		}
 		to->stats = p->before >= 0 ? old->service[p->before].stats : 0;
 	}
-	/* With all stats slots of before and after in use there might be none left, so those of
-	 * services that go are the last to be taken; their packets are few by then. */
+	/* Where all stats slots are in use before or after, those of removed services are taken
+	 * last; few packets count there by then. */
 	for (uint32_t i = 0; i < m->service_count; i++) {
 		bool none = true;
 
@@ -231,7 +232,7 @@ static void add_target(struct mangle_config *c, uint32_t index, const struct tar
 		*at |= tcp = MANGLE_TARGET_TCP;
 	if (!s->reply)
 		return;
-	/* model_check has seen to it that all who have it have the same shared port. */
+	/* model_check has verified that all services with this target have the same shared port. */
 	if (!MANGLE_TARGET_SHARED(*at))
 		*at = tcp | MANGLE_TARGET(c->info[index].ports[0], index + 1);
 	else if (MANGLE_TARGET_SERVICE(*at) != index + 1)
@@ -252,14 +253,14 @@ static int add_entity_target(void *arg, struct table_place at, const struct enti
 	return 0;
 }
 
-/* Which ports replies come from. */
+/* Marks the ports that replies come from. */
 static int fill_targets(struct store *s, const struct model *m, const struct plan *plans,
 			struct mangle_config *c, struct err *e)
 {
 	const struct mangle_config *old = store_config(s);
 	int err = 0;
 
-	/* Bound connections go on when their row is changed. */
+	/* Bound connections continue when their row is changed. */
 	for (uint32_t port = 0; port < 65536; port++)
 		c->target[port] = old->target[port] & MANGLE_TARGET_TCP;
 	for (uint32_t i = 0; i < m->service_count && !err; i++) {
@@ -283,7 +284,7 @@ static int fill_targets(struct store *s, const struct model *m, const struct pla
 	return err;
 }
 
-/* Its secrecy is what cookies rest on, so it waits until the kernel has random numbers. */
+/* Cookies rest on its secrecy, so this waits until the kernel has random numbers. */
 static int make_cookie_key(struct mangle_config *c, struct err *e)
 {
 	if (c->cookie_key[0] || c->cookie_key[1] ||

@@ -8,19 +8,19 @@
 
 #include "state.h"
 
-/* What becomes of one service of the model. */
+/* The plan for one service of the model. */
 struct plan {
 	int before; /* index in the running configuration, -1: new */
 	bool new_table;
-	struct inner table; /* where new_table */
-	uint32_t place;	    /* in tables */
+	struct inner table; /* if there is a new table */
+	uint32_t place;	    /* slot in tables */
 	uint32_t id;	    /* of the table's map */
-	uint32_t names_id;  /* of that of its names; 0: none */
+	uint32_t names_id;  /* of its names' map; 0: none */
 	uint32_t buckets;
 	uint64_t seed;
 };
 
-/* Maps on their way into their places, a few at a time: each is an open file. */
+/* Maps to be put into their slots, a few at a time, since each is an open file. */
 #define PENDING 128
 struct pending {
 	uint32_t places[PENDING];
@@ -28,16 +28,16 @@ struct pending {
 	uint32_t n;
 };
 
-/* Builds the tables that plans want, in places that `used` does not have yet. */
+/* Builds the tables that plans need, in slots that `used` does not have. */
 int plan_tables(struct store *s, const struct model *m, struct plan *plans,
 		bool used[MANGLE_TABLE_SLOTS], struct pending *w, struct err *e);
-/* Fills c; flows gets the flow table, where a new one is made. */
+/* Fills c; flows gets the flow table, where a new one is created. */
 int plan_config(struct store *s, const struct model *m, const struct plan *plans,
 		struct mangle_config *c, struct inner *flows, struct err *e);
-/* Builds the classifier, and names it in c. */
+/* Builds the classifier, and stores its slot in c. */
 int plan_classifier(struct store *s, const struct model *m, struct mangle_config *c,
 		    bool used[MANGLE_TABLE_SLOTS], struct pending *w, struct err *e);
-/* Puts what is pending into its places, and closes it in any case. */
+/* Puts the pending maps into their slots, and closes them in any case. */
 int plan_flush(struct store *s, struct pending *w, struct err *e);
 
 #endif

@@ -31,8 +31,8 @@
 #include "model/escape.h"
 #include "model/parse.h"
 
-/* Puts the plans into force. used: the places of tables that are filled then; flows: gets the flow
- * table, where a new one is made. */
+/* Puts the plans into force. used: the slots of tables that are filled then; flows: gets the flow
+ * table, where a new one is created. */
 static int swap_config(struct store *s, const struct model *m, struct plan *plans,
 		       bool used[MANGLE_TABLE_SLOTS], struct inner *flows, struct err *e)
 {
@@ -78,7 +78,8 @@ int publish_plans(struct store *s, const struct model *m, struct plan *plans, st
 		inner_close(&flows);
 		return err;
 	}
-	/* Done, for every packet. What cannot be finished now is finished by whoever comes next. */
+	/* The change is made, for every packet. What cannot be completed now is completed by the
+	 * next run. */
 	err = flows_exchange(s, &ignored);
 	inner_close(&flows);
 	if (!err)
@@ -88,7 +89,7 @@ int publish_plans(struct store *s, const struct model *m, struct plan *plans, st
 	return 0;
 }
 
-/* The running state as far as it is compared with m: entities where m says which it wants. */
+/* Reads the running state that is compared with m; without entities of services that keep them. */
 static int read_for(struct store *s, const struct model *m, struct model *running, struct err *e)
 {
 	const struct mangle_config *c = store_config(s);
@@ -159,7 +160,7 @@ int store_publish(struct store *s, const struct model *m, struct changes *c, str
 		plans[i].new_table = !now || now->tag_len != desired->tag_len ||
 				     !service_same_entities(now, desired);
 	}
-	model_free(&running); /* before the tables are built: memory */
+	model_free(&running); /* freed before the tables are built, to save memory */
 	err = publish_plans(s, m, plans, e);
 	if (!err)
 		store_log(s, c, "services and tables");

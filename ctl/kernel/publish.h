@@ -9,7 +9,7 @@
 struct store;
 struct plan;
 
-/* model_check, also of the entities that stay: where they matter m is given them. */
+/* Calls model_check, also on the entities that stay: m gets them where they matter. */
 int store_check(struct store *s, struct model *m, struct err *e);
 /*
  * Makes the running state equal to m (checked), atomically for every packet: services whose

@@ -33,7 +33,7 @@ static int carry_one(void *arg, struct table_place at, const struct entity *en)
 	return 0;
 }
 
-/* Takes over what the entities of a service counted in the table it had before. */
+/* Carries over what the entities of a service counted in its previous table. */
 static int carry_counters(struct store *s, uint32_t index, struct err *e)
 {
 	struct mangle_config *c = store_config(s);

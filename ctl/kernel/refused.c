@@ -30,7 +30,7 @@ static uint32_t program_on(int ifindex, char name[BPF_OBJ_NAME_LEN])
 	return id;
 }
 
-/* An interface above that one which has a program; the kernel takes none below it then. */
+/* Finds an interface above this one that has a program; the kernel then accepts none below it. */
 static const struct device *find_upper(const struct devices *all, unsigned int ifindex,
 				       uint32_t *id, char name[BPF_OBJ_NAME_LEN])
 {
@@ -46,7 +46,7 @@ static const struct device *find_upper(const struct devices *all, unsigned int i
 	return NULL;
 }
 
-/* What is on the interface already, or on one above it, for the error line. */
+/* Describes the program on the interface, or on one above it, for the error line. */
 static int say_busy(const char *ifname, unsigned int ifindex, int err, struct err *e)
 {
 	char name[BPF_OBJ_NAME_LEN];

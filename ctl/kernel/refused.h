@@ -7,10 +7,10 @@
 
 #include "model/err.h"
 
-/* Sets e for attaching that was refused with err: who is in the way, or which mode to try. Returns
- * err, or -EBUSY. */
+/* Sets e for an attach that was refused with err: which program is in the way, or which mode to
+ * try. Returns err, or -EBUSY. */
 int refused_say(const char *ifname, unsigned int ifindex, int mode, int err, struct err *e);
-/* Can err be one of native mode alone? */
+/* Returns whether err can be one of native mode only. */
 bool refused_by_mode(int err);
 
 #endif

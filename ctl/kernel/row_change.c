@@ -41,7 +41,7 @@ static const char *format_row(const struct named_row *row, char text[ROW_TEXT_SI
 	return text;
 }
 
-/* "map set telemetry ABCD -> 6002 (was 6001)"; old and new: NULL where there is none. */
+/* Writes "map set telemetry ABCD -> 6002 (was 6001)"; old and new: NULL where there is no row. */
 static void describe_row(struct store *s, uint32_t index, const struct named_row *old,
 			 const struct named_row *new)
 {
@@ -55,7 +55,7 @@ static void describe_row(struct store *s, uint32_t index, const struct named_row
 		       old ? format_row(old, was) : "", old ? ")" : "");
 }
 
-/* Sets what `to` says in a row, which is as it was, or empty with its tag. */
+/* Applies `to` to a row, which is the present one, or empty except for its tag. */
 static void set_row(struct named_row *row, const struct row_setting *to)
 {
 	row->entity.target = to->entity.target;
@@ -72,7 +72,7 @@ static bool same_row(const struct named_row *a, const struct named_row *b)
 	return entity_same(&a->entity, &b->entity) && !strcmp(a->name, b->name);
 }
 
-/* The running state with all entities of one service, which is *svc. */
+/* Reads the running state with all entities of one service, which is *svc. */
 static int read_to_change(struct store *s, uint32_t index, struct model *m, struct service **svc,
 			  struct err *e)
 {
@@ -96,7 +96,7 @@ static int add_row(struct service *svc, const struct named_row *row, struct err 
 	return err ? err : names_set(&svc->names, row->entity.tag, row->name, e);
 }
 
-/* The table has no room for it: build it anew, with the row in it. */
+/* The table has no room for the row, so it is rebuilt with the row in it. */
 static int grow(struct store *s, uint32_t index, const struct named_row *row, struct err *e)
 {
 	struct plan *plans = NULL;
@@ -124,7 +124,7 @@ out:
 	return err;
 }
 
-/* Do targets of this service, or of others the one desired, have a part in replies? */
+/* Returns whether targets of this service, or the new target in others, take part in replies. */
 static bool replies_depend(const struct store *s, uint32_t index, const struct target *desired)
 {
 	const struct mangle_config *c = store_config(s);
@@ -143,8 +143,7 @@ static int publish_checked(struct store *s, struct model *m, struct changes *c, 
 	return err ? err : store_publish(s, m, c, e);
 }
 
-/* Reads a row of a model. Returns it there, or NULL where it is not; *row has its tag in any case.
- */
+/* Finds a row of a model. Returns it, or NULL where there is none; *row has its tag in any case. */
 static struct entity *find_row(const struct service *svc, const uint8_t *tag, struct named_row *row)
 {
 	struct tag key = {.len = svc->tag_len};
@@ -161,7 +160,7 @@ static struct entity *find_row(const struct service *svc, const uint8_t *tag, st
 	return en;
 }
 
-/* Not in place: config.target changes with the row, and has to be judged. */
+/* Not in place: config.target changes with the row, and must be validated. */
 static int set_row_anew(struct store *s, uint32_t index, const struct row_setting *to,
 			struct changes *c, struct err *e)
 {
@@ -192,7 +191,7 @@ out:
 	return err;
 }
 
-/* 1 deleted, 0 was not there. */
+/* Returns 1 deleted, 0 there was none. */
 static int del_row_anew(struct store *s, uint32_t index, const struct tag *tag, struct err *e)
 {
 	struct entity *now = NULL;
@@ -225,13 +224,13 @@ static void done_in_place(struct store *s)
 	running_set_dirty(s, false);
 }
 
-/* A row that is being changed where it lies. */
+/* A row that is changed in place. */
 struct in_place {
 	uint32_t index;
 	struct inner in;
 	struct table t;
 	struct table_place at;
-	bool claimed; /* the tag has a slot, with a row in it or not */
+	bool claimed; /* the tag has a slot, with or without a row */
 	bool there;
 	struct named_row old;
 };
@@ -257,8 +256,8 @@ static int open_in_place(struct store *s, const char *service, const uint8_t *ta
 	return err;
 }
 
-/* The name before the row: see entity_names.h. A row that comes takes over no name that was left.
- */
+/* The name is written before the row: see entity_names.h. A new row takes over no name that was
+ * left. */
 static int write_row(struct store *s, struct in_place *p, const struct named_row *new,
 		     struct err *e)
 {
@@ -325,7 +324,7 @@ int store_del_row(struct store *s, const char *service, const struct tag *tag, s
 		describe_row(s, p.index, &p.old, NULL);
 		running_set_dirty(s, true);
 		table_store(&p.t, p.at, 0);
-		/* One that stays says nothing, and goes when its row comes again. */
+		/* A name that stays does no harm, and is removed when its row is added again. */
 		entity_names_set(s, p.index, tag->bytes, "", &ignored);
 		done_in_place(s);
 		store_log(s, &c, "map del");

@@ -51,10 +51,8 @@ static int add_row(void *arg, struct table_place at, const struct entity *en)
 	return 0;
 }
 
-/*
- * Jiffies tick with the clock, but from when is not said, so it is measured; and rounded to more
- * than a tick, so that the time of a packet comes out the same whenever it is asked for.
- */
+/* Jiffies advance with the clock, but their start is not known, so it is measured, and rounded to
+ * more than a tick: the time of a packet is then the same whenever it is read. */
 static int rows_init(const struct store *s, const struct table *t, struct rows *r, struct err *e)
 {
 	const double step = 20; /* 1/20 s */

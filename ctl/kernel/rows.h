@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Rows of a service with what they have counted. */
+/* The rows of a service with their counters. */
 #ifndef KERNEL_ROWS_H
 #define KERNEL_ROWS_H
 
@@ -10,10 +10,10 @@ struct store;
 /* All rows of a service, ascending by tag; the caller frees *rows. */
 int store_rows(struct store *s, const char *service, struct row **rows, size_t *count,
 	       struct err *e);
-/* Returns 1 found, 0 not, or negative errno with e set. */
+/* Returns 1 found, 0 not found, or negative errno with e set. */
 int store_get_row(struct store *s, const char *service, const struct tag *tag, struct row *out,
 		  struct err *e);
-/* Another row with the port that this one has as its target. Returns as store_get_row. */
+/* Finds another row with the same target port. Returns as store_get_row. */
 int store_same_target(struct store *s, const char *service, const struct entity *as,
 		      struct entity *out, struct err *e);
 

@@ -16,7 +16,7 @@ struct explainer {
 	int explained; /* map */
 };
 
-/* Does every attached program come from this build? */
+/* Returns whether every attached program is of this build. */
 static int check_builds(struct store *s, struct err *e)
 {
 	struct mangle_iface_key *keys;

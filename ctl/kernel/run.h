@@ -10,14 +10,19 @@
 
 struct store;
 
-/* A second instance on the same tables, which explains instead of counting. Refused where another
- * build's program is attached. ifname: as if received there, "": on none that a service names. */
+/*
+ * Opens a second instance on the same tables, which explains instead of counting. Refused where a
+ * program of another build is attached. ifname: explain as if received there; "": on an interface
+ * that no service names.
+ */
 struct explainer;
 int explainer_open(struct explainer **out, struct store *s, const char *ifname, struct err *e);
 void explainer_close(struct explainer *x); /* NULL is fine */
-/* Runs one frame of at least 14 bytes. out (room: len) gets the frame as it would leave. Listeners
- * are looked for in the network namespace that the thread is in.
- * -EMSGSIZE where the kernel cannot run a frame of that size. */
+/*
+ * Runs one frame of at least 14 bytes. out (len bytes) gets the resulting frame. Listeners are
+ * looked for in the thread's network namespace. Returns -EMSGSIZE where the kernel cannot run a
+ * frame of that size.
+ */
 int explainer_run(struct explainer *x, const void *frame, size_t len, void *out,
 		  struct mangle_explained *why, struct err *e);
 /* A counting instance that is attached to nothing, for tests. runner_run returns the XDP action, or

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The running configuration, as it lies in its map. */
+/* The running configuration in its map. */
 #ifndef KERNEL_RUNNING_H
 #define KERNEL_RUNNING_H
 
@@ -7,13 +7,14 @@
 
 struct store;
 
-/* Returns 1 where no configuration was ever published here. */
+/* Returns 1 where no configuration was ever published. */
 int store_is_fresh(const struct store *s);
-/* Returns the number of the running configuration: one more with every change. */
+/* Returns the generation of the running configuration, which every change increments. */
 uint64_t store_generation(const struct store *s);
-/* Returns the configuration file last applied, "" none; valid as long as the configuration is. */
+/* Returns the configuration file last applied, "" none; valid as long as the configuration is
+ * mapped. */
 const char *store_file(const struct store *s);
-/* Returns who sends replies from this port (host byte order): MANGLE_TARGET. */
+/* Returns which replies are sent from this port (host byte order): MANGLE_TARGET. */
 uint32_t store_target(const struct store *s, uint16_t port);
 
 /* For the files of the store. */
@@ -22,7 +23,7 @@ uint32_t store_target(const struct store *s, uint16_t port);
 int running_open(struct store *s, struct err *e);
 /* Puts an empty configuration into force, so that a program always finds one. */
 int running_create(struct store *s, struct err *e);
-/* Says that something is to be finished or thrown away, or that nothing is. */
+/* Sets or clears `dirty`: there is something to complete or discard. */
 void running_set_dirty(struct store *s, bool dirty);
 /* Returns the index of the service of that name, -1: none. */
 int running_index(const struct store *s, const char *name);

@@ -5,7 +5,7 @@
 
 #include "model/service.h"
 
-/* A service from the configuration, without entities; and into it, without its table. */
+/* Reads a service from the configuration, without entities; and writes it, without its table. */
 void service_from_config(const struct mangle_config *c, uint32_t index, struct service *out);
 void service_to_config(const struct service *svc, struct mangle_config *c, uint32_t index);
 

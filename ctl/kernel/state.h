@@ -9,8 +9,8 @@
 #include "model/model.h"
 #include "table.h"
 
-/* Copies of stats that belong to no CPU, behind those that do. */
-#define MANGLE_STATS_BEFORE 0  /* what slots had counted when their service took them over */
+/* Copies of stats that belong to no CPU, after those of the CPUs. */
+#define MANGLE_STATS_BEFORE 0  /* counts of slots before their service took them over */
 #define MANGLE_STATS_CARRIED 1 /* what was counted in a map of another layout version */
 #define MANGLE_STATS_OWN 2
 
@@ -44,7 +44,7 @@ struct store {
 	struct mangle_stats *stats_memory;
 	size_t stats_size;	     /* bytes */
 	uint64_t paused_at;	     /* generation, see store_resume */
-	char what[256];		     /* is being done, for store_log; "": not told */
+	char what[256];		     /* what this run does, for store_log; "": not described */
 	struct migration *migration; /* from an older layout version, while there is one */
 };
 

@@ -21,10 +21,8 @@ int stats_map(struct store *s, struct err *e)
 	return 0;
 }
 
-/*
- * One CPU's cells of a slot. A packet that is being counted meanwhile can be in its reason's cell
- * and not yet in its verdict's; such a copy is taken again.
- */
+/* Reads one CPU's cells of a slot. A packet that is being counted meanwhile can be in its reason's
+ * cell and not yet in its verdict's; such a copy is read again. */
 static struct mangle_stats copy_stats(const struct mangle_stats *from)
 {
 	struct mangle_stats st = {0};
@@ -101,7 +99,7 @@ uint16_t stats_take(struct store *s, bool used[MANGLE_STATS_SLOTS])
 	struct mangle_stats *before;
 	uint16_t slot = 1;
 
-	while (used[slot]) /* as many as services */
+	while (used[slot]) /* there are as many as services */
 		slot++;
 	used[slot] = true;
 	before = store_stats_cell(s, s->possible + MANGLE_STATS_BEFORE, slot);

@@ -32,7 +32,7 @@ int swaps_add(struct swaps *w, const char *pin, int fresh, const char *name, str
 		.link = link, .old = link_program(link), .fresh = fresh, .name = name};
 	if (w->swap[w->count - 1].old >= 0)
 		return 0;
-	/* It would not be had back where another one fails. */
+	/* The old program could not be put back where a later link fails. */
 	return fail(e, -errno, name, "upgrading: opening the running program: %s (see doctor)",
 		    caps_why(-errno, CAPS(SYS_ADMIN)));
 }
@@ -47,7 +47,7 @@ void swaps_close(struct swaps *w)
 	free(w->swap);
 }
 
-/* False where one could not be had back. */
+/* Returns false where a program could not be put back. */
 bool swaps_undo(const struct swaps *w, size_t done)
 {
 	bool all = true;
@@ -63,7 +63,7 @@ int swaps_do(const struct swaps *w, bool *mixed, struct err *e)
 	for (size_t i = 0; i < w->count; i++) {
 		int err = bpf_link_update(w->swap[i].link, w->swap[i].fresh, NULL) ? -errno : 0;
 
-		if (!err || err == -ENOLINK) /* its device has just gone */
+		if (!err || err == -ENOLINK) /* the device has just gone */
 			continue;
 		*mixed = !swaps_undo(w, i);
 		return fail(e, err, w->swap[i].name, "replacing its program: %s%s", liblog_why(err),

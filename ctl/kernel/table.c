@@ -16,7 +16,7 @@
 #define MIN_BUCKETS 4
 #define SMALL_TABLE 50000 /* entities: its buckets fit into a CPU's caches */
 #define AHEAD 16	  /* entities that are prefetched */
-/* A table is built anew when this many slots are used, those of deleted entities included. */
+/* A table is rebuilt when this many slots are used, those of deleted entities included. */
 #define MAX_USED(slots) ((slots) / 10 * 8 + 1)
 
 static bool is_packed(unsigned int tag_len)
@@ -423,8 +423,8 @@ void table_build(struct table *t, const struct service *s, const struct arrangem
 						 .slot = (uint32_t)(end % slots)};
 			uint64_t lo, hi;
 
-			/* Entities lie anywhere in memory: without this, half of the time goes into
-			 * cache misses. */
+			/* Entities are scattered in memory: without prefetching, half of the time
+			 * is spent on cache misses. */
 			if (i + AHEAD < s->entity_count)
 				__builtin_prefetch(&s->entities[a->entity[i + AHEAD]]);
 			tag_to_key(en->tag, MANGLE_MAX_TAG, &lo, &hi);

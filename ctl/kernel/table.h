@@ -33,7 +33,7 @@ struct table_cpus {
 
 struct table_sums {
 	uint64_t packets, bytes;
-	/* Newest, jiffies >> MANGLE_SEEN_SHIFT; means nothing where packets is 0. */
+	/* The newest, jiffies >> MANGLE_SEEN_SHIFT; meaningless where packets is 0. */
 	uint32_t last_seen;
 };
 
@@ -44,7 +44,7 @@ uint32_t table_buckets(size_t entities, unsigned int tag_len, struct table_cpus 
 /* Returns the cells of a table with so many buckets. */
 uint64_t table_cells(uint32_t buckets, unsigned int tag_len, struct table_cpus cpus);
 
-/* Which entities have which home bucket, found out before there is a table. */
+/* The home bucket of each entity, computed before there is a table. */
 struct arrangement {
 	uint32_t buckets;
 	uint64_t seed;
@@ -89,13 +89,13 @@ struct table_sums table_sum(const struct table *t, struct table_place at);
 /* Sets what the entity had counted in the table before this one. */
 void table_carry(struct table *t, struct table_place at, const struct table_sums *before);
 
-/* Is it a word that this version can read as an entity? */
+/* Returns whether the word is one that this version can read as an entity. */
 bool table_value_known(uint64_t value);
-/* Calls each for every entity, in no order; stops where it returns other than 0 and returns that.
- * Returns -EBADF where there is one of a kind that is not known. */
+/* Calls each for every entity, in no order, until it returns other than 0, which is returned.
+ * Returns -EBADF where an entity is of an unknown kind. */
 int table_each(const struct table *t,
 	       int (*each)(void *arg, struct table_place at, const struct entity *en), void *arg);
-/* After an interrupted change, makes all copies equal to the first and counts the header anew. */
+/* After an interrupted change, makes all copies equal to the first and recomputes the header. */
 void table_repair(struct table *t);
 
 uint64_t entity_value(const struct entity *en);

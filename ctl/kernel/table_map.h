@@ -28,8 +28,8 @@ int table_read(const struct inner *in, const struct table *t,
 	       struct err *e);
 /* Fails for a table that has a value of an unknown kind. */
 int table_damaged(const struct inner *in, struct err *e);
-/* Opens what a service's table has of one tag, and finds the service's index; -ENOENT with e set
- * where there is no such service. */
+/* Opens the part of a service's table that has one tag, and finds the service's index; -ENOENT with
+ * e set where there is no such service. */
 int store_table_row(const struct store *s, const char *service, const uint8_t *tag, uint32_t *index,
 		    struct inner *in, struct table *t, struct err *e);
 

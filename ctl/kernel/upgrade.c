@@ -62,7 +62,7 @@ static int in_netns(struct upgrade *u, struct job *j, act_fn *act, struct err *e
 	return err;
 }
 
-/* Calls it in the network namespace of each job's interface, until one fails. */
+/* Calls the function in the network namespace of each job's interface, until one call fails. */
 static int each(struct upgrade *u, act_fn *act, struct err *e)
 {
 	int err = 0;
@@ -72,7 +72,7 @@ static int each(struct upgrade *u, act_fn *act, struct err *e)
 	return err;
 }
 
-/* The same for all, whoever fails: what there is no way back from. Says why the first did. */
+/* The same for all jobs, whichever fails, for steps that cannot be undone. e: the first failure. */
 static int each_of_all(struct upgrade *u, act_fn *act, struct err *e)
 {
 	struct err ignored;
@@ -100,7 +100,7 @@ static int load(struct upgrade *u, struct job *j, struct err *e)
 	return err ? err : tc_prepare(u->s, &j->key, &j->iface, &j->tc, &u->swaps, e);
 }
 
-/* It is recorded before it can act. */
+/* The program is recorded before it can act. */
 static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 {
 	int err;
@@ -121,8 +121,7 @@ static int dispatch(struct upgrade *u, struct job *j, struct err *e)
 	return store_iface_put(u->s, &j->key, &j->iface, e);
 }
 
-/* Of two programs in a dispatcher, one of which is to take over: ends that, whichever acts by now.
- */
+/* Completes the takeover between two programs in a dispatcher, whichever is active by now. */
 static int finish_takeover(struct store *s, const struct mangle_iface_key *k,
 			   struct mangle_iface *i, struct err *e)
 {
@@ -157,7 +156,7 @@ static int complete(struct upgrade *u, struct job *j, struct err *e)
 	return store_iface_put(u->s, &j->key, &j->iface, e);
 }
 
-/* What is recorded and not gone. */
+/* Collects the attachments that are recorded and not gone. */
 static int list(struct upgrade *u, struct err *e)
 {
 	struct mangle_iface_key *keys;
@@ -170,7 +169,7 @@ static int list(struct upgrade *u, struct err *e)
 		return err;
 	u->job = calloc(n + 1, sizeof(*u->job));
 	for (size_t i = 0; i < n && u->job; i++)
-		if (prog_locate(u->s, &keys[i], &ifaces[i], &ignored)) /* also where in doubt */
+		if (prog_locate(u->s, &keys[i], &ifaces[i], &ignored)) /* in doubt, too */
 			u->job[u->count++] = (struct job){.key = keys[i], .iface = ifaces[i]};
 	free(keys);
 	free(ifaces);
@@ -188,7 +187,7 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 	prog_sweep(s);
 	err = list(&u, e);
 	if (!err)
-		err = each(&u, finish, e); /* what was interrupted */
+		err = each(&u, finish, e); /* completes an interrupted upgrade */
 	if (!err)
 		err = store_epoch(s, &u.epoch, e);
 	u.epoch++;
@@ -207,7 +206,7 @@ int prog_upgrade(struct store *s, size_t *count, struct err *e)
 		if (err && !store_epoch(s, &acting, &ignored) && acting != u.epoch)
 			swapped = !swaps_undo(&u.swaps, u.swaps.count);
 	}
-	if (err) { /* those that act stay */
+	if (err) { /* the active ones stay */
 		each_of_all(&u, finish, &ignored);
 	} else {
 		int late = each_of_all(&u, finish, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Programs of this build in the place of those that are attached. */
+/* Replacing attached programs by those of this build. */
 #ifndef KERNEL_UPGRADE_H
 #define KERNEL_UPGRADE_H
 
@@ -10,9 +10,9 @@
 struct store;
 
 /*
- * Puts programs of this build in the place of all that are attached, on the maps of s, while
- * packets go on: none is lost, left alone or handled twice. *count: interfaces. What failed
- * leaves the old ones running, where they can be had back; where they cannot, e says so.
+ * Replaces all attached programs by those of this build, on the maps of s, while packets flow: none
+ * is lost, left unchanged or rewritten twice. *count: the number of interfaces. On failure the old
+ * programs keep running, as far as they can be put back; where they cannot, e says so.
  */
 int prog_upgrade(struct store *s, size_t *count, struct err *e);
 
