@@ -13,6 +13,18 @@ struct {
 	__type(value, struct mangle_explained);
 } explained SEC(".maps");
 
+/* What only the record has of a packet, since Linux 5.10 takes it for precise: see verifier.h. */
+static __always_inline void forget_explained(struct pkt *p)
+{
+	verifier_forget(p, p->src_port);
+	verifier_forget(p, p->payload_len);
+	verifier_forget(p, p->service_index);
+	verifier_forget(p, p->has_ports);
+	verifier_forget(p, p->has_tag);
+	verifier_forget(p, p->tag_lo);
+	verifier_forget(p, p->tag_hi);
+}
+
 /* would: the verdict without observe. */
 static __always_inline void write_explained(struct pkt *p, enum mangle_reason reason,
 					    enum mangle_verdict verdict, enum mangle_verdict would)

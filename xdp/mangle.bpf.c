@@ -56,6 +56,8 @@ static __always_inline int handle(struct xdp_md *ctx, bool explaining)
 
 	verifier_forget(&p, reason);
 	verifier_forget(&p, would);
+	if (explaining)
+		forget_explained(&p);
 	verdict = p.service && p.service->observe ? VERDICT_PASSED : would;
 	if (verdict == VERDICT_REWRITTEN && rewrite(&p)) {
 		reason = REASON_WRITE_FAILED;
