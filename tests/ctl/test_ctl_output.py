@@ -134,7 +134,8 @@ def test_an_answer_that_cannot_be_written(one, tmp_path, stdout):
     for argv in (["map", "set", "ABCD", "6001"], ["map", "load", "-", "--check"], ["map", "list"], ["save"], ["status"],
                  ["--help"]):
         r = into(argv, stdout, stdin=b"EFGH 6001\n")
-        assert r.status == 1 and f"{'No space left on device' if stdout else 'Bad file descriptor'} (check where standard output goes)" in r.err, r
+        why = "No space left on device" if stdout else "Bad file descriptor"
+        assert r.status == 1 and f"{why} (check where standard output goes)" in r.err, r
     assert into(["-q", "map", "set", "ABCD", "6002"], stdout).status == 0
 
 

@@ -311,7 +311,8 @@ def test_detach_of_one_in_another_namespace(one, world):
         ctl.ip("-n", other.name, "link", "add", "same0", "type", "veth", "peer", "name", "same1")
         r = ok("-n", other.name, "detach", "same0")
         assert r.out == "same0: not attached\nnothing to change\n"
-        assert r.err == f"mangle-ctl: warning: same0: it is also attached in network namespace {c}, and stays attached there (use -n NAME)\n"
+        assert r.err == (f"mangle-ctl: warning: same0: it is also attached in network namespace {c}, "
+                         "and stays attached there (use -n NAME)\n")
         assert run("-q", "-n", other.name, "detach", "same0").out == ""
         r = run("-n", other.name, "status", "same0")
         assert r.status == 3 and r.out == f"same0: not attached (an interface of that name is attached in network namespace {c})\n", r
