@@ -280,21 +280,35 @@ def bpf_ids(kind):
     return {row["id"]: row for row in json.loads(out)}
 
 
+def ids_of_mine(mangle):
+    """Kind and id of each program that is attached and of each map that is pinned or used by one: other tests use
+    BPF on this machine at the same time, so nothing is told by its name or by its not having been there before."""
+    programs = {a["prog_id"] for a in mangle.attached()}
+    maps = {i for p, row in bpf_ids("prog").items() if p in programs for i in row["map_ids"]}
+    for path, _, names in os.walk(ctl.PIN_DIR):
+        for name in names:
+            shown = subprocess.run(["bpftool", "-j", "map", "show", "pinned", os.path.join(path, name)],
+                                   stdout=subprocess.PIPE, check=False)
+            if not shown.returncode:  # a pinned link is no map
+                maps.add(json.loads(shown.stdout)["id"])
+    return {("prog", i) for i in programs} | {("map", i) for i in maps}
+
+
 def test_purge_leaves_nothing(line, lab, mangle):
     """detach --all --purge: no pin, no program, no map, no program on any interface."""
     if netns.have("bpftool"):
         pytest.skip("bpftool is not installed")
     other = lab.ns("other")
     lab.join(line.snd, "s9", other, "m9", 9)
-    maps, programs = bpf_ids("map"), bpf_ids("prog")
     mangle.attach(line.mid, "m0", text=live.config(live.service(entities=TARGETS)))
     mangle.attach(other, "m9", mode="generic")
-    mine = {i: p for i, p in bpf_ids("prog").items() if i in {a["prog_id"] for a in mangle.attached()}}
-    assert len(mangle.attached()) == 2 and mine
-    my_maps = {i for p in mine.values() for i in p["map_ids"]}
-    names = {m["name"] for i, m in bpf_ids("map").items() if i in my_maps}
-    for _ in range(2):  # tables come and go too
-        ctl.ok("map", "replace", "-", stdin=live.table({b"%04d" % i: 6001 for i in range(100)}))
+    assert len(mangle.attached()) == 2
+    mine = ids_of_mine(mangle)
+    for port in (6001, 6002):  # tables come and go too
+        before = len(mine)
+        ctl.ok("map", "replace", "-", stdin=live.table({b"%04d" % i: port for i in range(100)}))
+        mine |= ids_of_mine(mangle)
+        assert len(mine) > before
     ctl.ok("detach", "--all", "--purge")
     assert ctl.pins() == [] and not os.path.exists(ctl.PIN_DIR)
     assert netns.xdp_on(line.mid, "m0") is None and netns.xdp_on(other, "m9") is None
@@ -302,13 +316,11 @@ def test_purge_leaves_nothing(line, lab, mangle):
         tc = ns.run("bash", "-c", f"tc filter show dev {dev} ingress; tc filter show dev {dev} egress").stdout
         assert "mangle" not in tc and "bpf" not in tc, tc
 
-    def left():  # the kernel frees them a little later; others may use BPF on this machine
-        return [m for i, m in bpf_ids("map").items() if i in my_maps or i not in maps and m["name"] in names] + \
-               [p for i, p in bpf_ids("prog").items()
-                if i in mine or i not in programs and p["name"] in {m["name"] for m in mine.values()}]
+    def left():  # the kernel frees them a little later
+        return mine & {(kind, i) for kind in ("map", "prog") for i in bpf_ids(kind)}
 
     netns.wait_for(lambda: not left())
-    assert left() == []
+    assert not left()
     ctl.ok("detach", "--all", "--purge")  # and once more: 0, as it already is so
 
 
