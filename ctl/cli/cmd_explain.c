@@ -16,9 +16,7 @@
 #include "files/capture.h"
 #include "print.h"
 
-#define MIN_FRAME \
-	14 /* what the kernel's test run takes; a shorter frame has no Ethernet header \
-	    */
+#define MIN_FRAME 14 /* of the kernel's test run: what is shorter has no Ethernet header */
 
 /* Makes a capture of the one frame that --hex gives. */
 static int open_hex(const struct cmd *c, struct capture *in, struct err *e)

@@ -157,6 +157,14 @@ def pins():
     return sorted(str(p) for p in Path(PIN_DIR).rglob("*")) if os.path.isdir(PIN_DIR) else []
 
 
+def pinned_maps():
+    """What bpftool shows of every map that is pinned there; of other pins, as links, it shows none."""
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
+    shown = [subprocess.run(["bpftool", "-j", "map", "show", "pinned", pin], check=False, stdout=subprocess.PIPE,
+                            timeout=TIMEOUT, env=path) for pin in pins()]
+    return [json.loads(s.stdout) for s in shown if s.returncode == 0]
+
+
 def somebodys_pins():
     """What is pinned anywhere on bpffs, but for the two files of the kernel's own."""
     return [str(p) for p in Path(BPFFS).rglob("*") if not p.is_dir() and p.suffix != ".debug"]

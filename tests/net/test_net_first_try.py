@@ -285,12 +285,7 @@ def ids_of_mine(mangle):
     BPF on this machine at the same time, so nothing is told by its name or by its not having been there before."""
     programs = {a["prog_id"] for a in mangle.attached()}
     maps = {i for p, row in bpf_ids("prog").items() if p in programs for i in row["map_ids"]}
-    for path, _, names in os.walk(ctl.PIN_DIR):
-        for name in names:
-            shown = subprocess.run(["bpftool", "-j", "map", "show", "pinned", os.path.join(path, name)],
-                                   stdout=subprocess.PIPE, check=False)
-            if not shown.returncode:  # a pinned link is no map
-                maps.add(json.loads(shown.stdout)["id"])
+    maps |= {m["id"] for m in ctl.pinned_maps()}
     return {("prog", i) for i in programs} | {("map", i) for i in maps}
 
 

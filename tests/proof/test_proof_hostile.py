@@ -152,11 +152,7 @@ GUESSED = 2  # of a million random acknowledgements 1 in 537 has a cookie by cha
 def footprint():
     """What mangle's maps hold: how many there are, bytes, and the flow table's size. Of connections it holds those
     alone whose cookie was guessed."""
-    maps = []
-    for pin in ctl.pins():
-        done = netns.command("bpftool", "-j", "map", "show", "pinned", pin, check=False)
-        if done.returncode == 0:
-            maps.append(json.loads(done.stdout))
+    maps = ctl.pinned_maps()
     assert maps, "no maps are pinned"
     flows = ctl.js("status")["flows"]
     assert flows["used"] <= GUESSED, flows
