@@ -390,6 +390,8 @@ run-lint: all
 	$(Q)shellcheck $(SHELL_FILES)
 	$(call say,LINT,python)
 	$(Q)flake8 $(PYTHON_FILES)
+	$(call say,LINT,mutants)
+	$(Q)for suite in xdp tc; do tests/mutate/mutate --suite $$suite --list > /dev/null || exit; done
 	$(call say,LINT,docs)
 	$(Q)mandoc -Tlint -Wwarning deploy/*.[58]
 	$(Q)tools/check-docs

@@ -473,8 +473,13 @@ static void tell(const struct outcome *o, const struct outcome *told, const uint
 		o->act == XDP_DROP ? "dropped" : "on", o->counted ? "" : " uncounted",
 		said->reason < MANGLE_REASON_COUNT ? reason_names[said->reason] : "?", said->would,
 		said->verdict, said->service);
+	if (said->family)
+		fprintf(transcript, " ipv%u @%u", said->family, said->addr_off);
 	if (said->has_ports)
-		fprintf(transcript, " ports %u %u", said->old_port, said->new_port);
+		fprintf(transcript, " ports %u %u from %u @%u", said->old_port, said->new_port,
+			said->src_port, said->l4_off);
+	if (said->has_payload)
+		fprintf(transcript, " payload %u", said->payload_len);
 	if (said->has_tag)
 		fprintf(transcript, " tag %llx %llx", (unsigned long long)said->tag[0],
 			(unsigned long long)said->tag[1]);
