@@ -91,16 +91,18 @@ def generation():
     return js("status")["generation"]
 
 
+def bpftool(*args, check=True):
+    """What it prints, as JSON; also where PATH does not have it."""
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
+    return subprocess.run(["bpftool", "-j", *args], check=check, stdout=subprocess.PIPE, timeout=TIMEOUT, env=path)
+
+
 def of_another_build():
     """What is attached is recorded as of another build, whose programs an upgrade is to replace."""
-    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
     pin = PIN_DIR + "/ifaces"
-    rows = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", pin], check=True, stdout=subprocess.PIPE,
-                          timeout=TIMEOUT, env=path).stdout
-    for row in json.loads(rows):
+    for row in json.loads(bpftool("map", "dump", "pinned", pin).stdout):
         value = row["value"][:-8] + ["0x01"] * 8  # mangle_iface.build is its last field
-        subprocess.run(["bpftool", "map", "update", "pinned", pin, "key", *row["key"], "value", *value], check=True,
-                       timeout=TIMEOUT, env=path)
+        bpftool("map", "update", "pinned", pin, "key", *row["key"], "value", *value)
 
 
 def snapshot():
@@ -159,9 +161,7 @@ def pins():
 
 def pinned_maps():
     """What bpftool shows of every map that is pinned there; of other pins, as links, it shows none."""
-    path = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}
-    shown = [subprocess.run(["bpftool", "-j", "map", "show", "pinned", pin], check=False, stdout=subprocess.PIPE,
-                            timeout=TIMEOUT, env=path) for pin in pins()]
+    shown = [bpftool("map", "show", "pinned", pin, check=False) for pin in pins()]
     return [json.loads(s.stdout) for s in shown if s.returncode == 0]
 
 
